@@ -1,0 +1,205 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+)
+
+// Attributes of an acknowledgement (enum nlmsgerr_attrs in
+// include/uapi/linux/netlink.h).
+const (
+	attrMsg      = 1
+	attrOffs     = 2
+	attrCookie   = 3
+	attrPolicy   = 4
+	attrMissType = 5
+	attrMissNest = 6
+)
+
+// maxErrno is the largest errno that the kernel uses, for itself included
+// (include/linux/err.h).
+const maxErrno = 4095
+
+// KernelError is the kernel's refusal of a request. It shares no memory with
+// the message that brought it.
+//
+// errors.Is sees through to Errno: errors.Is(err, fs.ErrNotExist) holds for
+// ENOENT, and on Linux unix.ENODEV and the like can be asked for by name. Errno
+// has Linux's number on every GOOS. Elsewhere package syscall may have another
+// name and text for it, so there Error prints the number.
+type KernelError struct {
+	Errno   syscall.Errno       // not 0
+	Request netlink.MessageType // of the request, 0 if the message does not tell, as a DONE
+	Seq     uint32              // of the request
+	Ext     ExtAck              // zero unless the socket has set NETLINK_EXT_ACK
+}
+
+// Error tells the request, the errno and what the kernel explained of it.
+func (e *KernelError) Error() string {
+	var s strings.Builder
+	s.WriteString("netlink: request")
+	if e.Request != 0 {
+		fmt.Fprintf(&s, " type %d", uint16(e.Request))
+	}
+	fmt.Fprintf(&s, " seq %d: %s", e.Seq, errnoText(e.Errno))
+	if e.Ext.Message != "" {
+		s.WriteString(": " + e.Ext.Message)
+	}
+	if e.Ext.HasOffset {
+		fmt.Fprintf(&s, " (at offset %d)", e.Ext.Offset)
+	}
+	if e.Ext.HasMissingType {
+		fmt.Fprintf(&s, " (missing attribute type %d", e.Ext.MissingType)
+		if e.Ext.HasMissingNest {
+			fmt.Fprintf(&s, " in the nest at offset %d", e.Ext.MissingNest)
+		}
+		s.WriteString(")")
+	}
+	return s.String()
+}
+
+// Unwrap returns Errno.
+func (e *KernelError) Unwrap() error { return e.Errno }
+
+// ExtAck is the kernel's explanation of an answer, which a socket gets if it has
+// set NETLINK_EXT_ACK. The zero value says nothing. Offsets count bytes from the
+// start of the request's header.
+type ExtAck struct {
+	// Message is English text as the kernel sent it. After a success it is a
+	// warning.
+	Message string
+	// Offset is where the attribute stands that was refused; valid with
+	// HasOffset.
+	Offset uint32
+	// Cookie is bytes whose meaning the family defines, nil if none.
+	Cookie []byte
+	// Policy is what the refused attribute would have to satisfy, as attributes
+	// (enum netlink_policy_type_attr), nil if none.
+	Policy []byte
+	// MissingType is the type of an attribute that the request lacks; valid with
+	// HasMissingType.
+	MissingType uint32
+	// MissingNest is where the nest stands that lacks it; valid with
+	// HasMissingNest, and without that the attribute belongs to the top level.
+	MissingNest uint32
+
+	HasOffset, HasMissingType, HasMissingNest bool
+}
+
+// Ack is the end of an answer, a success as well. It shares no memory with the
+// message that brought it. The fields are those of [KernelError], but Errno is 0
+// for a success.
+type Ack struct {
+	Errno   syscall.Errno
+	Request netlink.MessageType
+	Seq     uint32
+	Ext     ExtAck
+}
+
+// ParseAck reads an NLMSG_ERROR or NLMSG_DONE: it returns (nil, nil) for a
+// success, at no allocation and without looking at warnings, a KernelError if
+// the kernel refused, and an error if the message is of another type or, then
+// wrapping [ErrMalformed], cannot be read. See [DecodeAck] for what counts as
+// readable.
+//
+// NB: a nil *KernelError in an error variable is not a nil error; test the
+// pointer.
+func ParseAck(m Message) (*KernelError, error) {
+	errno, rest, err := splitAck(m)
+	if err != nil || errno == 0 {
+		return nil, err
+	}
+	e := KernelError(decodeAck(m.Header, errno, rest))
+	return &e, nil
+}
+
+// DecodeAck reads an NLMSG_ERROR or NLMSG_DONE like [ParseAck], and of a success
+// the warning or the cookie as well.
+//
+// The errno decides: it has to be there, and to be 0 or one of the kernel's, 1
+// to 4095, sent as a negative number. What follows it is read as far as it is
+// well formed. A DONE without payload is a success
+// (team_nl_send_options_get in drivers/net/team/team_core.c ends with one).
+func DecodeAck(m Message) (Ack, error) {
+	errno, rest, err := splitAck(m)
+	if err != nil {
+		return Ack{}, err
+	}
+	return decodeAck(m.Header, errno, rest), nil
+}
+
+// splitAck reads the errno of m and returns what follows it.
+func splitAck(m Message) (errno syscall.Errno, rest []byte, err error) {
+	switch t := m.Header.Type; {
+	case t != netlink.NLMSG_ERROR && t != netlink.NLMSG_DONE:
+		return 0, nil, fmt.Errorf("wire: message type %d is not an acknowledgement", uint16(t))
+	case t == netlink.NLMSG_DONE && len(m.Payload) == 0:
+		return 0, nil, nil
+	case len(m.Payload) < 4:
+		return 0, nil, fmt.Errorf("%w: acknowledgement of %d bytes has no errno", ErrMalformed, len(m.Payload))
+	}
+	code := int32(binary.NativeEndian.Uint32(m.Payload))
+	if code > 0 || code < -maxErrno {
+		return 0, nil, fmt.Errorf("%w: acknowledgement with error code %d", ErrMalformed, code)
+	}
+	return syscall.Errno(-code), m.Payload[4:], nil
+}
+
+// decodeAck reads what follows the errno in the message with header h.
+func decodeAck(h Header, errno syscall.Errno, rest []byte) Ack {
+	a := Ack{Errno: errno, Seq: h.Seq}
+	if h.Type == netlink.NLMSG_ERROR {
+		if len(rest) < HeaderLen {
+			return a
+		}
+		// netlink_ack copies the whole request into a refusal, unless the
+		// socket has NETLINK_CAP_ACK, and the bare header into a success.
+		a.Request = decodeHeader(rest).Type
+		if h.Flags&netlink.NLM_F_CAPPED != 0 {
+			rest = rest[HeaderLen:]
+		} else {
+			_, rest, _ = Next(rest)
+		}
+	}
+	// The flag alone promises nothing: netlink_dump_done sets it on a DONE
+	// whose attributes did not fit.
+	if h.Flags&netlink.NLM_F_ACK_TLVS != 0 {
+		a.Ext = decodeExtAck(rest)
+	}
+	return a
+}
+
+// decodeExtAck reads attributes up to the first that is malformed. It leaves
+// out those of a wrong size.
+func decodeExtAck(b []byte) (x ExtAck) {
+	for len(b) > 0 {
+		var a Attr
+		var err error
+		if a, b, err = NextAttr(b); err != nil {
+			break
+		}
+		switch a.Type {
+		case attrMsg:
+			x.Message = a.String()
+		case attrOffs:
+			x.Offset, x.HasOffset = optional(a.Uint32())
+		case attrCookie:
+			x.Cookie = bytes.Clone(a.Value)
+		case attrPolicy:
+			x.Policy = bytes.Clone(a.Value)
+		case attrMissType:
+			x.MissingType, x.HasMissingType = optional(a.Uint32())
+		case attrMissNest:
+			x.MissingNest, x.HasMissingNest = optional(a.Uint32())
+		}
+	}
+	return x
+}
+
+// optional turns a getter's error into absence.
+func optional(v uint32, err error) (uint32, bool) { return v, err == nil }

@@ -1,0 +1,221 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// maxValueLen is the most bytes that an attribute's value can have: its length
+// field has 16 bits and counts its header, too.
+const maxValueLen = math.MaxUint16 - attrHeaderLen
+
+// errOpenNest reports a nest without an end: its function panicked, or called
+// Encode or Reset.
+var errOpenNest = errors.New("wire: nest is not closed")
+
+// Builder encodes the payload of a message: a family's header and attributes,
+// in the order of the calls. Its zero value is ready for use, and after
+// [Builder.Reset] it is again, keeping its memory. A Builder must not be used
+// by two goroutines at once.
+//
+// A type is sent as it is given, so the flags [NLA_F_NESTED] and
+// [NLA_F_NET_BYTEORDER] may be or-ed in where a family insists on them, as ipset
+// does on the latter. Only [Builder.Nest] sets a flag by itself.
+//
+// The first error sticks: calls after it add nothing, and [Builder.Encode]
+// returns it. An attribute whose value has more than 65,531 bytes is one.
+type Builder struct {
+	buf  []byte
+	open int // offset behind the header of the innermost open nest, 0 if none
+	err  error
+}
+
+// Reset discards what was built, the error included, and keeps the memory.
+func (b *Builder) Reset() {
+	b.buf, b.open, b.err = b.buf[:0], 0, nil
+}
+
+// Encode returns the payload, or the first error. The bytes belong to the
+// Builder and are valid until its next use; a request that is sent before then
+// needs no copy. The payload's last attribute has its padding.
+func (b *Builder) Encode() ([]byte, error) {
+	if b.err == nil && b.open != 0 {
+		b.err = errOpenNest
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	return b.buf[:len(b.buf):len(b.buf)], nil
+}
+
+// Struct appends a family's header, such as struct ifinfomsg, which stands
+// before the attributes. It is copied as it is and padded to 4 bytes.
+func (b *Builder) Struct(p []byte) { b.Raw(p) }
+
+// Raw appends bytes that are encoded already, such as attributes taken from
+// elsewhere. They are copied as they are and padded to 4 bytes.
+func (b *Builder) Raw(p []byte) {
+	if b.err != nil {
+		return
+	}
+	b.buf = appendPadding(append(b.buf, p...), len(p))
+}
+
+// Bytes appends an attribute with the value p, which is copied.
+func (b *Builder) Bytes(typ uint16, p []byte) {
+	if b.header(typ, len(p)) {
+		b.Raw(p)
+	}
+}
+
+// String appends an attribute with the value s and a terminating NUL. A NUL in
+// s is an error, because the kernel's string would end there.
+func (b *Builder) String(typ uint16, s string) {
+	if b.err == nil && strings.IndexByte(s, 0) >= 0 {
+		b.err = fmt.Errorf("wire: attribute type %d: NUL in string %q", typ&attrTypeMask, s)
+	}
+	if b.header(typ, len(s)+1) {
+		b.buf = append(b.buf, s...)
+		b.buf = append(b.buf, 0)
+		b.buf = appendPadding(b.buf, len(s)+1)
+	}
+}
+
+// Flag appends an attribute without a value, whose presence is what it says.
+func (b *Builder) Flag(typ uint16) { b.header(typ, 0) }
+
+// Nest appends an attribute whose value is what f appends to b, and sets
+// [NLA_F_NESTED]. After an error it does not call f. If f panics, the nest stays
+// open, and Encode returns an error until Reset; it does so, too, if f itself
+// calls Encode or Reset.
+func (b *Builder) Nest(typ uint16, f func(b *Builder)) {
+	if !b.header(typ|NLA_F_NESTED, 0) {
+		return
+	}
+	outer, start := b.open, len(b.buf)
+	b.open = start
+	f(b)
+	if b.open != start {
+		// f called Reset, or left a nest of its own by a panic.
+		if b.err == nil {
+			b.err = errOpenNest
+		}
+		return
+	}
+	b.open = outer
+	if n := len(b.buf) - start; b.fits(typ, n) {
+		binary.NativeEndian.PutUint16(b.buf[start-attrHeaderLen:], uint16(attrHeaderLen+n))
+	}
+}
+
+// header appends the header of an attribute whose value has n bytes. It reports
+// whether the value may follow.
+func (b *Builder) header(typ uint16, n int) bool {
+	if !b.fits(typ, n) {
+		return false
+	}
+	b.buf = binary.NativeEndian.AppendUint16(b.buf, uint16(attrHeaderLen+n))
+	b.buf = binary.NativeEndian.AppendUint16(b.buf, typ)
+	return true
+}
+
+// fits reports whether there is no error and a value of n bytes makes none.
+func (b *Builder) fits(typ uint16, n int) bool {
+	if b.err == nil && n > maxValueLen {
+		b.err = fmt.Errorf("wire: attribute type %d: value of %d bytes, at most %d fit", typ&attrTypeMask, n, maxValueLen)
+	}
+	return b.err == nil
+}
+
+// Uint8 appends a 1-byte attribute.
+func (b *Builder) Uint8(typ uint16, v uint8) {
+	if b.header(typ, 1) {
+		b.buf = append(b.buf, v, 0, 0, 0)
+	}
+}
+
+// Uint16 appends a 2-byte attribute.
+func (b *Builder) Uint16(typ uint16, v uint16) {
+	if b.header(typ, 2) {
+		b.buf = append(binary.NativeEndian.AppendUint16(b.buf, v), 0, 0)
+	}
+}
+
+// Uint32 appends a 4-byte attribute.
+func (b *Builder) Uint32(typ uint16, v uint32) {
+	if b.header(typ, 4) {
+		b.buf = binary.NativeEndian.AppendUint32(b.buf, v)
+	}
+}
+
+// Uint64 appends an 8-byte attribute, aligned to 4 bytes like any other.
+func (b *Builder) Uint64(typ uint16, v uint64) {
+	if b.header(typ, 8) {
+		b.buf = binary.NativeEndian.AppendUint64(b.buf, v)
+	}
+}
+
+// Uint16BE appends a 2-byte attribute in big endian.
+func (b *Builder) Uint16BE(typ uint16, v uint16) {
+	if b.header(typ, 2) {
+		b.buf = append(binary.BigEndian.AppendUint16(b.buf, v), 0, 0)
+	}
+}
+
+// Uint32BE appends a 4-byte attribute in big endian.
+func (b *Builder) Uint32BE(typ uint16, v uint32) {
+	if b.header(typ, 4) {
+		b.buf = binary.BigEndian.AppendUint32(b.buf, v)
+	}
+}
+
+// Uint64BE appends an 8-byte attribute in big endian.
+func (b *Builder) Uint64BE(typ uint16, v uint64) {
+	if b.header(typ, 8) {
+		b.buf = binary.BigEndian.AppendUint64(b.buf, v)
+	}
+}
+
+// Int8 is [Builder.Uint8] for a signed value.
+func (b *Builder) Int8(typ uint16, v int8) { b.Uint8(typ, uint8(v)) }
+
+// Int16 is [Builder.Uint16] for a signed value.
+func (b *Builder) Int16(typ uint16, v int16) { b.Uint16(typ, uint16(v)) }
+
+// Int32 is [Builder.Uint32] for a signed value.
+func (b *Builder) Int32(typ uint16, v int32) { b.Uint32(typ, uint32(v)) }
+
+// Int64 is [Builder.Uint64] for a signed value.
+func (b *Builder) Int64(typ uint16, v int64) { b.Uint64(typ, uint64(v)) }
+
+// Int16BE is [Builder.Uint16BE] for a signed value.
+func (b *Builder) Int16BE(typ uint16, v int16) { b.Uint16BE(typ, uint16(v)) }
+
+// Int32BE is [Builder.Uint32BE] for a signed value.
+func (b *Builder) Int32BE(typ uint16, v int32) { b.Uint32BE(typ, uint32(v)) }
+
+// Int64BE is [Builder.Uint64BE] for a signed value.
+func (b *Builder) Int64BE(typ uint16, v int64) { b.Uint64BE(typ, uint64(v)) }
+
+// Uint appends an attribute of the kernel's type uint: 4 bytes if v fits them,
+// otherwise 8.
+func (b *Builder) Uint(typ uint16, v uint64) {
+	if v == uint64(uint32(v)) {
+		b.Uint32(typ, uint32(v))
+	} else {
+		b.Uint64(typ, v)
+	}
+}
+
+// Int appends an attribute of the kernel's type sint: 4 bytes if v fits them,
+// otherwise 8.
+func (b *Builder) Int(typ uint16, v int64) {
+	if v == int64(int32(v)) {
+		b.Int32(typ, int32(v))
+	} else {
+		b.Int64(typ, v)
+	}
+}

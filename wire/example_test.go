@@ -1,0 +1,128 @@
+package wire_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+func ExampleMessages() {
+	datagram := wire.AppendMessage(nil, wire.Message{
+		Header:  wire.Header{Type: 20, Flags: netlink.NLM_F_MULTI, Seq: 7},
+		Payload: []byte("payload"),
+	})
+	datagram = wire.AppendMessage(datagram, wire.Message{
+		Header: wire.Header{Type: netlink.NLMSG_DONE, Flags: netlink.NLM_F_MULTI, Seq: 7},
+	})
+
+	for m, err := range wire.Messages(datagram) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("type %d, seq %d, %q\n", m.Header.Type, m.Header.Seq, m.Payload)
+	}
+	// Output:
+	// type 20, seq 7, "payload"
+	// type 3, seq 7, ""
+}
+
+func ExampleBuilder() {
+	// A struct ifinfomsg for the interface with index 1, then its attributes.
+	var ifinfomsg [16]byte
+	binary.NativeEndian.PutUint32(ifinfomsg[4:], 1)
+
+	var b wire.Builder
+	b.Struct(ifinfomsg[:])
+	b.String(3, "lo")                     // IFLA_IFNAME
+	b.Uint32(4, 65536)                    // IFLA_MTU
+	b.Nest(18, func(link *wire.Builder) { // IFLA_LINKINFO
+		link.String(1, "dummy") // IFLA_INFO_KIND
+	})
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(payload), "bytes")
+	// Output: 48 bytes
+}
+
+func ExampleAttrs() {
+	var b wire.Builder
+	b.String(3, "lo")
+	b.Uint32(4, 65536)
+	b.Nest(18, func(link *wire.Builder) { link.String(1, "dummy") })
+	attributes, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	for a, err := range wire.Attrs(attributes) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch a.Type {
+		case 3:
+			fmt.Println("name", a.String())
+		case 4:
+			mtu, err := a.Uint32()
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println("mtu", mtu)
+		case 18:
+			for info, err := range a.Attrs() {
+				if err != nil {
+					log.Fatal(err)
+				}
+				if info.Type == 1 {
+					fmt.Println("kind", info.String())
+				}
+			}
+		}
+	}
+	// Output:
+	// name lo
+	// mtu 65536
+	// kind dummy
+}
+
+func ExampleParseAck() {
+	// The refusal of a request, as a socket receives it: the errno, the
+	// request's header, an explanation.
+	errno := int32(-19)
+	payload := binary.NativeEndian.AppendUint32(nil, uint32(errno))
+	payload = wire.AppendMessage(payload, wire.Message{Header: wire.Header{Type: 16, Seq: 7}})
+	var b wire.Builder
+	b.String(1, "Device does not exist") // NLMSGERR_ATTR_MSG
+	explanation, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	m := wire.Message{
+		Header: wire.Header{
+			Type:  netlink.NLMSG_ERROR,
+			Flags: netlink.NLM_F_CAPPED | netlink.NLM_F_ACK_TLVS,
+			Seq:   7,
+		},
+		Payload: append(payload, explanation...),
+	}
+
+	refusal, err := wire.ParseAck(m)
+	switch {
+	case err != nil:
+		log.Fatal(err)
+	case refusal == nil:
+		fmt.Println("success")
+	default:
+		fmt.Printf("request %d: errno %d: %s\n", refusal.Request, refusal.Errno, refusal.Ext.Message)
+		fmt.Println(errors.Is(refusal, syscall.Errno(19)))
+	}
+	// Output:
+	// request 16: errno 19: Device does not exist
+	// true
+}

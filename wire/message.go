@@ -1,0 +1,139 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/nlmux/netlink"
+)
+
+// HeaderLen is the size of a message header, struct nlmsghdr, in bytes.
+const HeaderLen = 16
+
+// ErrMalformed is wrapped by every error about bytes that cannot be read: a
+// length that its buffer contradicts, or a value of another size than asked for.
+var ErrMalformed = errors.New("wire: malformed")
+
+// Header is the header of a message, struct nlmsghdr. Its zero value is what
+// [AppendMessage] sends for a request without flags.
+type Header struct {
+	Length uint32              // of header and payload in bytes, without the padding behind
+	Type   netlink.MessageType // below netlink.NLMSG_MIN_TYPE the same in every family
+	Flags  netlink.Flags       // bits from 0x100 up mean what Type makes of them
+	Seq    uint32              // of the request, where the message answers one
+	PortID uint32              // nlmsg_pid: a port, not a process; the sender writes what it likes
+}
+
+// Message is one netlink message.
+type Message struct {
+	Header Header
+	// Payload is what follows the header, without padding. In a message that
+	// was read it aliases the buffer; its capacity ends where it does, so
+	// appending to it never touches the next message.
+	Payload []byte
+}
+
+// Clone returns a copy of m that shares no memory with it.
+func (m Message) Clone() Message {
+	m.Payload = bytes.Clone(m.Payload)
+	return m
+}
+
+// AppendMessage appends m to b, padded with zeros to a multiple of 4 bytes, and
+// returns the extended slice. The length field is that of the payload, whatever
+// m.Header.Length says. The field has 32 bits; the kernel refuses much less
+// than 4 GiB with EMSGSIZE, since a datagram must fit the socket's send buffer
+// (netlink_sendmsg in net/netlink/af_netlink.c).
+func AppendMessage(b []byte, m Message) []byte {
+	var h [HeaderLen]byte
+	binary.NativeEndian.PutUint32(h[0:], uint32(HeaderLen+len(m.Payload)))
+	binary.NativeEndian.PutUint16(h[4:], uint16(m.Header.Type))
+	binary.NativeEndian.PutUint16(h[6:], uint16(m.Header.Flags))
+	binary.NativeEndian.PutUint32(h[8:], m.Header.Seq)
+	binary.NativeEndian.PutUint32(h[12:], m.Header.PortID)
+	b = append(b, h[:]...)
+	b = append(b, m.Payload...)
+	return appendPadding(b, len(m.Payload))
+}
+
+// Next reads the message at the head of b and returns it together with what
+// follows its padding. The payload aliases b. The last message of a datagram
+// may lack its padding. It allocates only for an error.
+//
+// An error wraps [ErrMalformed], and rest is nil. The header is filled all the
+// same if b holds one; when the length goes beyond b, as it does in a datagram
+// that was cut to the receive buffer, the payload is the part that is there.
+func Next(b []byte) (m Message, rest []byte, err error) {
+	if len(b) < HeaderLen {
+		return Message{}, nil, &lengthError{"message header", HeaderLen, len(b)}
+	}
+	m.Header = decodeHeader(b)
+	if m.Header.Length < HeaderLen {
+		return m, nil, &lengthError{"message", int64(m.Header.Length), len(b)}
+	}
+	// Not as an int: on a 32-bit machine it may not hold the length.
+	if uint64(m.Header.Length) > uint64(len(b)) {
+		m.Payload = b[HeaderLen:len(b):len(b)]
+		return m, nil, &lengthError{"message", int64(m.Header.Length), len(b)}
+	}
+	n := int(m.Header.Length)
+	m.Payload = b[HeaderLen:n:n]
+	return m, skipPadding(b[n:], n), nil
+}
+
+// Messages returns an iterator over the messages of a datagram b. Their
+// payloads alias b. It ends after the last message or, since nothing behind a
+// wrong length can be found, after yielding the first error of [Next] with what
+// there is of its message.
+func Messages(b []byte) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		for rest := b; len(rest) > 0; {
+			var m Message
+			var err error
+			m, rest, err = Next(rest)
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+// decodeHeader reads the header at the head of b, which holds one.
+func decodeHeader(b []byte) Header {
+	_ = b[HeaderLen-1] // one bounds check for all fields
+	return Header{
+		Length: binary.NativeEndian.Uint32(b[0:]),
+		Type:   netlink.MessageType(binary.NativeEndian.Uint16(b[4:])),
+		Flags:  netlink.Flags(binary.NativeEndian.Uint16(b[6:])),
+		Seq:    binary.NativeEndian.Uint32(b[8:]),
+		PortID: binary.NativeEndian.Uint32(b[12:]),
+	}
+}
+
+// lengthError reports a length that is impossible where it stands.
+type lengthError struct {
+	what   string
+	length int64 // of what in bytes, header included
+	room   int   // bytes that there are
+}
+
+func (e *lengthError) Error() string {
+	return fmt.Sprintf("%v: %s of %d bytes in %d", ErrMalformed, e.what, e.length, e.room)
+}
+
+func (e *lengthError) Unwrap() error { return ErrMalformed }
+
+// appendPadding appends the zeros that make n bytes a multiple of 4, the
+// alignment of messages and attributes alike (NLMSG_ALIGNTO, NLA_ALIGNTO).
+func appendPadding(b []byte, n int) []byte {
+	return append(b, "\x00\x00\x00"[:-n&3]...)
+}
+
+// skipPadding returns b without the padding behind n bytes, as far as there is
+// any.
+func skipPadding(b []byte, n int) []byte {
+	return b[min(-n&3, len(b)):]
+}
