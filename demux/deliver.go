@@ -1,0 +1,273 @@
+package demux
+
+import (
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Origin is what the socket tells of a datagram besides its bytes.
+type Origin struct {
+	PortID    uint32 // the sender's port, 0 for the kernel
+	Group     uint32 // destination group from NETLINK_PKTINFO, 0 for unicast
+	NSID      int32  // namespace id with NETLINK_LISTEN_ALL_NSID, NoNSID without
+	Truncated bool   // the datagram did not fit the receive buffer
+}
+
+// NoNSID is the NSID of a message from the socket's own namespace.
+const NoNSID int32 = -1
+
+// Outcome says whom a message is for.
+type Outcome uint8
+
+const (
+	// Stray is for nobody: the late answer to a call that is gone.
+	Stray Outcome = iota
+	// Routed is a reply.
+	Routed
+	// Multicast is an event, also when it was sent to our port alone.
+	Multicast
+	// Both is an event and, as its NLM_F_ECHO copy, a reply.
+	Both
+)
+
+// verdict is the rule of the package documentation, from point 2 on. It returns
+// the call that a reply is for.
+func (t *Table) verdict(h wire.Header, o Origin) (Outcome, *Call) {
+	call := *t.slotLocked(h.Seq)
+	if call != nil && call.Seq != h.Seq {
+		call = nil
+	}
+	ours := h.PortID == t.port
+
+	if o.Group != 0 {
+		// nlmsg_notify sends the requester the same skb that the group got, so
+		// an echo keeps its group; a socket that has joined gets this one copy
+		// only. With an nsid the port is one of another namespace.
+		if call != nil && call.Echo && ours && o.NSID == NoNSID && !isEnd(h.Type) {
+			if _, joined := t.joined[o.Group]; !joined {
+				return Routed, call
+			}
+			return Both, call
+		}
+		// A notification whose type is NLMSG_DONE (connector) ends nothing.
+		return Multicast, nil
+	}
+	if call != nil && (ours || h.PortID == 0 && answersFromPortZero(t.family)) {
+		return Routed, call
+	}
+	if ours && h.Seq != 0 {
+		return Stray, nil
+	}
+	return Multicast, nil
+}
+
+// isEnd reports whether a message of type typ can be the last of an answer.
+func isEnd(typ netlink.MessageType) bool {
+	return typ == netlink.NLMSG_ERROR || typ == netlink.NLMSG_DONE
+}
+
+// Deliver routes the messages of datagram b. It copies what goes to a call;
+// what goes to the event consumer is handed to event, in order, as messages
+// that alias b. It reports lost when the datagram held something that could not
+// be read: the caller treats that like a loss in the kernel.
+func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool) {
+	if o.Truncated {
+		t.count.truncated.Add(1)
+	}
+	if o.PortID != 0 {
+		// Anyone with CAP_NET_ADMIN may send to our port, and the header says
+		// what he likes; the sender's address does not lie (netlink_sendmsg).
+		if !hasPeers(t.family) {
+			t.count.foreign.Add(1)
+			return false
+		}
+		return t.deliverPeer(b, o, event)
+	}
+	if isText(t.family) {
+		event(wire.Message{Payload: b})
+		return o.Truncated
+	}
+	if m, ok := t.auditRecord(b); ok {
+		event(m)
+		return o.Truncated
+	}
+	for len(b) > 0 {
+		m, rest, err := wire.Next(b)
+		if err != nil {
+			return t.malformed(m, o)
+		}
+		if isEnd(m.Header.Type) {
+			t.deliverOne(m, o, event)
+		} else {
+			rest = t.deliverRun(m, rest, o, event)
+		}
+		b = rest
+	}
+	return false
+}
+
+// deliverPeer gives every message of another process to the event consumer: a
+// peer can be a correspondent, never the one who answers.
+func (t *Table) deliverPeer(b []byte, o Origin, event func(wire.Message)) (lost bool) {
+	for m, err := range wire.Messages(b) {
+		if err != nil {
+			t.count.malformed.Add(1)
+			return true
+		}
+		event(m)
+	}
+	return o.Truncated
+}
+
+// auditRecord reads a record of the audit family, whose nlmsg_len leaves out
+// the header (audit_log_end in kernel/audit.c). Replies and multicast copies
+// have it right.
+func (t *Table) auditRecord(b []byte) (wire.Message, bool) {
+	if t.family != netlink.NETLINK_AUDIT || len(b) < wire.HeaderLen {
+		return wire.Message{}, false
+	}
+	m, _, _ := wire.Next(b) // the header is enough
+	h := m.Header
+	if h.Seq != 0 || h.PortID != 0 || int64(h.Length)+wire.HeaderLen != int64(len(b)) {
+		return wire.Message{}, false
+	}
+	m.Header.Length = uint32(len(b))
+	m.Payload = b[wire.HeaderLen:]
+	return m, true
+}
+
+// malformed ends the datagram at a message that cannot be read to its end.
+// Where its header tells whose it was, and that the buffer was too small, that
+// call alone is told.
+func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
+	if !o.Truncated || m.Header.Length == 0 {
+		t.count.malformed.Add(1)
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out, call := t.verdict(m.Header, o)
+	if out == Multicast || out == Both || isEnd(m.Header.Type) {
+		return true
+	}
+	if call != nil {
+		// Its end is still to come, so it keeps its number.
+		call.tellLocked(ErrTruncated)
+	}
+	return false
+}
+
+// deliverOne routes a message that may end an answer.
+func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
+	t.mu.Lock()
+	out, call := t.verdict(m.Header, o)
+	freed, kind := false, Kind(0)
+	if out == Routed {
+		kind = call.Kind
+		freed = t.endLocked(call, m)
+	}
+	t.mu.Unlock()
+	if freed {
+		t.release(kind)
+	}
+	t.tell(out, m, event)
+}
+
+// deliverRun routes m and those messages at the head of rest that share its
+// verdict, and returns what follows them. A datagram of a dump is one run,
+// looked up and copied once.
+func (t *Table) deliverRun(m wire.Message, rest []byte, o Origin, event func(wire.Message)) []byte {
+	t.mu.Lock()
+	out, call := t.verdict(m.Header, o)
+	if call == nil {
+		t.mu.Unlock()
+		t.tell(out, m, event)
+		return rest
+	}
+	run, size := append(t.run[:0], m), len(m.Payload)
+	for len(rest) > 0 {
+		next, after, err := wire.Next(rest)
+		if err != nil || isEnd(next.Header.Type) || next.Header.Seq != m.Header.Seq || next.Header.PortID != m.Header.PortID {
+			break
+		}
+		run, size, rest = append(run, next), size+len(next.Payload), after
+	}
+	kind := call.Kind
+	freed := t.dataLocked(call, run, size)
+	t.mu.Unlock()
+	if freed {
+		t.release(kind)
+	}
+	if out == Both {
+		for _, m := range run {
+			event(m)
+		}
+	}
+	clear(run) // the payloads alias b
+	t.run = run[:0]
+	return rest
+}
+
+// tell reports a message that no call keeps.
+func (t *Table) tell(out Outcome, m wire.Message, event func(wire.Message)) {
+	switch out {
+	case Multicast, Both:
+		event(m)
+	case Stray:
+		t.count.late.Add(1)
+	}
+}
+
+// dataLocked takes a run of data messages for c and reports whether c is done.
+func (t *Table) dataLocked(c *Call, run []wire.Message, size int) (freed bool) {
+	if c.waiting {
+		c.keep(run, size)
+	} else {
+		t.count.late.Add(uint64(len(run)))
+	}
+	one := c.Kind == First || c.Kind == Deferred && c.acked && c.Type != auditListRules
+	return one && t.finishLocked(c, nil)
+}
+
+// endLocked takes a message of type NLMSG_ERROR or NLMSG_DONE for c and reports
+// whether c is done.
+func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
+	if c.waiting {
+		c.interrupted = c.interrupted || m.Header.Flags&netlink.NLM_F_DUMP_INTR != 0
+	} else {
+		t.count.late.Add(1)
+	}
+	kerr, err := wire.ParseAck(m)
+	if err == nil && kerr != nil {
+		kerr.Request = c.Type
+		err = kerr
+	}
+	switch {
+	case m.Header.Type == netlink.NLMSG_DONE:
+		// The kernel ends a dump with DONE and an int, and acknowledges no dump
+		// (netlink_dump_done). A DONE without the int is written by hand: after
+		// it a team device still acknowledges (team_nl_send_options_get).
+		if c.Kind == Ack && len(m.Payload) == 0 {
+			return false
+		}
+	case c.Kind == Deferred && err == nil:
+		c.acked = true
+		return false
+	case c.Kind == Dump && err != nil && isNoRoom(err):
+		// Not final yet: see isNoRoom.
+		if c.waiting {
+			c.err = err
+		}
+		c.doubt = suspect
+		t.lossy.Store(true)
+		return false
+	}
+	return t.finishLocked(c, err)
+}
+
+// finishLocked ends c with err: the kernel has said its last word.
+func (t *Table) finishLocked(c *Call, err error) (freed bool) {
+	removed := t.removeLocked(c)
+	c.tellLocked(err)
+	return removed
+}
