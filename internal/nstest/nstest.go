@@ -1,0 +1,179 @@
+//go:build linux
+
+// Package nstest gives tests the real kernel in private network namespaces,
+// with root's privileges or, through a user namespace, without.
+package nstest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Environment variables.
+const (
+	// StrictEnv turns a skip into a failure when it is set to 1, as CI does.
+	StrictEnv = "NLMUX_TEST_STRICT"
+	// SkipEnv names, separated by commas, the features whose absence may skip
+	// a test in spite of StrictEnv.
+	SkipEnv = "NLMUX_TEST_SKIP"
+
+	// insideEnv marks a process that Main has put into a user namespace.
+	insideEnv = "NLMUX_TEST_INSIDE"
+)
+
+// Main is a TestMain. Without the privilege to make network namespaces it runs
+// the tests once more in a user namespace that has it; where that is not
+// allowed either, it runs them as they are, and New skips.
+func Main(m *testing.M) {
+	if os.Getenv(insideEnv) == "" && tryUnshare() != nil {
+		if code, err := runInside(); err == nil {
+			os.Exit(code)
+		} else {
+			fmt.Fprintln(os.Stderr, "nstest: no user namespace:", err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// UserNamespace reports whether Main has put the tests into a user namespace:
+// they then have all capabilities, but only over what belongs to it.
+func UserNamespace() bool { return os.Getenv(insideEnv) != "" }
+
+// tryUnshare asks for a network namespace on a thread that is thrown away.
+func tryUnshare() error {
+	return onThread(func() error { return unix.Unshare(unix.CLONE_NEWNET) })
+}
+
+// runInside runs this process's command line in a user namespace as its root.
+func runInside() (code int, err error) {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), insideEnv+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		Pdeathsig:   syscall.SIGKILL,
+	}
+	// Pdeathsig is sent when the thread dies that started the child.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}
+
+// onThread runs f on a thread of its own that nobody uses afterwards.
+func onThread(f func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread dies with the goroutine
+		result <- f()
+	}()
+	return <-result
+}
+
+// NS is a network namespace that belongs to one test.
+type NS struct{ fd int }
+
+// New makes a namespace in which only lo exists, and is up. It is gone after
+// the test, once its sockets are closed.
+func New(t testing.TB) *NS {
+	t.Helper()
+	ns := &NS{fd: -1}
+	err := onThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		if err := loopbackUp(); err != nil {
+			return err
+		}
+		var err error
+		ns.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		Skip(t, "netns", "no private network namespace: %v", err)
+	}
+	t.Cleanup(func() { unix.Close(ns.fd) })
+	return ns
+}
+
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	req.SetUint16(unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
+}
+
+// FD returns a descriptor of the namespace, valid until the test ends.
+func (n *NS) FD() int { return n.fd }
+
+// Do runs f on a thread inside the namespace and returns when f does. What f
+// starts with package exec lives in the namespace; f must not start goroutines
+// that rely on it, nor call t.FailNow.
+func (n *NS) Do(f func() error) error {
+	return onThread(func() error {
+		if err := unix.Setns(n.fd, unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
+// Run runs a command inside the namespace and returns what it printed. It ends
+// the test if the command fails.
+func (n *NS) Run(t testing.TB, name string, arg ...string) string {
+	t.Helper()
+	var out []byte
+	err := n.Do(func() (err error) {
+		out, err = exec.Command(name, arg...).CombinedOutput()
+		return err
+	})
+	if errors.Is(err, exec.ErrNotFound) {
+		Skip(t, name, "%v", err)
+	}
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(arg, " "), err, out)
+	}
+	return string(out)
+}
+
+// skips remembers what was skipped, so that each reason is told once.
+var skips sync.Map
+
+// Skip skips a test for want of a feature, and says so on standard error even
+// without -v. Under StrictEnv it fails the test unless SkipEnv names the
+// feature.
+func Skip(t testing.TB, feature, format string, args ...any) {
+	t.Helper()
+	text := fmt.Sprintf(format, args...)
+	if os.Getenv(StrictEnv) == "1" && !slices.Contains(strings.Split(os.Getenv(SkipEnv), ","), feature) {
+		t.Fatalf("not allowed to skip for want of %s (%s=1): %s", feature, StrictEnv, text)
+	}
+	if _, told := skips.LoadOrStore(t.Name(), true); !told {
+		fmt.Fprintf(os.Stderr, "SKIP %s (want %s): %s\n", t.Name(), feature, text)
+	}
+	t.Skip(text)
+}

@@ -1,0 +1,67 @@
+// Package sock is what lies between a client's connection and the kernel: one
+// netlink socket, seen as a sender and a non-blocking receiver of datagrams.
+//
+// [Open] makes the real one. Tests and package nltest make others that script
+// the kernel's side.
+package sock
+
+import "github.com/nlmux/netlink"
+
+// Socket is a netlink socket that is bound to a port. Send, Join, Leave and
+// Close may be called by any goroutine at any time; Recv by one at a time.
+type Socket interface {
+	// PortID returns the port that the socket is bound to.
+	PortID() uint32
+
+	// Send hands b, one or more whole messages, to the kernel. The kernel works
+	// through the requests in b inside the call, so when Send returns the
+	// answers are queued. An error means that the kernel has not seen b.
+	Send(b []byte) error
+
+	// Recv reads one datagram into d without waiting. The error is EAGAIN when
+	// the queue is empty and net.ErrClosed once the socket is closed; any other
+	// error reports a loss, and the socket goes on.
+	Recv(d *Datagram) error
+
+	// Watch calls ready at once and then each time that a datagram may have
+	// arrived since ready was called last. It returns net.ErrClosed when the
+	// socket has been closed, after the last call of ready has returned.
+	Watch(ready func()) error
+
+	// Join and Leave change the membership of a multicast group.
+	Join(group uint32) error
+	Leave(group uint32) error
+
+	// Buffers returns the sizes of the receive and send buffers as the kernel
+	// accounts for them, in bytes.
+	Buffers() (receive, send int)
+
+	// Close wakes Watch and frees the socket. A second call returns
+	// net.ErrClosed.
+	Close() error
+}
+
+// Datagram is one datagram as Recv fills it in.
+type Datagram struct {
+	Buf []byte // room for the datagram, set by the caller
+
+	N         int    // bytes of Buf that are filled
+	PortID    uint32 // the sender's port, 0 for the kernel
+	Group     uint32 // destination group, 0 for unicast
+	NSID      int32  // id of the namespace that it comes from, -1 for the socket's own
+	Truncated bool   // it did not fit Buf and its rest is gone
+}
+
+// Config says how Open makes a socket. The zero value is a socket of
+// NETLINK_ROUTE in the calling thread's network namespace with the kernel's
+// defaults.
+type Config struct {
+	Family         netlink.Family
+	PortID         uint32 // 0: the kernel chooses
+	NetNS          int    // with HasNetNS: descriptor of the namespace to open the socket in
+	HasNetNS       bool
+	ReceiveBuffer  int // bytes, 0: net.core.rmem_default
+	SendBuffer     int // bytes, 0: net.core.wmem_default
+	StrictChecking bool
+	ListenAllNSID  bool
+}

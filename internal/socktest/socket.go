@@ -1,0 +1,182 @@
+// Package socktest is the one scripted kernel of this module: a [sock.Socket]
+// whose other side is a function. It behaves as the kernel does where that is
+// seen from a client: requests are worked on inside Send, a full queue drops
+// what comes until it has been read empty, and reports that once, before the
+// queued data. It uses channels and mutexes only, so it works in a
+// testing/synctest bubble.
+package socktest
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"syscall"
+
+	"github.com/nlmux/netlink/internal/sock"
+)
+
+// Datagram is a datagram on its way to a socket.
+type Datagram struct {
+	Data   []byte
+	PortID uint32 // the sender's port, 0 for the kernel
+	Group  uint32
+	NSID   int32 // namespace id, with HasNS
+	HasNS  bool
+}
+
+// Socket is the client's end of a scripted socket.
+type Socket struct {
+	kernel *Kernel
+	port   uint32
+
+	wake   chan struct{} // one token: look at the queue
+	closed chan struct{} // closed by Close
+
+	mu sync.Mutex // guards following
+
+	queue     []Datagram
+	err       error // reported by the next Recv, once
+	congested bool  // dropping, until the queue has been read empty
+	joined    map[uint32]bool
+	isClosed  bool
+}
+
+var _ sock.Socket = (*Socket)(nil)
+
+// PortID returns the port.
+func (s *Socket) PortID() uint32 { return s.port }
+
+// Send hands the frame to the kernel's function and returns its error.
+func (s *Socket) Send(b []byte) error {
+	s.mu.Lock()
+	closed := s.isClosed
+	s.mu.Unlock()
+	if closed {
+		return net.ErrClosed
+	}
+	return s.kernel.request(s, bytes.Clone(b))
+}
+
+// Recv takes a datagram off the queue.
+func (s *Socket) Recv(d *sock.Datagram) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed {
+		return net.ErrClosed
+	}
+	if err := s.err; err != nil {
+		s.err = nil
+		return err
+	}
+	if len(s.queue) == 0 {
+		s.congested = false
+		return syscall.EAGAIN
+	}
+	q := s.queue[0]
+	s.queue = s.queue[1:]
+	d.N = copy(d.Buf, q.Data)
+	d.Truncated = d.N < len(q.Data)
+	d.PortID, d.Group, d.NSID = q.PortID, q.Group, -1
+	if q.HasNS {
+		d.NSID = q.NSID
+	}
+	if len(s.queue) == 0 {
+		s.congested = false
+	}
+	return nil
+}
+
+// Watch calls ready each time that something was queued.
+func (s *Socket) Watch(ready func()) error {
+	for {
+		ready()
+		select {
+		case <-s.wake:
+		case <-s.closed:
+			return net.ErrClosed
+		}
+	}
+}
+
+// Join makes the socket a member of group, if the kernel knows it.
+func (s *Socket) Join(group uint32) error { return s.member(group, true) }
+
+// Leave undoes Join.
+func (s *Socket) Leave(group uint32) error { return s.member(group, false) }
+
+func (s *Socket) member(group uint32, joined bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed {
+		return net.ErrClosed
+	}
+	if s.kernel.Groups != 0 && group > s.kernel.Groups {
+		return syscall.EINVAL
+	}
+	s.joined[group] = joined
+	return nil
+}
+
+// Joined reports whether the socket is a member of group.
+func (s *Socket) Joined(group uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.joined[group]
+}
+
+// Buffers returns the kernel's sizes.
+func (s *Socket) Buffers() (receive, send int) { return s.kernel.buffer(), s.kernel.buffer() }
+
+// Close ends Watch.
+func (s *Socket) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed {
+		return net.ErrClosed
+	}
+	s.isClosed = true
+	close(s.closed)
+	return nil
+}
+
+// Closed reports whether the socket has been closed.
+func (s *Socket) Closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isClosed
+}
+
+// Queue puts datagrams on the socket's queue, or drops them when it is full, as
+// netlink_attachskb and netlink_overrun do.
+func (s *Socket) Queue(ds ...Datagram) {
+	s.mu.Lock()
+	for _, d := range ds {
+		switch {
+		case s.congested:
+		case s.kernel.Limit != 0 && len(s.queue) >= s.kernel.Limit:
+			s.congested = true
+			s.err = syscall.ENOBUFS
+		default:
+			s.queue = append(s.queue, d)
+		}
+	}
+	s.mu.Unlock()
+	s.notify()
+}
+
+// Overrun makes the next Recv report err and drops what comes until the queue
+// has been read empty.
+func (s *Socket) Overrun(err error) {
+	s.mu.Lock()
+	s.err = err
+	s.congested = len(s.queue) > 0
+	s.mu.Unlock()
+	s.notify()
+}
+
+func (s *Socket) notify() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
