@@ -1,0 +1,195 @@
+package client
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+)
+
+// Conn is a connection to one netlink family. All its methods may be called by
+// any number of goroutines at once. Make one with [Dial] and end it with
+// [Conn.Close]; the zero value is not usable.
+type Conn struct {
+	family      netlink.Family
+	dumpRetries int
+
+	requests *port
+	events   *port // the memberships'; requests unless WithEventSocket
+	queue    *queue
+
+	closing  sync.Once
+	closeErr error
+
+	memberMu sync.Mutex // guards following, across the system call that changes the membership
+
+	members map[uint32]struct{}
+}
+
+// Dial opens a connection to a netlink family. It needs no privilege; what the
+// kernel then allows depends on the family and the request. The connection
+// belongs to the network namespace of the calling thread, see [WithNetNS].
+//
+// The error is an [*OpError] that names the family. It wraps EPROTONOSUPPORT
+// where the kernel does not have the family, the option's own errno where an
+// option could not be honoured, and [errors.ErrUnsupported] on systems other
+// than Linux.
+func Dial(family netlink.Family, opts ...Option) (*Conn, error) {
+	c, err := dial(family, opts)
+	if err != nil {
+		return nil, opError("dial "+family.String(), err, true)
+	}
+	return c, nil
+}
+
+func dial(family netlink.Family, opts []Option) (*Conn, error) {
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	cfg.sock.Family = family
+	requests, err := cfg.open(cfg.sock)
+	if err != nil {
+		return nil, err
+	}
+	events := requests
+	if cfg.eventSocket {
+		cfg.sock.PortID = 0
+		if events, err = cfg.open(cfg.sock); err != nil {
+			requests.Close()
+			return nil, err
+		}
+	}
+	c := &Conn{
+		family:      family,
+		dumpRetries: cfg.dumpRetries,
+		queue:       newQueue(cfg.eventQueue),
+		members:     make(map[uint32]struct{}),
+	}
+	receive, _ := requests.Buffers()
+	c.requests = newPort(family, requests, newWindow(receive, cfg.inFlight), c.queue, rand.Uint32())
+	c.events = c.requests
+	if cfg.eventSocket {
+		c.events = newPort(family, events, newWindow(0, 0), c.queue, rand.Uint32())
+	}
+	return c, nil
+}
+
+// PortID returns the port that requests are sent from. Messages that the
+// Conn's own requests caused often carry it in Header.PortID. It stays the same
+// after Close.
+func (c *Conn) PortID() uint32 { return c.requests.sock.PortID() }
+
+// Receive returns the channel of events: multicast messages of the groups that
+// were joined, and messages sent to the Conn's port that answer no request. It
+// is the same channel for the life of the Conn. [Conn.Close] closes it.
+//
+// Nothing waits for the channel's consumer. Up to [WithEventQueue] events wait;
+// those beyond are dropped, and so does the kernel drop what finds the
+// receive buffer full. Either way an Event of type NLMSG_OVERRUN stands in
+// their place; see [Event].
+func (c *Conn) Receive() <-chan Event { return c.queue.ch }
+
+// AddMembership joins a multicast group, so that its messages come out of
+// [Conn.Receive]. Joining a group again does nothing. Some groups need
+// privileges, which the kernel checks: CAP_NET_ADMIN for most but
+// NETLINK_ROUTE's. The error is an [*OpError] that wraps EINVAL for group 0 and
+// for a group that the family does not have, EPERM, or net.ErrClosed.
+func (c *Conn) AddMembership(group uint32) error {
+	if group == 0 {
+		return opError("join", errGroupZero, true)
+	}
+	c.memberMu.Lock()
+	defer c.memberMu.Unlock()
+	if _, ok := c.members[group]; ok {
+		return nil
+	}
+	// First, or the first event could be taken for an echo that nobody but the
+	// requester gets.
+	c.events.table.Join(group)
+	if err := c.events.sock.Join(group); err != nil {
+		c.events.table.Leave(group)
+		return opError("join", err, true)
+	}
+	c.members[group] = struct{}{}
+	return nil
+}
+
+// DropMembership leaves a multicast group. Events that were queued before still
+// come out of [Conn.Receive]. Leaving a group that was not joined does nothing.
+// Errors are those of [Conn.AddMembership].
+func (c *Conn) DropMembership(group uint32) error {
+	if group == 0 {
+		return opError("leave", errGroupZero, true)
+	}
+	c.memberMu.Lock()
+	defer c.memberMu.Unlock()
+	if err := c.events.sock.Leave(group); err != nil {
+		return opError("leave", err, true)
+	}
+	c.events.table.Leave(group)
+	delete(c.members, group)
+	return nil
+}
+
+// Close ends the Conn and returns when its goroutines are gone. Every waiting
+// call ends with an error for which errors.Is(err, net.ErrClosed) holds, and
+// the channel of Receive is closed; events that the consumer had not taken yet
+// may be lost. Closing again returns the first call's error, once that is done.
+//
+// A system call that the kernel has not come back from, such as a request that
+// waits for a lock in the kernel, delays Close.
+func (c *Conn) Close() error {
+	c.closing.Do(func() {
+		err := c.requests.close()
+		if c.events != c.requests {
+			err = errors.Join(err, c.events.close())
+		}
+		c.queue.close()
+		if err != nil {
+			c.closeErr = opError("close", err, true)
+		}
+	})
+	return c.closeErr
+}
+
+// SyscallConn returns access to the descriptor of the socket for requests, for
+// options that this package does not know and for reading counters of the
+// socket. Only Control works. The Conn itself reads and writes: Read and Write
+// fail with [errors.ErrUnsupported]. After [Conn.Close], Control fails with
+// net.ErrClosed.
+//
+// A socket filter (SO_ATTACH_FILTER) sees the answers to requests too, and
+// NETLINK_NO_ENOBUFS makes losses silent: neither belongs on a Conn.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	s, ok := c.requests.sock.(interface {
+		Control(f func(fd uintptr)) error
+	})
+	if !ok {
+		return nil, opError("syscallconn", errors.ErrUnsupported, true)
+	}
+	return rawConn{s.Control}, nil
+}
+
+// rawConn is the part of a descriptor's RawConn that is safe beside a reader.
+type rawConn struct {
+	control func(f func(fd uintptr)) error
+}
+
+func (r rawConn) Control(f func(fd uintptr)) error {
+	if err := r.control(f); err != nil {
+		return opError("control", net.ErrClosed, true)
+	}
+	return nil
+}
+
+func (r rawConn) Read(func(fd uintptr) bool) error {
+	return opError("read", errors.ErrUnsupported, true)
+}
+
+func (r rawConn) Write(func(fd uintptr) bool) error {
+	return opError("write", errors.ErrUnsupported, true)
+}

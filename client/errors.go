@@ -1,0 +1,69 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/nlmux/netlink/demux"
+)
+
+var (
+	// ErrReplyLost reports that the kernel dropped a request's answer because
+	// the socket's receive buffer was full. The request may have been applied.
+	// errors.Is(err, unix.ENOBUFS) holds as well.
+	ErrReplyLost = demux.ErrReplyLost
+
+	// ErrTruncated reports that a message of the answer was larger than the
+	// largest buffer that a Conn reads into, 256 KiB. The request may have been
+	// applied. errors.Is(err, unix.EMSGSIZE) holds as well.
+	ErrTruncated = demux.ErrTruncated
+
+	// ErrDumpInterrupted reports that the table changed while the kernel dumped
+	// it (NLM_F_DUMP_INTR), so entries may be missing or stand twice. It comes
+	// together with the entries.
+	ErrDumpInterrupted = errors.New("dump interrupted by a change of the table")
+)
+
+// OpError is the failure of an operation on this side of the socket. What the
+// kernel answers to a request is a [wire.KernelError] instead.
+type OpError struct {
+	Op  string // what was tried, such as "dial NETLINK_ROUTE" or "request"
+	Err error  // why it failed
+
+	notSent bool
+}
+
+// Error returns "netlink: ", the operation and the cause.
+func (e *OpError) Error() string { return "netlink: " + e.Op + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// NotSent reports whether err says for certain that the kernel never saw the
+// request, so that sending it again cannot apply it twice. It is false for nil
+// and for every error that leaves doubt.
+func NotSent(err error) bool {
+	var op *OpError
+	return errors.As(err, &op) && op.notSent
+}
+
+// Causes of bad input.
+var (
+	errNilContext = errors.New("nil context")
+	errGroupZero  = fmt.Errorf("group 0 is not a multicast group: %w", syscall.EINVAL)
+)
+
+// opError describes the failure of op; notSent as for [NotSent].
+func opError(op string, err error, notSent bool) error {
+	return &OpError{Op: op, Err: err, notSent: notSent}
+}
+
+// live returns the error of a ctx that ends a call before it began.
+func live(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
+	return ctx.Err()
+}

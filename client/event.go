@@ -1,0 +1,33 @@
+package client
+
+import (
+	"github.com/nlmux/netlink/wire"
+)
+
+// Event is a message that answers no request: a multicast message or an
+// unsolicited unicast one. Its bytes belong to the receiver.
+//
+// An Event whose Header.Type is NLMSG_OVERRUN is a gap: here, or between here
+// and the event before it, events were lost. A consumer that keeps a copy of
+// kernel state has to dump it again. No kernel sends a message of this type
+// (include/uapi/linux/netlink.h only defines it); the Conn makes it.
+//
+// Events of NETLINK_KOBJECT_UEVENT have no netlink header: Header is zero and
+// Payload is the text.
+type Event struct {
+	wire.Message
+
+	// Group is the multicast group that the message was sent to, 0 for a
+	// unicast message and for a gap.
+	Group uint32
+
+	// NSID is the id of the network namespace that the message comes from, as
+	// seen from the Conn's namespace, with [WithListenAllNSID]. It is -1 for
+	// the Conn's own namespace.
+	NSID int32
+
+	// Lost is, for a gap, how many events the Conn itself dropped because they
+	// were not received in time. It is 0 when only the kernel, which does not
+	// count, dropped events, and for every event that is not a gap.
+	Lost uint64
+}

@@ -1,0 +1,163 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nlmux/netlink/internal/sock"
+)
+
+// Option changes how [Dial] opens a Conn.
+type Option func(*config)
+
+// config is what the options have set.
+type config struct {
+	sock        sock.Config
+	open        func(sock.Config) (sock.Socket, error)
+	eventQueue  int
+	eventSocket bool
+	dumpRetries int
+	inFlight    int
+	err         error // of an option's value
+}
+
+const (
+	defaultEventQueue  = 4096
+	defaultDumpRetries = 3
+)
+
+func newConfig(opts []Option) (config, error) {
+	cfg := config{
+		open:        sock.Open,
+		eventQueue:  defaultEventQueue,
+		dumpRetries: defaultDumpRetries,
+	}
+	for _, o := range opts {
+		if o == nil {
+			return cfg, errors.New("nil option")
+		}
+		o(&cfg)
+	}
+	return cfg, cfg.err
+}
+
+// atLeast records an error when an option's value is below the least allowed.
+func (c *config) atLeast(option string, value, least int) {
+	if value < least && c.err == nil {
+		c.err = fmt.Errorf("%s(%d): the least value is %d", option, value, least)
+	}
+}
+
+// WithPortID binds the Conn to a port number of the caller's choice instead of
+// one that the kernel chooses. Default and zero: the kernel chooses. No
+// privilege is needed. Dial fails with EADDRINUSE when another socket of the
+// family has the port in this network namespace.
+//
+// Together with [WithEventSocket] the port is that of the socket for requests.
+func WithPortID(port uint32) Option {
+	return func(c *config) { c.sock.PortID = port }
+}
+
+// WithNetNS opens the Conn in the network namespace that fd refers to, such as
+// an open /proc/PID/ns/net or /run/netns/NAME. Default: the namespace of the
+// thread that calls Dial. The descriptor stays the caller's, who may close it
+// once Dial has returned. It needs CAP_SYS_ADMIN both in the user namespace of
+// the caller and in that of the network namespace; Dial fails with EPERM
+// without it, and with EINVAL or EBADF when fd is not a network namespace.
+func WithNetNS(fd int) Option {
+	return func(c *config) { c.sock.NetNS, c.sock.HasNetNS = fd, true }
+}
+
+// WithReceiveBuffer sets the size of the kernel's queue to the Conn, in bytes of
+// its own accounting, where a small message counts several hundred bytes.
+// Default: net.core.rmem_default. The kernel doubles the value. Past
+// net.core.rmem_max it needs CAP_NET_ADMIN; without, the kernel takes the limit
+// instead. [Conn.Stats] tells what was granted. Dial fails when bytes is below
+// 1.
+//
+// A larger buffer lets more requests be in flight at once and a consumer of
+// events fall behind further before the kernel drops events.
+func WithReceiveBuffer(bytes int) Option {
+	return func(c *config) {
+		c.atLeast("WithReceiveBuffer", bytes, 1)
+		c.sock.ReceiveBuffer = bytes
+	}
+}
+
+// WithSendBuffer sets the size of the send buffer in bytes, which limits the
+// size of one request. Default: net.core.wmem_default. What
+// [WithReceiveBuffer] says of doubling, limits and failures holds here too,
+// with net.core.wmem_max.
+func WithSendBuffer(bytes int) Option {
+	return func(c *config) {
+		c.atLeast("WithSendBuffer", bytes, 1)
+		c.sock.SendBuffer = bytes
+	}
+}
+
+// WithEventQueue sets how many events wait in the Conn for the consumer of
+// [Conn.Receive]; past that they are dropped, counted and told. Default: 4096.
+// No privilege is needed. Dial fails when n is below 1.
+func WithEventQueue(n int) Option {
+	return func(c *config) {
+		c.atLeast("WithEventQueue", n, 1)
+		c.eventQueue = n
+	}
+}
+
+// WithEventSocket puts the memberships on a second socket with a reader of its
+// own, so that a storm of events that overruns it cannot cost a request its
+// reply. Default: one socket for both. No privilege is needed.
+//
+// The price is a second descriptor and goroutine, and that the order between
+// replies and events is not defined: the event that a request caused may come
+// before or after its reply.
+func WithEventSocket() Option {
+	return func(c *config) { c.eventSocket = true }
+}
+
+// WithStrictChecking makes the kernel refuse dump requests with fields or
+// attributes that it does not understand, and makes it filter rtnetlink dumps
+// by the fields that it does (NETLINK_GET_STRICT_CHK). Default: off. No
+// privilege is needed. Dial fails with ENOPROTOOPT before Linux 4.20.
+func WithStrictChecking() Option {
+	return func(c *config) { c.sock.StrictChecking = true }
+}
+
+// WithListenAllNSID delivers the events of all network namespaces that have an
+// id in the Conn's own one, with the id in [Event.NSID]
+// (NETLINK_LISTEN_ALL_NSID). Default: off. It needs CAP_NET_BROADCAST in the
+// user namespace of the network namespace; Dial fails with EPERM without it.
+func WithListenAllNSID() Option {
+	return func(c *config) { c.sock.ListenAllNSID = true }
+}
+
+// WithDumpRetries sets how often a dump collected by [Conn.Request] is started
+// again after the kernel reported that the table changed during it. Default: 3.
+// With 0 the first interruption is returned. No privilege is needed. Dial fails
+// when n is negative.
+func WithDumpRetries(n int) Option {
+	return func(c *config) {
+		c.atLeast("WithDumpRetries", n, 0)
+		c.dumpRetries = n
+	}
+}
+
+// WithInFlight sets how many requests may wait for the kernel at once; further
+// ones wait, unsent, for their turn. Default: as many as the receive buffer has
+// room for the answers of. No privilege is needed. Dial fails when n is below
+// 1. More than the default can overrun the receive buffer, so that requests
+// end with [ErrReplyLost].
+func WithInFlight(n int) Option {
+	return func(c *config) {
+		c.atLeast("WithInFlight", n, 1)
+		c.inFlight = n
+	}
+}
+
+// WithSocket makes the Conn talk to a socket other than the kernel's. It is how
+// package nltest puts a scripted kernel under a Conn; its parameter's types are
+// internal to this module.
+func WithSocket(open func(sock.Config) (sock.Socket, error)) Option {
+	return func(c *config) { c.open = open }
+}

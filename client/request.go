@@ -1,0 +1,225 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/demux"
+	"github.com/nlmux/netlink/wire"
+)
+
+// maxPayload is the largest payload of a request, in bytes.
+const maxPayload = 64 << 10
+
+// busyRetries is how often a dump is started again that the kernel refused with
+// EBUSY although the Conn runs no other: the remains of one whose end was lost
+// stall the socket until something else is read (netlink_dump in
+// net/netlink/af_netlink.c).
+const busyRetries = 3
+
+// Request sends a message of type typ with the given payload, waits for the end
+// of the kernel's answer and returns the replies in the kernel's order, without
+// the NLMSG_ERROR or NLMSG_DONE at its end. NLM_F_REQUEST and NLM_F_ACK are
+// added to flags. The payload is the caller's again when Request returns; the
+// replies are the caller's for good.
+//
+// A request that dumps (NLM_F_DUMP) is collected whole; [Conn.Dump] does not
+// need the memory. A socket runs one dump at a time, so dumps wait for each
+// other. A dump during which the table changed is started again, see
+// [WithDumpRetries], and at last returned together with [ErrDumpInterrupted].
+// With any other error there are no replies.
+//
+// When ctx ends, Request returns its error at once; if the request was sent by
+// then it has probably been applied, and its answer goes to nobody. An answer
+// that has arrived is returned even so. A request that waits its turn for room
+// in the receive buffer has not been sent. The system call that sends cannot
+// be interrupted: the kernel does the request's work in it.
+//
+// The kernel's refusal is a [*wire.KernelError]. Other errors are an
+// [*OpError] around ctx's error, [ErrReplyLost], [ErrTruncated],
+// net.ErrClosed, an error of the send, or the reason why the request makes no
+// sense: a nil ctx, a typ below NLMSG_MIN_TYPE (the kernel acknowledges those
+// and ignores them), a payload over 64 KiB or over the send buffer (EMSGSIZE).
+// [NotSent] tells which of them left the kernel untouched.
+//
+// Some families answer in ways of their own. NETLINK_FIB_LOOKUP sends no
+// acknowledgement, so the first reply ends the request. NETLINK_CONNECTOR
+// answers nothing, so Request returns once the message is sent; there the type
+// is NLMSG_DONE. On NETLINK_USERSOCK only processes answer, as events.
+func (c *Conn) Request(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) ([]wire.Message, error) {
+	err := live(ctx)
+	if err == nil {
+		err = c.checkType(typ)
+	}
+	if err == nil && len(payload) > maxPayload {
+		err = fmt.Errorf("payload of %d bytes, %d at most: %w", len(payload), maxPayload, syscall.EMSGSIZE)
+	}
+	if err != nil {
+		return nil, opError("request", err, true)
+	}
+	kind := demux.KindOf(c.family, typ, flags)
+	msgs, interrupted, err := c.requests.exchange(ctx, kind, typ, payload, flags)
+	for busy, again := busyRetries, c.dumpRetries; kind == demux.Dump; {
+		switch {
+		case busy > 0 && errors.Is(err, syscall.EBUSY):
+			busy--
+		case again > 0 && err == nil && interrupted:
+			again--
+		default:
+			return msgs, dumpError(err, interrupted)
+		}
+		msgs, interrupted, err = c.requests.exchange(ctx, kind, typ, payload, flags)
+		// The kernel has seen the earlier ones.
+		if NotSent(err) {
+			err = opError("request", errors.Unwrap(err), false)
+		}
+	}
+	return msgs, err
+}
+
+// dumpError returns err, or the error of an interrupted dump that has none.
+func dumpError(err error, interrupted bool) error {
+	if err == nil && interrupted {
+		return opError("dump", ErrDumpInterrupted, false)
+	}
+	return err
+}
+
+// Noop sends a message that asks for nothing but the kernel's acknowledgement
+// and waits for that. Every request sent before has then been worked on, and
+// every event that they caused is queued. ctx and errors are those of
+// [Conn.Request]. NETLINK_AUDIT refuses the message with EINVAL;
+// NETLINK_CONNECTOR and NETLINK_FIB_LOOKUP do not acknowledge at all, so there
+// Noop fails with [errors.ErrUnsupported] and sends nothing.
+func (c *Conn) Noop(ctx context.Context) error {
+	err := live(ctx)
+	kind := demux.KindOf(c.family, netlink.NLMSG_NOOP, 0)
+	if err == nil && kind != demux.Ack {
+		err = fmt.Errorf("%v does not acknowledge: %w", c.family, errors.ErrUnsupported)
+	}
+	if err != nil {
+		return opError("noop", err, true)
+	}
+	_, _, err = c.requests.exchange(ctx, kind, netlink.NLMSG_NOOP, nil, 0)
+	return err
+}
+
+// checkType refuses the control types, which netlink_rcv_skb skips. The
+// connector does not look at the type, and NLMSG_DONE is customary there.
+func (c *Conn) checkType(typ netlink.MessageType) error {
+	if typ >= netlink.NLMSG_MIN_TYPE || c.family == netlink.NETLINK_CONNECTOR && typ == netlink.NLMSG_DONE {
+		return nil
+	}
+	return fmt.Errorf("type %v is below NLMSG_MIN_TYPE", typ)
+}
+
+// exchange is what one request needs, used again for the next.
+type exchange struct {
+	call  *demux.Call
+	frame []byte
+}
+
+// exchange sends one request and waits for its result.
+func (p *port) exchange(ctx context.Context, kind demux.Kind, typ netlink.MessageType, payload []byte, flags netlink.Flags) (msgs []wire.Message, interrupted bool, err error) {
+	x := p.calls.Get().(*exchange)
+	x.call.Type, x.call.Kind, x.call.Echo = typ, kind, flags&netlink.NLM_F_ECHO != 0
+	if err := p.send(ctx, x, payload, flags); err != nil {
+		return nil, false, opError("request", err, true)
+	}
+	if kind == demux.Silent {
+		p.table.Withdraw(x.call)
+		return nil, false, nil
+	}
+	if err := p.wait(ctx, x.call); err != nil {
+		return nil, false, opError("request", err, false)
+	}
+	msgs, err = x.call.Result()
+	interrupted = x.call.Interrupted()
+	if err == nil {
+		p.reuse(x)
+		return msgs, interrupted, nil
+	}
+	var refusal *wire.KernelError
+	if errors.As(err, &refusal) {
+		p.reuse(x)
+		return nil, false, err
+	}
+	return nil, false, opError("request", err, false)
+}
+
+// send registers and sends a request. With an error it has not been sent and
+// nothing stays behind.
+func (p *port) send(ctx context.Context, x *exchange, payload []byte, flags netlink.Flags) error {
+	kind := x.call.Kind
+	// Room for the answer first; nothing is registered while we wait for it.
+	if err := p.window.acquire(ctx, kind); err != nil {
+		return err
+	}
+	if err := p.gate.pass(ctx); err != nil {
+		p.window.release(kind)
+		return err
+	}
+	// Registered before it is sent, or the answer could come first.
+	if err := p.table.Open(x.call); err != nil {
+		p.window.release(kind)
+		return err
+	}
+	if kind == demux.Dump {
+		p.dumping.Store(true)
+	}
+	x.frame = wire.AppendMessage(x.frame[:0], wire.Message{
+		Header: wire.Header{
+			Type:  x.call.Type,
+			Flags: flags | netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
+			Seq:   x.call.Seq,
+			// xfrm and FIB_LOOKUP copy the field into what they send, so it is
+			// our own port and not 0.
+			PortID: p.sock.PortID(),
+		},
+		Payload: payload,
+	})
+	if err := p.sock.Send(x.frame); err != nil {
+		p.table.Withdraw(x.call)
+		return err
+	}
+	return nil
+}
+
+// wait waits for the result of a request that was sent. The result beats ctx.
+func (p *port) wait(ctx context.Context, call *demux.Call) error {
+	switch {
+	case p.table.Sent(call):
+		p.drained()
+	case !p.dumping.Load():
+		p.help(call)
+	}
+	if !call.Ready() {
+		select {
+		case <-call.Done():
+			return nil
+		case <-ctx.Done():
+		}
+		// The kernel's last word is still to come, so the call stays in the
+		// table, and what it was lent stays lent.
+		if p.table.Abandon(call) {
+			return ctx.Err()
+		}
+	}
+	<-call.Done()
+	return nil
+}
+
+// keepFrame is the largest frame kept for the next request, in bytes.
+const keepFrame = 4 << 10
+
+// reuse keeps x for the next request. The kernel has said its last word on it.
+func (p *port) reuse(x *exchange) {
+	if cap(x.frame) > keepFrame {
+		x.frame = nil
+	}
+	x.call.Reset()
+	p.calls.Put(x)
+}
