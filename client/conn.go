@@ -20,6 +20,7 @@ type Conn struct {
 	requests *port
 	events   *port // the memberships'; requests unless WithEventSocket
 	queue    *queue
+	streams  streams
 
 	closing  sync.Once
 	closeErr error
@@ -69,6 +70,7 @@ func dial(family netlink.Family, opts []Option) (*Conn, error) {
 		queue:       newQueue(cfg.eventQueue),
 		members:     make(map[uint32]struct{}),
 	}
+	c.streams.family, c.streams.like = family, requests
 	receive, _ := requests.Buffers()
 	c.requests = newPort(family, requests, newWindow(receive, cfg.inFlight), c.queue, rand.Uint32())
 	c.events = c.requests
@@ -148,6 +150,7 @@ func (c *Conn) Close() error {
 		if c.events != c.requests {
 			err = errors.Join(err, c.events.close())
 		}
+		c.streams.close()
 		c.queue.close()
 		if err != nil {
 			c.closeErr = opError("close", err, true)

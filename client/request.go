@@ -50,14 +50,7 @@ const busyRetries = 3
 // answers nothing, so Request returns once the message is sent; there the type
 // is NLMSG_DONE. On NETLINK_USERSOCK only processes answer, as events.
 func (c *Conn) Request(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) ([]wire.Message, error) {
-	err := live(ctx)
-	if err == nil {
-		err = c.checkType(typ)
-	}
-	if err == nil && len(payload) > maxPayload {
-		err = fmt.Errorf("payload of %d bytes, %d at most: %w", len(payload), maxPayload, syscall.EMSGSIZE)
-	}
-	if err != nil {
+	if err := c.check(ctx, typ, payload); err != nil {
 		return nil, opError("request", err, true)
 	}
 	kind := demux.KindOf(c.family, typ, flags)
@@ -107,13 +100,20 @@ func (c *Conn) Noop(ctx context.Context) error {
 	return err
 }
 
-// checkType refuses the control types, which netlink_rcv_skb skips. The
-// connector does not look at the type, and NLMSG_DONE is customary there.
-func (c *Conn) checkType(typ netlink.MessageType) error {
-	if typ >= netlink.NLMSG_MIN_TYPE || c.family == netlink.NETLINK_CONNECTOR && typ == netlink.NLMSG_DONE {
-		return nil
+// check refuses what cannot be sent.
+func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byte) error {
+	if err := live(ctx); err != nil {
+		return err
 	}
-	return fmt.Errorf("type %v is below NLMSG_MIN_TYPE", typ)
+	// netlink_rcv_skb skips the control types. The connector does not look at
+	// the type, and NLMSG_DONE is customary there.
+	if typ < netlink.NLMSG_MIN_TYPE && (c.family != netlink.NETLINK_CONNECTOR || typ != netlink.NLMSG_DONE) {
+		return fmt.Errorf("type %v is below NLMSG_MIN_TYPE: %w", typ, syscall.EINVAL)
+	}
+	if len(payload) > maxPayload {
+		return fmt.Errorf("payload of %d bytes, %d at most: %w", len(payload), maxPayload, syscall.EMSGSIZE)
+	}
+	return nil
 }
 
 // exchange is what one request needs, used again for the next.

@@ -43,7 +43,7 @@ func (t *Table) verdict(h wire.Header, o Origin) (Outcome, *Call) {
 		// nlmsg_notify sends the requester the same skb that the group got, so
 		// an echo keeps its group; a socket that has joined gets this one copy
 		// only. With an nsid the port is one of another namespace.
-		if call != nil && call.Echo && ours && o.NSID == NoNSID && !isEnd(h.Type) {
+		if call != nil && call.Echo && ours && o.NSID == NoNSID && !IsEnd(h.Type) {
 			if _, joined := t.joined[o.Group]; !joined {
 				return Routed, call
 			}
@@ -52,7 +52,7 @@ func (t *Table) verdict(h wire.Header, o Origin) (Outcome, *Call) {
 		// A notification whose type is NLMSG_DONE (connector) ends nothing.
 		return Multicast, nil
 	}
-	if call != nil && (ours || h.PortID == 0 && answersFromPortZero(t.family)) {
+	if call != nil && IsReply(t.family, t.port, call.Seq, h, o.Group) {
 		return Routed, call
 	}
 	if ours && h.Seq != 0 {
@@ -61,8 +61,16 @@ func (t *Table) verdict(h wire.Header, o Origin) (Outcome, *Call) {
 	return Multicast, nil
 }
 
-// isEnd reports whether a message of type typ can be the last of an answer.
-func isEnd(typ netlink.MessageType) bool {
+// IsReply reports whether a message with header h, which the kernel sent to
+// group (0 for unicast), answers the request seq that was sent from port: point
+// 3 of the rule.
+func IsReply(family netlink.Family, port, seq uint32, h wire.Header, group uint32) bool {
+	return group == 0 && h.Seq == seq &&
+		(h.PortID == port || h.PortID == 0 && answersFromPortZero(family))
+}
+
+// IsEnd reports whether a message of type typ can be the last of an answer.
+func IsEnd(typ netlink.MessageType) bool {
 	return typ == netlink.NLMSG_ERROR || typ == netlink.NLMSG_DONE
 }
 
@@ -96,7 +104,7 @@ func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 		if err != nil {
 			return t.malformed(m, o)
 		}
-		if isEnd(m.Header.Type) {
+		if IsEnd(m.Header.Type) {
 			t.deliverOne(m, o, event)
 		} else {
 			rest = t.deliverRun(m, rest, o, event)
@@ -147,7 +155,7 @@ func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out, call := t.verdict(m.Header, o)
-	if out == Multicast || out == Both || isEnd(m.Header.Type) {
+	if out == Multicast || out == Both || IsEnd(m.Header.Type) {
 		return true
 	}
 	if call != nil {
@@ -187,7 +195,7 @@ func (t *Table) deliverRun(m wire.Message, rest []byte, o Origin, event func(wir
 	run, size := append(t.run[:0], m), len(m.Payload)
 	for len(rest) > 0 {
 		next, after, err := wire.Next(rest)
-		if err != nil || isEnd(next.Header.Type) || next.Header.Seq != m.Header.Seq || next.Header.PortID != m.Header.PortID {
+		if err != nil || IsEnd(next.Header.Type) || next.Header.Seq != m.Header.Seq || next.Header.PortID != m.Header.PortID {
 			break
 		}
 		run, size, rest = append(run, next), size+len(next.Payload), after

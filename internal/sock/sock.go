@@ -36,6 +36,11 @@ type Socket interface {
 	// accounts for them, in bytes.
 	Buffers() (receive, send int)
 
+	// Twin opens a socket with the same options in the same network namespace,
+	// bound to a port of the kernel's choice, for a caller that reads what its
+	// own requests have queued: nothing watches a twin, so it has no Watch.
+	Twin() (Socket, error)
+
 	// Close wakes Watch and frees the socket. A second call returns
 	// net.ErrClosed.
 	Close() error

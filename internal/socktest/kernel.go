@@ -49,6 +49,7 @@ func (k *Kernel) Open(cfg sock.Config) (sock.Socket, error) {
 	}
 	s := &Socket{
 		kernel: k,
+		cfg:    cfg,
 		port:   port,
 		wake:   make(chan struct{}, 1),
 		closed: make(chan struct{}),

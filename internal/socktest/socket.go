@@ -27,6 +27,7 @@ type Datagram struct {
 // Socket is the client's end of a scripted socket.
 type Socket struct {
 	kernel *Kernel
+	cfg    sock.Config
 	port   uint32
 
 	wake   chan struct{} // one token: look at the queue
@@ -122,6 +123,16 @@ func (s *Socket) Joined(group uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.joined[group]
+}
+
+// Twin opens another socket of the same kernel.
+func (s *Socket) Twin() (sock.Socket, error) {
+	if s.Closed() {
+		return nil, net.ErrClosed
+	}
+	cfg := s.cfg
+	cfg.PortID = 0
+	return s.kernel.Open(cfg)
 }
 
 // Buffers returns the kernel's sizes.

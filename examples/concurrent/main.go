@@ -1,0 +1,107 @@
+//go:build linux
+
+// Command concurrent shares one netlink socket among hundreds of goroutines.
+//
+// They ask the kernel for every link, address, route and neighbour one by one,
+// with whole dumps in between, while a watcher prints the events that come over
+// the same socket. Each answer is compared with what a connection of its own
+// says when it is asked alone. With the privilege to make a network namespace
+// the program works in a fresh one, which it fills and keeps changing;
+// otherwise it asks about the machine as it is.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+)
+
+func main() {
+	goroutines := flag.Int("goroutines", 256, "goroutines that share the connection")
+	requests := flag.Int("requests", 400, "requests of each goroutine")
+	events := flag.Int("events", 12, "events to print; all are counted")
+	flag.Parse()
+	if flag.NArg() > 0 || *goroutines < 1 || *requests < 1 || *events < 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *goroutines, *requests, *events); err != nil {
+		fmt.Fprintln(os.Stderr, "concurrent:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, goroutines, requests, print int) error {
+	opts, err := namespace(ctx)
+	if err != nil {
+		return err
+	}
+	private := opts != nil
+
+	// The plain connection is asked by nobody else: it says what is right.
+	plain, err := client.Dial(netlink.NETLINK_ROUTE, opts...)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	shared, err := client.Dial(netlink.NETLINK_ROUTE, opts...)
+	if err != nil {
+		return err
+	}
+	defer shared.Close()
+
+	questions, err := ask(ctx, plain)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d goroutines, one socket, %d questions and %d tables\n\n", goroutines, len(questions.lookups), len(tables))
+
+	w, err := watch(shared, print)
+	if err != nil {
+		return err
+	}
+	churned := make(chan error, 1)
+	churning, endChurn := context.WithCancel(ctx)
+	if private {
+		go func() { churned <- churn(churning, shared) }()
+	} else {
+		churned <- nil
+	}
+
+	var g sync.WaitGroup
+	start := time.Now()
+	results := make([]result, goroutines)
+	for i := range results {
+		g.Go(func() { results[i] = questions.worker(ctx, shared, i, requests) })
+	}
+	g.Wait()
+	elapsed := time.Since(start)
+	endChurn()
+	if err := <-churned; err != nil {
+		return err
+	}
+	// Every event of our own changes is queued before this is acknowledged.
+	if err := shared.Noop(ctx); err != nil {
+		return err
+	}
+	stats := shared.Stats()
+	if err := shared.Close(); err != nil {
+		return err
+	}
+	seen := w.wait()
+	// What the machine has changed by itself meanwhile is no mismatch.
+	after, err := ask(ctx, plain)
+	if err != nil {
+		return err
+	}
+	return report(results, elapsed, questions, after, seen, stats)
+}

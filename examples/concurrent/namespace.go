@@ -1,0 +1,186 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// namespace makes a network namespace and fills it. It returns the options that
+// open connections in it, none where the privilege is lacking.
+func namespace(ctx context.Context) ([]client.Option, error) {
+	fd, err := unshare()
+	if errors.Is(err, unix.EPERM) {
+		fmt.Println("no privilege for a namespace of our own: asking about this machine")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	fmt.Println("working in a network namespace of our own")
+	// Open for the life of the process: every Dial wants it.
+	opts := []client.Option{client.WithNetNS(fd)}
+	c, err := client.Dial(netlink.NETLINK_ROUTE, opts...)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return opts, fill(ctx, c)
+}
+
+// unshare returns a descriptor of a new network namespace.
+func unshare() (fd int, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // the thread ends with the goroutine
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		}
+	}()
+	<-done
+	return fd, err
+}
+
+// pairs is how many pairs of virtual Ethernet devices the namespace gets, each
+// with addresses, a route and a neighbour.
+const pairs = 16
+
+const create = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
+
+// vethPeer is VETH_INFO_PEER of include/uapi/linux/veth.h.
+const vethPeer = 1
+
+func fill(ctx context.Context, c *client.Conn) error {
+	for i := range pairs {
+		a, b := fmt.Sprintf("left%d", i), fmt.Sprintf("right%d", i)
+		if err := do(ctx, c, unix.RTM_NEWLINK, create, func(req *wire.Builder) {
+			req.Struct(ifinfomsg(0))
+			req.String(unix.IFLA_IFNAME, a)
+			req.Nest(unix.IFLA_LINKINFO, func(info *wire.Builder) {
+				info.String(unix.IFLA_INFO_KIND, "veth")
+				info.Nest(unix.IFLA_INFO_DATA, func(data *wire.Builder) {
+					data.Nest(vethPeer, func(peer *wire.Builder) {
+						peer.Struct(ifinfomsg(0))
+						peer.String(unix.IFLA_IFNAME, b)
+					})
+				})
+			})
+		}); err != nil {
+			return fmt.Errorf("link %s: %w", a, err)
+		}
+		for side, name := range []string{a, b} {
+			index, err := up(ctx, c, name)
+			if err != nil {
+				return fmt.Errorf("link %s: %w", name, err)
+			}
+			if err := populate(ctx, c, index, byte(i), byte(side)); err != nil {
+				return fmt.Errorf("link %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// up sets a link up and returns its index.
+func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
+	var req wire.Builder
+	req.Struct(ifinfomsg(0))
+	req.String(unix.IFLA_IFNAME, name)
+	payload, err := req.Encode()
+	if err != nil {
+		return 0, err
+	}
+	reply, err := c.Request(ctx, unix.RTM_GETLINK, payload, 0)
+	if err != nil {
+		return 0, err
+	}
+	if len(reply) != 1 || len(reply[0].Payload) < unix.SizeofIfInfomsg {
+		return 0, errors.New("no link in the reply")
+	}
+	index := binary.NativeEndian.Uint32(reply[0].Payload[4:])
+	return index, do(ctx, c, unix.RTM_NEWLINK, 0, func(req *wire.Builder) {
+		h := ifinfomsg(index)
+		binary.NativeEndian.PutUint32(h[8:], unix.IFF_UP)
+		binary.NativeEndian.PutUint32(h[12:], unix.IFF_UP)
+		req.Struct(h)
+	})
+}
+
+// populate adds an address of each family, a neighbour and a route through it.
+func populate(ctx context.Context, c *client.Conn, index uint32, pair, side byte) error {
+	own := netip.AddrFrom4([4]byte{10, 77, 2*pair + side, 1})
+	next := netip.AddrFrom4([4]byte{10, 77, 2*pair + side, 2})
+	own6 := netip.AddrFrom16([16]byte{0: 0xfd, 13: pair, 14: side, 15: 1})
+	if err := newAddr(ctx, c, unix.RTM_NEWADDR, create, index, own, 24); err != nil {
+		return err
+	}
+	if err := newAddr(ctx, c, unix.RTM_NEWADDR, create, index, own6, 120); err != nil {
+		return err
+	}
+	if err := do(ctx, c, unix.RTM_NEWNEIGH, create, func(req *wire.Builder) {
+		h := make([]byte, unix.SizeofNdMsg)
+		h[0] = unix.AF_INET
+		binary.NativeEndian.PutUint32(h[4:], index)
+		binary.NativeEndian.PutUint16(h[8:], unix.NUD_PERMANENT)
+		req.Struct(h)
+		req.Bytes(unix.NDA_DST, next.AsSlice())
+		req.Bytes(unix.NDA_LLADDR, []byte{2, 0, 0, 0, pair, side})
+	}); err != nil {
+		return err
+	}
+	return do(ctx, c, unix.RTM_NEWROUTE, create, func(req *wire.Builder) {
+		req.Struct([]byte{
+			unix.AF_INET, 24, 0, 0,
+			unix.RT_TABLE_MAIN, unix.RTPROT_STATIC, unix.RT_SCOPE_UNIVERSE, unix.RTN_UNICAST,
+			0, 0, 0, 0,
+		})
+		req.Bytes(unix.RTA_DST, []byte{10, 78, 2*pair + side, 0})
+		req.Bytes(unix.RTA_GATEWAY, next.AsSlice())
+		req.Uint32(unix.RTA_OIF, index)
+	})
+}
+
+// newAddr adds or, with RTM_DELADDR, removes an address.
+func newAddr(ctx context.Context, c *client.Conn, typ netlink.MessageType, flags netlink.Flags, index uint32, a netip.Addr, bits byte) error {
+	return do(ctx, c, typ, flags, func(req *wire.Builder) {
+		h := []byte{unix.AF_INET, bits, 0, 0, 0, 0, 0, 0}
+		if a.Is6() {
+			// Without duplicate address detection, which would change it later.
+			h[0], h[2] = unix.AF_INET6, unix.IFA_F_NODAD
+		}
+		binary.NativeEndian.PutUint32(h[4:], index)
+		req.Struct(h)
+		req.Bytes(unix.IFA_LOCAL, a.AsSlice())
+		req.Bytes(unix.IFA_ADDRESS, a.AsSlice())
+	})
+}
+
+func ifinfomsg(index uint32) []byte {
+	h := make([]byte, unix.SizeofIfInfomsg)
+	binary.NativeEndian.PutUint32(h[4:], index)
+	return h
+}
+
+// do sends a request that is only acknowledged.
+func do(ctx context.Context, c *client.Conn, typ netlink.MessageType, flags netlink.Flags, build func(*wire.Builder)) error {
+	var req wire.Builder
+	build(&req)
+	payload, err := req.Encode()
+	if err != nil {
+		return err
+	}
+	_, err = c.Request(ctx, typ, payload, flags)
+	return err
+}

@@ -1,0 +1,156 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// table is a kind of entry that can be dumped.
+type table struct {
+	name   string
+	typ    netlink.MessageType // of the request
+	header int                 // size of the family's header
+}
+
+var tables = []table{
+	{"links", unix.RTM_GETLINK, unix.SizeofIfInfomsg},
+	{"addresses", unix.RTM_GETADDR, unix.SizeofIfAddrmsg},
+	{"routes", unix.RTM_GETROUTE, unix.SizeofRtMsg},
+	{"neighbours", unix.RTM_GETNEIGH, unix.SizeofNdMsg},
+}
+
+// lookup is a question about one entry.
+type lookup struct {
+	name    string // of the table, and what was asked
+	typ     netlink.MessageType
+	payload []byte
+}
+
+// questions are all that can be asked of a machine, and the right answers.
+type questions struct {
+	lookups []lookup
+	answers map[string]string   // by lookup.name
+	dumps   map[string][]string // by table.name, sorted
+}
+
+// ask dumps every table, makes a question of each entry, and asks it.
+func ask(ctx context.Context, c *client.Conn) (*questions, error) {
+	q := &questions{answers: make(map[string]string), dumps: make(map[string][]string)}
+	for _, t := range tables {
+		entries, err := c.Request(ctx, t.typ, make([]byte, t.header), netlink.NLM_F_DUMP)
+		if err != nil && !errors.Is(err, client.ErrDumpInterrupted) {
+			return nil, fmt.Errorf("dump of %s: %w", t.name, err)
+		}
+		q.dumps[t.name] = keys(entries)
+		for _, m := range entries {
+			l, ok := question(m)
+			if !ok || !isSteady(m) || q.answers[l.name] != "" {
+				continue
+			}
+			reply, err := c.Request(ctx, l.typ, l.payload, 0)
+			if refused(err) || err == nil && len(reply) != 1 {
+				continue // no single entry to be found, such as a multicast route
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", l.name, err)
+			}
+			q.answers[l.name] = key(reply[0])
+			q.lookups = append(q.lookups, l)
+		}
+	}
+	return q, nil
+}
+
+// refused reports whether err is the kernel's answer and no failure to get one.
+func refused(err error) bool {
+	var k *wire.KernelError
+	return errors.As(err, &k)
+}
+
+// keys returns what tells the entries apart, sorted and without those that
+// come and go.
+func keys(entries []wire.Message) []string {
+	set := make(map[string]struct{}, len(entries))
+	for _, m := range entries {
+		if isSteady(m) {
+			set[key(m)] = struct{}{}
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// result is what one goroutine has seen.
+type result struct {
+	latencies []time.Duration
+	wrong     []wrong
+	err       error
+}
+
+// wrong is an answer other than the one expected, which may be right by now.
+type wrong struct{ name, got string }
+
+// dumpEvery is how many lookups a goroutine makes between two dumps.
+const dumpEvery = 100
+
+// worker asks n questions, starting at another one in each goroutine.
+func (q *questions) worker(ctx context.Context, c *client.Conn, id, n int) (r result) {
+	for i := range n {
+		start := time.Now()
+		name, got, want, err := q.one(ctx, c, id, i)
+		if err != nil {
+			r.err = fmt.Errorf("%s: %w", name, err)
+			return r
+		}
+		r.latencies = append(r.latencies, time.Since(start))
+		if got != want {
+			r.wrong = append(r.wrong, wrong{name, got})
+		}
+	}
+	return r
+}
+
+// one asks the i-th question of goroutine id.
+func (q *questions) one(ctx context.Context, c *client.Conn, id, i int) (name, got, want string, err error) {
+	if at := id + i; at%dumpEvery == 0 || len(q.lookups) == 0 {
+		t := tables[at/dumpEvery%len(tables)]
+		entries, err := c.Request(ctx, t.typ, make([]byte, t.header), netlink.NLM_F_DUMP)
+		if errors.Is(err, client.ErrDumpInterrupted) {
+			// A table that never rests; what there is has been read.
+			return t.name, "", "", nil
+		}
+		return t.name, strings.Join(keys(entries), "\n"), q.expect(t.name), err
+	}
+	l := q.lookups[(id+i)%len(q.lookups)]
+	reply, err := c.Request(ctx, l.typ, l.payload, 0)
+	switch {
+	case refused(err):
+		return l.name, err.Error(), q.answers[l.name], nil
+	case err != nil:
+		return l.name, "", "", err
+	case len(reply) != 1:
+		return l.name, fmt.Sprintf("%d replies", len(reply)), q.answers[l.name], nil
+	}
+	return l.name, key(reply[0]), q.answers[l.name], nil
+}
+
+// expect returns the right answer to the question of that name, "" if it can
+// not be asked any more.
+func (q *questions) expect(name string) string {
+	if dump, ok := q.dumps[name]; ok {
+		return strings.Join(dump, "\n")
+	}
+	return q.answers[name]
+}

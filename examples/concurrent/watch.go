@@ -1,0 +1,84 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+)
+
+// seen is what the watcher has counted.
+type seen struct {
+	events int
+	gaps   int // places where events were lost
+}
+
+// watcher reads the events of a connection.
+type watcher struct {
+	done chan struct{} // closed when the connection is closed
+	seen seen
+}
+
+// watch joins all groups and prints the first events.
+func watch(c *client.Conn, print int) (*watcher, error) {
+	for g, name := range groups {
+		if err := c.AddMembership(g); err != nil {
+			return nil, fmt.Errorf("group %s: %w", name, err)
+		}
+	}
+	w := &watcher{done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		for e := range c.Receive() {
+			if e.Header.Type == netlink.NLMSG_OVERRUN {
+				w.seen.gaps++
+				continue
+			}
+			if w.seen.events++; w.seen.events <= print {
+				verb := "new"
+				if isDelete(e.Header.Type) {
+					verb = "gone"
+				}
+				fmt.Printf("  event  %-12s %-5s %s\n", groups[e.Group], verb, key(e.Message))
+			}
+		}
+	}()
+	return w, nil
+}
+
+// wait returns the counts once the connection has been closed.
+func (w *watcher) wait() seen {
+	<-w.done
+	return w.seen
+}
+
+// churnNet holds the addresses that come and go while the questions are asked.
+var churnNet = netip.MustParsePrefix("198.51.100.0/24")
+
+// churn adds and removes addresses of lo until ctx ends, over the connection
+// that all others use.
+func churn(ctx context.Context, c *client.Conn) error {
+	const lo = 1
+	for a := churnNet.Addr().Next(); ; {
+		// Not under ctx: what was added is to be removed.
+		if err := newAddr(context.WithoutCancel(ctx), c, unix.RTM_NEWADDR, create, lo, a, 32); err != nil {
+			return fmt.Errorf("add %v: %w", a, err)
+		}
+		if err := newAddr(context.WithoutCancel(ctx), c, unix.RTM_DELADDR, 0, lo, a, 32); err != nil {
+			return fmt.Errorf("remove %v: %w", a, err)
+		}
+		if a = a.Next(); !churnNet.Contains(a) {
+			a = churnNet.Addr().Next()
+		}
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil
+		}
+	}
+}
