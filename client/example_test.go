@@ -1,0 +1,190 @@
+//go:build linux
+
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// linkNamed encodes the question for the link of that name.
+func linkNamed(name string) []byte {
+	var b wire.Builder
+	b.Struct(make([]byte, unix.SizeofIfInfomsg))
+	b.String(unix.IFLA_IFNAME, name)
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return payload
+}
+
+// linkName decodes the name of the link that a message describes.
+func linkName(m wire.Message) string {
+	for a, err := range wire.Attrs(m.Payload[unix.SizeofIfInfomsg:]) {
+		if err == nil && a.Type == unix.IFLA_IFNAME {
+			return a.String()
+		}
+	}
+	return ""
+}
+
+// Two goroutines share one connection.
+func Example() {
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	var g sync.WaitGroup
+	answers := make([]error, 2)
+	for i, name := range []string{"lo", "nosuchlink0"} {
+		g.Go(func() {
+			_, answers[i] = c.Request(context.Background(), unix.RTM_GETLINK, linkNamed(name), 0)
+		})
+	}
+	g.Wait()
+	fmt.Println("lo:", answers[0])
+	fmt.Println("nosuchlink0 exists:", !errors.Is(answers[1], unix.ENODEV))
+	// Output:
+	// lo: <nil>
+	// nosuchlink0 exists: false
+}
+
+func ExampleConn_Request() {
+	ctx := context.Background()
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	replies, err := c.Request(ctx, unix.RTM_GETLINK, linkNamed("lo"), 0)
+	var refusal *wire.KernelError
+	switch {
+	case errors.As(err, &refusal):
+		log.Fatal("the kernel says no: ", refusal)
+	case client.NotSent(err):
+		log.Fatal("safe to try again: ", err)
+	case err != nil:
+		log.Fatal("it may have been applied: ", err)
+	}
+	fmt.Println(linkName(replies[0]))
+	// Output: lo
+}
+
+// The kernel's errno decides what errors.Is says.
+func ExampleConn_Request_refused() {
+	c, err := client.Dial(netlink.NETLINK_GENERIC)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	// CTRL_CMD_GETFAMILY by name.
+	var b wire.Builder
+	b.Struct([]byte{unix.CTRL_CMD_GETFAMILY, 1, 0, 0})
+	b.String(unix.CTRL_ATTR_FAMILY_NAME, "no-such-family")
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = c.Request(context.Background(), unix.GENL_ID_CTRL, payload, 0)
+	fmt.Println(errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOENT))
+	// Output: true true
+}
+
+func ExampleConn_Dump() {
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	for m, err := range c.Dump(context.Background(), unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if linkName(m) == "lo" {
+			fmt.Println("there is a lo")
+			break
+		}
+	}
+	// Output: there is a lo
+}
+
+// A copy of kernel state is kept up to date by events, and made again whenever
+// some of them were lost.
+func ExampleConn_Receive() {
+	ctx := context.Background()
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Join first and dump then: what changes in between comes as an event.
+	if err := c.AddMembership(unix.RTNLGRP_LINK); err != nil {
+		log.Fatal(err)
+	}
+
+	links := make(map[string]bool)
+	resync := func() {
+		clear(links)
+		for m, err := range c.Dump(ctx, unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg)) {
+			if errors.Is(err, client.ErrDumpInterrupted) {
+				continue // the events that interrupted it are on their way
+			}
+			if err != nil {
+				log.Fatal(err)
+			}
+			links[linkName(m)] = true
+		}
+	}
+	resync()
+	fmt.Println("lo:", links["lo"])
+
+	// Close ends the loop; here there is nothing to wait for.
+	c.Close()
+	for e := range c.Receive() {
+		switch e.Header.Type {
+		case netlink.NLMSG_OVERRUN:
+			resync()
+		case unix.RTM_NEWLINK:
+			links[linkName(e.Message)] = true
+		case unix.RTM_DELLINK:
+			delete(links, linkName(e.Message))
+		}
+	}
+	// Output: lo: true
+}
+
+func ExampleConn_Noop() {
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Println(c.Noop(context.Background()))
+	// Output: <nil>
+}
+
+func ExampleNotSent() {
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		log.Fatal(err)
+	}
+	c.Close()
+	err = c.Noop(context.Background())
+	fmt.Println(client.NotSent(err), err)
+	// Output: true netlink: request: use of closed network connection
+}
