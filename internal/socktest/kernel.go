@@ -40,7 +40,9 @@ func (k *Kernel) request(s *Socket, frame []byte) error {
 }
 
 // Open opens a socket. The first one that asks for no port gets port 1001.
-func (k *Kernel) Open(cfg sock.Config) (sock.Socket, error) {
+func (k *Kernel) Open(cfg sock.Config) (sock.Socket, error) { return k.open(cfg, false), nil }
+
+func (k *Kernel) open(cfg sock.Config, twin bool) *Socket {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	port := cfg.PortID
@@ -50,13 +52,14 @@ func (k *Kernel) Open(cfg sock.Config) (sock.Socket, error) {
 	s := &Socket{
 		kernel: k,
 		cfg:    cfg,
+		twin:   twin,
 		port:   port,
 		wake:   make(chan struct{}, 1),
 		closed: make(chan struct{}),
 		joined: make(map[uint32]bool),
 	}
 	k.sockets = append(k.sockets, s)
-	return s, nil
+	return s
 }
 
 // Sockets returns the sockets that were opened, in order, closed ones included.

@@ -28,6 +28,7 @@ type Datagram struct {
 type Socket struct {
 	kernel *Kernel
 	cfg    sock.Config
+	twin   bool
 	port   uint32
 
 	wake   chan struct{} // one token: look at the queue
@@ -67,6 +68,7 @@ func (s *Socket) Recv(d *sock.Datagram) error {
 	}
 	if err := s.err; err != nil {
 		s.err = nil
+		s.congested = s.congested && len(s.queue) > 0
 		return err
 	}
 	if len(s.queue) == 0 {
@@ -132,8 +134,11 @@ func (s *Socket) Twin() (sock.Socket, error) {
 	}
 	cfg := s.cfg
 	cfg.PortID = 0
-	return s.kernel.Open(cfg)
+	return s.kernel.open(cfg, true), nil
 }
+
+// IsTwin reports whether Twin has made the socket.
+func (s *Socket) IsTwin() bool { return s.twin }
 
 // Buffers returns the kernel's sizes.
 func (s *Socket) Buffers() (receive, send int) { return s.kernel.buffer(), s.kernel.buffer() }
@@ -176,11 +181,11 @@ func (s *Socket) Queue(ds ...Datagram) {
 }
 
 // Overrun makes the next Recv report err and drops what comes until the queue
-// has been read empty.
+// has been read empty, at least until that Recv.
 func (s *Socket) Overrun(err error) {
 	s.mu.Lock()
 	s.err = err
-	s.congested = len(s.queue) > 0
+	s.congested = true
 	s.mu.Unlock()
 	s.notify()
 }

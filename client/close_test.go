@@ -1,0 +1,323 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+// wantClosed requires that the call was ended by Close.
+func wantClosed[T any](t *testing.T, a *task[T], notSent bool) {
+	t.Helper()
+	_, err := a.result()
+	var op *client.OpError
+	if !errors.Is(err, net.ErrClosed) || !errors.As(err, &op) || client.NotSent(err) != notSent {
+		t.Fatalf("%v (not sent: %v), want it closed (%v)", err, client.NotSent(err), notSent)
+	}
+}
+
+func TestCloseTwiceIsCloseOnce(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithEventSocket())
+		for range 3 {
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// stuckReader keeps the reader in the kernel, as a lock there might.
+type stuckReader struct {
+	*socktest.Socket
+
+	out chan struct{} // closed to let it out
+}
+
+func (s *stuckReader) Watch(ready func()) error {
+	err := s.Socket.Watch(ready)
+	<-s.out
+	return err
+}
+
+// Close returns when the reader is gone, to everyone who calls it.
+func TestEveryCloseWaitsForTheGoroutines(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		out := make(chan struct{})
+		k.wrap = func(s *socktest.Socket) sock.Socket { return &stuckReader{s, out} }
+		c := k.dial()
+		first := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
+		first.wantWaiting("the reader is in the kernel")
+		second := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
+		// The second may wait for a mutex that the first holds. The bubble does
+		// not take that for asleep, so give it time and not a Wait.
+		for range 1000 {
+			runtime.Gosched()
+			select {
+			case <-second.over:
+				t.Error("the second Close returned before the reader was gone")
+				close(out)
+				return
+			default:
+			}
+		}
+		close(out)
+		for _, a := range []*task[struct{}]{first, second} {
+			if _, err := a.result(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestCloseEndsEveryWaitingCall(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithInFlight(2))
+		answered := k.get(bg, c)
+		req := k.want(getLink)
+		dump := k.dump(bg, c)
+		k.want(getAddr).reply("a part")
+		nextDump := k.dump(bg, c)
+		nextDump.wantWaiting("one dump at a time")
+		windowed := k.get(bg, c)
+		windowed.wantWaiting("two requests at a time")
+		barrier := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Noop(bg) })
+		barrier.wantWaiting("two requests at a time")
+		req.reply("half an answer")
+
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantClosed(t, answered, false)
+		wantClosed(t, dump, false)
+		wantClosed(t, nextDump, true)
+		wantClosed(t, windowed, true)
+		wantClosed(t, barrier, true)
+		k.wantIdle("the Conn is closed")
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// Who waits for a loss to be read away must not wait for ever.
+func TestCloseOpensTheGate(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, reader := k.dialSlow()
+		sent := k.get(bg, c)
+		k.want(getLink)
+		reader.Overrun(syscall.ENOBUFS)
+		synctest.Wait()
+		gated := k.get(bg, c)
+		gated.wantWaiting("the gate is shut")
+		closing := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
+		closing.wantWaiting("the reader stands still")
+		reader.goOn()
+		if _, err := closing.result(); err != nil {
+			t.Fatal(err)
+		}
+		wantClosed(t, sent, false)
+		wantClosed(t, gated, true)
+	})
+}
+
+// What had been given up still has an entry, and Close ends that as well.
+func TestCloseAfterACancelledDump(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		ctx, cancel := context.WithCancel(bg)
+		first := k.dump(ctx, c)
+		k.want(getAddr)
+		cancel()
+		wantError(t, first, context.Canceled, false)
+		second := k.dump(bg, c)
+		second.wantWaiting("the first has not ended")
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantClosed(t, second, true)
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// A request may be in the middle of its send when Close comes. It has been seen
+// by the kernel then, and its answer has nobody to read it.
+func TestCloseDuringTheSend(t *testing.T) {
+	for _, err := range []error{nil, net.ErrClosed} {
+		play(t, func(t *testing.T, k *kernel) {
+			c := k.dial()
+			leave := make(chan struct{})
+			k.during(func(req request) error {
+				<-leave
+				return err
+			})
+			call := k.get(bg, c)
+			call.wantWaiting("its send runs")
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			close(leave)
+			// A send that fails has not happened.
+			wantClosed(t, call, err != nil)
+			wantStats(t, c, client.Stats{})
+		})
+	}
+}
+
+// The consumer of events leaves its loop, whether or not it keeps up.
+func TestCloseEndsTheLoopOverEvents(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithEventQueue(10))
+		k.join(c, linkGroup)
+		k.overflow(30)
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for range c.Receive() {
+			n++
+		}
+		if n > 11 {
+			t.Fatalf("%d events from a queue of 10", n)
+		}
+	})
+}
+
+// lateRead has the first read that finds the queue empty, once armed, wait and
+// come back with a datagram after all.
+type lateRead struct {
+	*socktest.Socket
+
+	late   []byte // set while nobody reads
+	resume chan struct{}
+}
+
+func (s *lateRead) Recv(d *sock.Datagram) error {
+	err := s.Socket.Recv(d)
+	if s.late != nil && err == syscall.EAGAIN {
+		<-s.resume
+		*d = sock.Datagram{Buf: d.Buf, N: copy(d.Buf, s.late), Group: linkGroup, NSID: -1}
+		s.late = nil
+		return nil
+	}
+	return err
+}
+
+// A caller that reads its own answer may hold an event, or the news of a lost
+// one, when Close has closed the channel. It goes nowhere then.
+func TestEventInACallersHandsAtClose(t *testing.T) {
+	for name, late := range map[string][]byte{"event": event("late"), "loss": []byte("garbage")} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				reads := &lateRead{resume: make(chan struct{})}
+				k.wrap = func(s *socktest.Socket) sock.Socket { reads.Socket = s; return reads }
+				c := k.dial()
+				synctest.Wait()
+				reads.late = late
+				call := k.get(bg, c)
+				k.want(getLink)
+				call.wantWaiting("it reads")
+				if err := c.Close(); err != nil {
+					t.Fatal(err)
+				}
+				close(reads.resume)
+				wantClosed(t, call, false)
+				if e, ok := <-c.Receive(); ok {
+					t.Fatalf("event %+v", e)
+				}
+			})
+		})
+	}
+}
+
+// Who ranges over Receive sees the end of it.
+func TestCloseWakesTheConsumer(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.join(c, linkGroup)
+		consumer := runAsync(t, func() (n int, err error) {
+			for range c.Receive() {
+				n++
+			}
+			return n, nil
+		})
+		k.multicast(linkGroup, "1", "2")
+		consumer.wantWaiting("the Conn is open")
+		c.Close()
+		if n, _ := consumer.result(); n != 2 {
+			t.Fatalf("%d events, want 2", n)
+		}
+	})
+}
+
+func TestMethodsAfterClose(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithInFlight(1))
+		k.join(c, linkGroup)
+		port := c.PortID()
+		c.Close()
+		for _, tt := range []struct {
+			name string
+			f    func() error
+		}{
+			{"Request", func() error { _, err := c.Request(bg, getLink, nil, 0); return err }},
+			{"Request", func() error { _, err := c.Request(bg, getLink, nil, 0); return err }}, // room is left
+			{"dump", func() error { _, err := c.Request(bg, getAddr, nil, netlink.NLM_F_DUMP); return err }},
+			{"Noop", func() error { return c.Noop(bg) }},
+			{"AddMembership", func() error { return c.AddMembership(2) }},
+			{"DropMembership", func() error { return c.DropMembership(linkGroup) }},
+		} {
+			err := tt.f()
+			var op *client.OpError
+			if !errors.Is(err, net.ErrClosed) || !errors.As(err, &op) || !client.NotSent(err) {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+		}
+		if c.PortID() != port {
+			t.Errorf("port %d, was %d", c.PortID(), port)
+		}
+		if _, ok := <-c.Receive(); ok {
+			t.Error("an event from a closed Conn")
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		k.wantIdle("the Conn is closed")
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// failingClose is a socket whose Close reports an error.
+type failingClose struct {
+	*socktest.Socket
+
+	err error
+}
+
+func (s failingClose) Close() error {
+	s.Socket.Close()
+	return s.err
+}
+
+// Every Close tells what went wrong, and of both sockets.
+func TestCloseTellsEveryCallerItsError(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		errs := []error{syscall.EIO, syscall.EINTR}
+		k.wrap = func(s *socktest.Socket) sock.Socket { return failingClose{s, errs[len(k.Sockets())-1]} }
+		c := k.dial(client.WithEventSocket())
+		for range 2 {
+			err := c.Close()
+			var op *client.OpError
+			if !errors.As(err, &op) || op.Op != "close" || !errors.Is(err, errs[0]) || !errors.Is(err, errs[1]) {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,148 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// noop runs [client.Conn.Noop].
+func (k *kernel) noop(c *client.Conn) *task[struct{}] {
+	return runAsync(k.t, func() (struct{}, error) { return struct{}{}, c.Noop(bg) })
+}
+
+func TestNoopIsAcknowledged(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		call := k.noop(c)
+		req := k.want(netlink.NLMSG_NOOP)
+		if req.Header.Flags != netlink.NLM_F_REQUEST|netlink.NLM_F_ACK || len(req.Payload) != 0 {
+			t.Fatalf("request %+v", req.Message)
+		}
+		call.wantWaiting("it waits for the acknowledgement")
+		req.ack()
+		if _, err := call.result(); err != nil {
+			t.Fatal(err)
+		}
+
+		call = k.noop(c)
+		k.want(netlink.NLMSG_NOOP).fail(syscall.EINVAL)
+		_, err := call.result()
+		var refusal *wire.KernelError
+		if !errors.As(err, &refusal) || refusal.Errno != syscall.EINVAL || client.NotSent(err) {
+			t.Fatal(err)
+		}
+
+		if err := c.Noop(nil); err == nil || !client.NotSent(err) { //nolint:staticcheck // what it is about
+			t.Fatal(err)
+		}
+		k.wantIdle("a nil ctx makes no sense")
+	})
+}
+
+// Where nothing is acknowledged a barrier would wait for ever.
+func TestNoopNeedsAFamilyThatAcknowledges(t *testing.T) {
+	for _, family := range []netlink.Family{netlink.NETLINK_CONNECTOR, netlink.NETLINK_FIB_LOOKUP} {
+		t.Run(family.String(), func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				c := k.dialFamily(family)
+				if err := c.Noop(bg); !errors.Is(err, errors.ErrUnsupported) || !client.NotSent(err) {
+					t.Fatal(err)
+				}
+				k.wantIdle("nobody would answer")
+			})
+		})
+	}
+}
+
+// cn_rx_skb answers nothing. What it multicasts later has the type NLMSG_DONE
+// and a counter for a number, and ends nothing.
+func TestConnectorRequestEndsWithItsSend(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_CONNECTOR, client.WithInFlight(1))
+		k.join(c, 1)
+		for range 3 { // each gives its room back
+			call := k.request(bg, c, netlink.NLMSG_DONE, "listen", 0)
+			wantTexts(t, call)
+			k.want(netlink.NLMSG_DONE)
+		}
+		k.socket(0).Queue(socktest.Datagram{Group: 1, Data: wire.AppendMessage(nil, wire.Message{
+			Header: wire.Header{Type: netlink.NLMSG_DONE, Seq: 1}, Payload: []byte("exec"),
+		})})
+		wantEvents(t, c, "exec")
+
+		k.during(func(request) error { return syscall.ECONNREFUSED })
+		wantError(t, k.request(bg, c, netlink.NLMSG_DONE, "listen", 0), syscall.ECONNREFUSED, true)
+		wantStats(t, c, client.Stats{Events: 1})
+
+		if _, err := c.Request(bg, netlink.NLMSG_ERROR, nil, 0); err == nil || !client.NotSent(err) {
+			t.Errorf("only NLMSG_DONE is customary: %v", err)
+		}
+	})
+}
+
+// nl_fib_input copies the request back and acknowledges nothing.
+func TestFIBLookupEndsWithItsFirstReply(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_FIB_LOOKUP, client.WithInFlight(1))
+		for i := range 2 {
+			call := k.request(bg, c, getLink, "route?", 0)
+			req := k.want(getLink)
+			call.wantWaiting("there is no reply yet")
+			req.reply(fmt.Sprint("route ", i))
+			wantTexts(t, call, fmt.Sprint("route ", i))
+		}
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// Audit answers from a kernel thread, after the acknowledgement and without our
+// port (audit_send_reply, audit_make_reply).
+func TestAuditRepliesComeAfterTheAcknowledgement(t *testing.T) {
+	const auditGet netlink.MessageType = 1000
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_AUDIT)
+		call := k.request(bg, c, auditGet, "", 0)
+		req := k.want(auditGet)
+		req.ack()
+		call.wantWaiting("the data is still to come")
+		req.send(wire.AppendMessage(nil, wire.Message{
+			Header: wire.Header{Type: auditGet, Seq: req.Header.Seq}, Payload: []byte("status"),
+		}))
+		wantTexts(t, call, "status")
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// A uevent is text without a header, and all of it is the event.
+func TestUeventsAreText(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_KOBJECT_UEVENT)
+		k.join(c, 1)
+		const text = "add@/devices/virtual/net/dummy0\x00ACTION=add\x00"
+		k.socket(0).Queue(socktest.Datagram{Data: []byte(text), Group: 1})
+		if e := <-c.Receive(); string(e.Payload) != text || e.Group != 1 || e.Header != (wire.Header{}) {
+			t.Fatalf("event %+v", e)
+		}
+	})
+}
+
+// On NETLINK_USERSOCK processes talk to each other; what they say is events.
+func TestUsersockDeliversWhatProcessesSay(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_USERSOCK)
+		k.join(c, 3)
+		k.socket(0).Queue(
+			socktest.Datagram{Data: event("to us"), PortID: 4711},
+			socktest.Datagram{Data: event("to all"), PortID: 4711, Group: 3},
+		)
+		wantEvents(t, c, "to us", "to all")
+		wantStats(t, c, client.Stats{Events: 2})
+	})
+}

@@ -1,0 +1,269 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+// members notes the memberships that a Conn asks its socket for.
+type members struct {
+	*socktest.Socket
+
+	mu     sync.Mutex // guards following
+	asked  []string
+	refuse error
+	joined func() // runs inside Join, when the kernel has joined
+}
+
+func (s *members) Join(group uint32) error {
+	if err := s.note("join", group); err != nil {
+		return err
+	}
+	err := s.Socket.Join(group)
+	if s.joined != nil {
+		s.joined()
+	}
+	return err
+}
+
+func (s *members) Leave(group uint32) error {
+	if err := s.note("leave", group); err != nil {
+		return err
+	}
+	return s.Socket.Leave(group)
+}
+
+func (s *members) note(verb string, group uint32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, fmt.Sprint(verb, " ", group))
+	return s.refuse
+}
+
+func (k *kernel) dialMembers(opts ...client.Option) (*client.Conn, *members) {
+	k.t.Helper()
+	var m *members
+	k.wrap = func(s *socktest.Socket) sock.Socket {
+		m = &members{Socket: s}
+		return m
+	}
+	return k.dial(opts...), m
+}
+
+func TestMembershipsComeAndGo(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, m := k.dialMembers()
+		for _, step := range []func(uint32) error{
+			c.DropMembership, // was not joined: nothing happens
+			c.AddMembership,
+			c.AddMembership, // once is enough
+			c.DropMembership,
+			c.AddMembership,
+		} {
+			if err := step(linkGroup); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Whether the kernel hears of the first is of no interest.
+		asked := m.asked
+		if len(asked) != 0 && asked[0] == "leave 1" {
+			asked = asked[1:]
+		}
+		if !slices.Equal(asked, []string{"join 1", "leave 1", "join 1"}) {
+			t.Fatalf("asked the kernel for %q", m.asked)
+		}
+		k.multicast(linkGroup, "here")
+		wantEvents(t, c, "here")
+
+		// What was queued before the leave still comes; what is sent after it
+		// does not.
+		k.multicast(linkGroup, "before")
+		synctest.Wait()
+		if err := c.DropMembership(linkGroup); err != nil {
+			t.Fatal(err)
+		}
+		k.multicast(linkGroup, "after")
+		wantEvents(t, c, "before")
+	})
+}
+
+func TestManyMayJoinAtOnce(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, m := k.dialMembers()
+		var joins []*task[struct{}]
+		for i := range 20 {
+			joins = append(joins, runAsync(t, func() (struct{}, error) {
+				return struct{}{}, c.AddMembership(uint32(1 + i%2))
+			}))
+		}
+		for _, j := range joins {
+			if _, err := j.result(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if slices.Sort(m.asked); !slices.Equal(m.asked, []string{"join 1", "join 2"}) {
+			t.Fatalf("asked the kernel for %q", m.asked)
+		}
+	})
+}
+
+// Group 0 is no group: the kernel's setsockopt would say so, and an event of
+// group 0 could not be told from a reply.
+func TestGroupZeroIsRefused(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, m := k.dialMembers()
+		for op, f := range map[string]func(uint32) error{"join": c.AddMembership, "leave": c.DropMembership} {
+			err := f(0)
+			var oe *client.OpError
+			if !errors.Is(err, syscall.EINVAL) || !errors.As(err, &oe) || oe.Op != op {
+				t.Errorf("%s: %v", op, err)
+			}
+		}
+		if len(m.asked) != 0 {
+			t.Errorf("asked the kernel for %q", m.asked)
+		}
+	})
+}
+
+// A membership that the kernel refuses to end goes on, and can be ended later.
+func TestRefusedLeaveChangesNothing(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, m := k.dialMembers()
+		k.join(c, addrGroup)
+		m.refuse = syscall.EPERM
+		if err := c.DropMembership(addrGroup); !errors.Is(err, syscall.EPERM) {
+			t.Fatal(err)
+		}
+		m.refuse = nil
+		k.echo(c, []string{"new"}, []string{"new"})
+		if err := c.DropMembership(addrGroup); err != nil {
+			t.Fatal(err)
+		}
+		k.echo(c, []string{"new"}, nil)
+	})
+}
+
+// echo plays a request whose notification is echoed, and requires it to come out
+// as these replies and events.
+func (k *kernel) echo(c *client.Conn, replies, events []string) {
+	k.t.Helper()
+	call := k.request(bg, c, newAddr, "add", netlink.NLM_F_ECHO)
+	req := k.want(newAddr)
+	req.notify(req.from, addrGroup, "new")
+	req.ack()
+	wantTexts(k.t, call, replies...)
+	wantEvents(k.t, c, events...)
+}
+
+// From the moment on that the kernel has joined, an echo is an event, too; the
+// system call may not have returned by then.
+func TestEventsCountFromTheJoinOn(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, m := k.dialMembers()
+		call := k.request(bg, c, newAddr, "add", netlink.NLM_F_ECHO)
+		req := k.want(newAddr)
+		m.joined = func() {
+			req.notify(req.from, addrGroup, "new")
+			synctest.Wait()
+		}
+		k.join(c, addrGroup)
+		req.ack()
+		wantTexts(t, call, "new")
+		wantEvents(t, c, "new")
+	})
+}
+
+// Memberships live on a socket of their own then, and nothing is ever asked
+// there.
+func TestEventSocketKeepsEventsFromRequests(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithEventSocket(), client.WithPortID(77))
+		if n := len(k.Sockets()); n != 2 {
+			t.Fatalf("%d sockets, want 2", n)
+		}
+		requests, events := k.socket(0), k.socket(1)
+		if c.PortID() != 77 || requests.PortID() != 77 || events.PortID() == 77 {
+			t.Fatalf("port %d, sockets' ports %d and %d", c.PortID(), requests.PortID(), events.PortID())
+		}
+		k.join(c, linkGroup)
+		if requests.Joined(linkGroup) || !events.Joined(linkGroup) {
+			t.Fatal("the membership is on the wrong socket")
+		}
+		k.multicast(linkGroup, "event")
+		wantEvents(t, c, "event")
+
+		get := k.get(bg, c)
+		req := k.want(getLink)
+		barrier := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Noop(bg) })
+		noop := k.want(netlink.NLMSG_NOOP)
+		if req.from != requests || noop.from != requests {
+			t.Fatal("a request on the socket for events")
+		}
+
+		// A storm that overruns the one does not touch the other.
+		events.Overrun(syscall.ENOBUFS)
+		wantEvents(t, c, "gap 0")
+		get.wantWaiting("nothing of it was lost")
+		req.reply("safe")
+		req.ack()
+		noop.ack()
+		wantTexts(t, get, "safe")
+		if _, err := barrier.result(); err != nil {
+			t.Fatal(err)
+		}
+
+		// What nobody asked for comes out, whichever socket it was sent to.
+		requests.Queue(socktest.Datagram{Data: event("unicast")})
+		wantEvents(t, c, "unicast")
+		requests.Overrun(syscall.ENOBUFS)
+		wantEvents(t, c, "gap 0")
+		wantStats(t, c, client.Stats{Events: 2, Overruns: 2})
+
+		if err := c.DropMembership(linkGroup); err != nil || events.Joined(linkGroup) {
+			t.Fatal("still joined", err)
+		}
+	})
+}
+
+// With two sockets the one that has joined gets its own copy, so the echo to the
+// other is a reply only, and no event comes twice.
+func TestEchoWithEventSocket(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithEventSocket())
+		k.join(c, addrGroup)
+		call := k.request(bg, c, newAddr, "add", netlink.NLM_F_ECHO)
+		req := k.want(newAddr)
+		req.notify(k.socket(1), addrGroup, "new")
+		wantEvents(t, c, "new")
+		req.notify(req.from, addrGroup, "new")
+		req.ack()
+		wantTexts(t, call, "new")
+		wantEvents(t, c)
+		wantStats(t, c, client.Stats{Events: 1})
+	})
+}
+
+// The namespace decides before the port does: with WithListenAllNSID a socket of
+// another namespace may well have our port and a number that we use.
+func TestEchoOfAnotherNamespaceIsNotOurs(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithListenAllNSID())
+		k.join(c, addrGroup)
+		call := k.request(bg, c, newAddr, "add", netlink.NLM_F_ECHO)
+		req := k.want(newAddr)
+		req.from.Queue(socktest.Datagram{Data: req.data("theirs"), Group: addrGroup, NSID: 3, HasNS: true})
+		req.ack()
+		wantTexts(t, call)
+		wantEvents(t, c, "theirs")
+	})
+}

@@ -1,0 +1,168 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// A send that fails must leave nothing behind: with a window of one request, a
+// lost entry or lost room would block the next request for ever.
+func TestFailedSendGivesEverythingBack(t *testing.T) {
+	for _, kind := range []struct {
+		name  string
+		typ   netlink.MessageType
+		flags netlink.Flags
+	}{{"request", getLink, 0}, {"dump", getAddr, netlink.NLM_F_DUMP}} {
+		t.Run(kind.name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				c := k.dial(client.WithInFlight(1))
+				k.during(func(request) error { return syscall.EMSGSIZE })
+				for range 3 {
+					_, err := c.Request(bg, kind.typ, nil, kind.flags)
+					var op *client.OpError
+					if !errors.As(err, &op) || op.Op != "request" || !errors.Is(err, syscall.EMSGSIZE) || !client.NotSent(err) {
+						t.Fatalf("%v (not sent: %v)", err, client.NotSent(err))
+					}
+					wantStats(t, c, client.Stats{})
+				}
+				k.during(nil)
+				call := k.request(bg, c, kind.typ, "", kind.flags)
+				k.want(kind.typ).finish()
+				wantTexts(t, call)
+			})
+		})
+	}
+}
+
+// The kernel acknowledges a type below NLMSG_MIN_TYPE and ignores it, so that a
+// mistake would look like success. These and other mistakes are told at once.
+func TestSenselessRequestsAreNotSent(t *testing.T) {
+	var nilContext context.Context
+	ended, cancel := context.WithCancel(bg)
+	cancel()
+	for _, tt := range []struct {
+		name    string
+		ctx     context.Context
+		typ     netlink.MessageType
+		payload []byte
+		is      error // nil: any
+		text    string
+	}{
+		{"no ctx", nilContext, getLink, nil, nil, "netlink: request: nil context"},
+		{"ended ctx", ended, getLink, nil, context.Canceled, "netlink: request: context canceled"},
+		{"control type", bg, netlink.NLMSG_MIN_TYPE - 1, nil, nil, "netlink: request: type "},
+		{"done", bg, netlink.NLMSG_DONE, nil, nil, "netlink: request: type "},
+		{"long payload", bg, getLink, make([]byte, 64<<10+1), syscall.EMSGSIZE, "netlink: request: payload of 65537 bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				c := k.dial()
+				call := runAsync(t, func() ([]wire.Message, error) { return c.Request(tt.ctx, tt.typ, tt.payload, 0) })
+				msgs, err := call.result()
+				if msgs != nil || err == nil || !strings.HasPrefix(err.Error(), tt.text) || !client.NotSent(err) {
+					t.Fatalf("%v, %v (not sent: %v)", msgs, err, client.NotSent(err))
+				}
+				if tt.is != nil && !errors.Is(err, tt.is) {
+					t.Fatalf("%v is not %v", err, tt.is)
+				}
+				k.wantIdle("it makes no sense")
+				wantStats(t, c, client.Stats{})
+			})
+		})
+	}
+}
+
+// NotSent has to be false wherever the kernel may have acted, or a caller who
+// sends again applies the request twice.
+func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
+	ended, cancel := context.WithCancel(bg)
+	cancel()
+	for _, tt := range []struct {
+		name string
+		err  func(t *testing.T, k *kernel, c *client.Conn) error
+		want bool
+	}{
+		{"success", func(t *testing.T, k *kernel, c *client.Conn) error {
+			call := k.get(bg, c)
+			k.want(getLink).ack()
+			_, err := call.result()
+			return err
+		}, false},
+		{"refusal", func(t *testing.T, k *kernel, c *client.Conn) error {
+			call := k.get(bg, c)
+			k.want(getLink).fail(syscall.EPERM)
+			_, err := call.result()
+			return err
+		}, false},
+		{"ctx ended before", func(t *testing.T, k *kernel, c *client.Conn) error {
+			_, err := c.Request(ended, getLink, nil, 0)
+			return err
+		}, true},
+		{"ctx ended before a noop", func(t *testing.T, k *kernel, c *client.Conn) error {
+			return c.Noop(ended)
+		}, true},
+		{"ctx ended in the window", func(t *testing.T, k *kernel, c *client.Conn) error {
+			first := k.get(bg, c)
+			req := k.want(getLink)
+			ctx, cancel := context.WithCancel(bg)
+			second := k.get(ctx, c)
+			second.wantWaiting("one request at a time")
+			cancel()
+			_, err := second.result()
+			req.ack()
+			wantTexts(t, first)
+			return err
+		}, true},
+		{"ctx ended after the send", func(t *testing.T, k *kernel, c *client.Conn) error {
+			ctx, cancel := context.WithCancel(bg)
+			call := k.get(ctx, c)
+			req := k.want(getLink)
+			cancel()
+			_, err := call.result()
+			req.ack()
+			return err
+		}, false},
+		{"send failed", func(t *testing.T, k *kernel, c *client.Conn) error {
+			k.during(func(request) error { return syscall.ENOMEM })
+			return c.Noop(bg)
+		}, true},
+		{"reply lost", func(t *testing.T, k *kernel, c *client.Conn) error {
+			call := k.get(bg, c)
+			k.want(getLink).from.Overrun(syscall.ENOBUFS)
+			_, err := call.result()
+			return err
+		}, false},
+		{"closed before", func(t *testing.T, k *kernel, c *client.Conn) error {
+			c.Close()
+			return c.Noop(bg)
+		}, true},
+		{"closed after the send", func(t *testing.T, k *kernel, c *client.Conn) error {
+			call := k.get(bg, c)
+			k.want(getLink)
+			c.Close()
+			_, err := call.result()
+			return err
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				c := k.dial(client.WithInFlight(1))
+				err := tt.err(t, k, c)
+				if (err == nil) != (tt.name == "success") || client.NotSent(err) != tt.want {
+					t.Fatalf("%v: not sent %v, want %v", err, client.NotSent(err), tt.want)
+				}
+				if wrapped := fmt.Errorf("doing this and that: %w", err); client.NotSent(wrapped) != tt.want {
+					t.Fatalf("%v: not sent is not %v", wrapped, tt.want)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,242 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
+)
+
+func TestOptionsThatMakeNoSenseFailDial(t *testing.T) {
+	for _, tt := range []struct {
+		opts []client.Option
+		want string
+	}{
+		{[]client.Option{client.WithReceiveBuffer(0)}, "WithReceiveBuffer(0): the least value is 1"},
+		{[]client.Option{client.WithSendBuffer(-1)}, "WithSendBuffer(-1): the least value is 1"},
+		{[]client.Option{client.WithEventQueue(0)}, "WithEventQueue(0): the least value is 1"},
+		{[]client.Option{client.WithDumpRetries(-1)}, "WithDumpRetries(-1): the least value is 0"},
+		{[]client.Option{client.WithInFlight(0)}, "WithInFlight(0): the least value is 1"},
+		// The first one is told, and a good value behind a bad one mends nothing.
+		{[]client.Option{client.WithInFlight(-2), client.WithEventQueue(0)}, "WithInFlight(-2): the least value is 1"},
+		{[]client.Option{client.WithInFlight(-2), client.WithInFlight(1)}, "WithInFlight(-2): the least value is 1"},
+		{[]client.Option{nil}, "nil option"},
+	} {
+		t.Run(tt.want, func(t *testing.T) {
+			var k socktest.Kernel
+			c, err := client.Dial(netlink.NETLINK_ROUTE, append([]client.Option{client.WithSocket(k.Open)}, tt.opts...)...)
+			if c != nil || err == nil || !strings.HasPrefix(err.Error(), "netlink: dial NETLINK_ROUTE: "+tt.want) {
+				t.Fatalf("%v, %v; want %q", c, err, tt.want)
+			}
+			var op *client.OpError
+			if !errors.As(err, &op) || op.Op != "dial NETLINK_ROUTE" {
+				t.Errorf("%#v", err)
+			}
+			if n := len(k.Sockets()); n != 0 {
+				t.Errorf("%d sockets opened", n)
+			}
+		})
+	}
+}
+
+// The least values are allowed, and a Conn works with all of them at once.
+func TestLeastValues(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithReceiveBuffer(1), client.WithSendBuffer(1), client.WithEventQueue(1),
+			client.WithDumpRetries(0), client.WithInFlight(1))
+		call := k.get(bg, c)
+		k.want(getLink).ack()
+		wantTexts(t, call)
+		k.join(c, linkGroup)
+		k.multicast(linkGroup, "1")
+		wantEvents(t, c, "1")
+	})
+}
+
+// What the options say of the socket reaches it, on the second socket as well.
+func TestOptionsReachTheSocket(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		var got []sock.Config
+		c, err := client.Dial(netlink.NETLINK_GENERIC,
+			client.WithPortID(7), client.WithNetNS(8), client.WithReceiveBuffer(9), client.WithSendBuffer(10),
+			client.WithStrictChecking(), client.WithListenAllNSID(), client.WithEventSocket(),
+			client.WithSocket(func(cfg sock.Config) (sock.Socket, error) {
+				got = append(got, cfg)
+				return k.Open(cfg)
+			}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		want := sock.Config{
+			Family: netlink.NETLINK_GENERIC, PortID: 7, NetNS: 8, HasNetNS: true, ReceiveBuffer: 9, SendBuffer: 10,
+			StrictChecking: true, ListenAllNSID: true,
+		}
+		second := want
+		second.PortID = 0 // two sockets cannot have one port
+		if len(got) != 2 || got[0] != want || got[1] != second {
+			t.Fatalf("opened\n%+v, want\n%+v", got, []sock.Config{want, second})
+		}
+		if c.PortID() != 7 {
+			t.Fatalf("port %d, want 7", c.PortID())
+		}
+	})
+}
+
+// A Dial that fails half way leaves no socket behind, nor a goroutine.
+func TestFailedOpenFailsDial(t *testing.T) {
+	for good := range 2 {
+		play(t, func(t *testing.T, k *kernel) {
+			c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithEventSocket(),
+				client.WithSocket(func(cfg sock.Config) (sock.Socket, error) {
+					if len(k.Sockets()) == good {
+						return nil, syscall.EPROTONOSUPPORT
+					}
+					return k.Open(cfg)
+				}))
+			var op *client.OpError
+			if c != nil || !errors.As(err, &op) || op.Op != "dial NETLINK_ROUTE" || !errors.Is(err, syscall.EPROTONOSUPPORT) {
+				t.Fatal(c, err)
+			}
+			for _, s := range k.Sockets() {
+				if !s.Closed() {
+					t.Error("a socket was left open")
+				}
+			}
+		})
+	}
+}
+
+// What is in flight at once must fit the receive buffer, for an answer that
+// finds it full is lost. Half of it and one part more can be a dump's, as the
+// kernel goes on with one as long as half is free (netlink_recvmsg).
+func TestReceiveBufferBoundsWhatIsInFlight(t *testing.T) {
+	for _, tt := range []struct {
+		buffer, inFlight int
+		alone, beside    int // requests at once, without a dump and with one
+	}{
+		{212992, 0, 34, 10},
+		{425984, 0, 69, 28},
+		{12288, 0, 2, 1},
+		{6144, 0, 1, 0},
+		{1, 0, 1, 0},
+		{212992, 1, 1, 0},
+		{212992, 5, 5, 4},
+		{1, 40, 40, 39},
+	} {
+		t.Run(fmt.Sprint(tt.buffer, "-", tt.inFlight), func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				k.Buffer = tt.buffer
+				var opts []client.Option
+				if tt.inFlight != 0 {
+					opts = append(opts, client.WithInFlight(tt.inFlight))
+				}
+				c := k.dial(opts...)
+				if s := c.Stats(); s.ReceiveBuffer != tt.buffer || s.SendBuffer != tt.buffer {
+					t.Fatalf("buffers of %d and %d bytes, want %d", s.ReceiveBuffer, s.SendBuffer, tt.buffer)
+				}
+				k.wantRoom(c, tt.alone)
+				dump := k.dump(bg, c)
+				req := k.want(getAddr)
+				k.wantRoom(c, tt.beside, req)
+				wantTexts(t, dump)
+				k.wantRoom(c, tt.alone) // all of it is back
+			})
+		})
+	}
+}
+
+// wantRoom requires that n requests and no more are sent at once, and that each
+// that waits is sent as soon as one has been answered. Running is what else is
+// in flight, which is ended then.
+func (k *kernel) wantRoom(c *client.Conn, n int, running ...request) {
+	k.t.Helper()
+	var calls []*task[[]wire.Message]
+	for range n + 2 {
+		calls = append(calls, k.get(bg, c))
+	}
+	var sent []request
+	for range n {
+		sent = append(sent, k.want(getLink))
+	}
+	k.wantIdle("there is no room for more")
+	if got, want := c.Stats().Pending, n+len(running); got != want {
+		k.t.Fatalf("%d requests in flight, want %d", got, want)
+	}
+	if n > 0 {
+		sent[0].ack()
+		sent = append(sent[1:], k.want(getLink))
+		k.wantIdle("one went, one came")
+	}
+	for _, req := range running {
+		req.finish()
+	}
+	for _, req := range sent {
+		req.ack()
+	}
+	for range n + 2 - len(sent) - min(n, 1) {
+		k.want(getLink).ack()
+	}
+	for _, call := range calls {
+		wantTexts(k.t, call)
+	}
+}
+
+// Access to the descriptor is for sockets that have one.
+func TestScriptedSocketHasNoDescriptor(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		raw, err := c.SyscallConn()
+		var op *client.OpError
+		if raw != nil || !errors.Is(err, errors.ErrUnsupported) || !errors.As(err, &op) || op.Op != "syscallconn" {
+			t.Fatal(raw, err)
+		}
+	})
+}
+
+// withDescriptor is a scripted socket that has one, number 42, until it is
+// closed.
+type withDescriptor struct{ *socktest.Socket }
+
+func (s withDescriptor) Control(f func(fd uintptr)) error {
+	if s.Closed() {
+		return errors.New("use of closed file")
+	}
+	f(42)
+	return nil
+}
+
+// Reading or writing beside the Conn would steal answers and so is refused.
+func TestDescriptorIsForControlOnly(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.wrap = func(s *socktest.Socket) sock.Socket { return withDescriptor{s} }
+		c := k.dial()
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fd uintptr
+		if err := raw.Control(func(n uintptr) { fd = n }); err != nil || fd != 42 {
+			t.Fatalf("descriptor %d, %v", fd, err)
+		}
+		never := func(uintptr) bool { t.Error("called"); return true }
+		if err := raw.Read(never); !errors.Is(err, errors.ErrUnsupported) {
+			t.Error("read:", err)
+		}
+		if err := raw.Write(never); !errors.Is(err, errors.ErrUnsupported) {
+			t.Error("write:", err)
+		}
+		c.Close()
+		if err := raw.Control(func(uintptr) { t.Error("called") }); !errors.Is(err, net.ErrClosed) {
+			t.Error("control:", err)
+		}
+	})
+}

@@ -1,0 +1,280 @@
+package client_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Types of NETLINK_ROUTE (include/uapi/linux/rtnetlink.h).
+const (
+	newLink netlink.MessageType = 16
+	getLink netlink.MessageType = 18
+	newAddr netlink.MessageType = 20
+	getAddr netlink.MessageType = 22
+)
+
+// linkGroup is a multicast group of NETLINK_ROUTE (RTNLGRP_LINK).
+const linkGroup = 1
+
+// bg is a ctx that never ends.
+var bg = context.Background()
+
+// kernel is the other side of a test's sockets. Requests pile up until the
+// script takes them with want, and the script answers in the order it likes.
+// All verbs are called by the test's own goroutine.
+type kernel struct {
+	socktest.Kernel
+
+	t    *testing.T
+	wrap func(*socktest.Socket) sock.Socket // set before dial; nil: the bare socket
+
+	mu sync.Mutex // guards following
+
+	inSend func(request) error // see during
+	asked  []request
+}
+
+// request is a request that the kernel was sent, and by which socket.
+type request struct {
+	wire.Message
+
+	from *socktest.Socket
+}
+
+// play runs a script in a bubble. Time stands still there, synctest.Wait
+// returns when nothing moves any more, and a goroutine that is left over at the
+// end fails the test.
+func play(t *testing.T, script func(t *testing.T, k *kernel)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		k := &kernel{t: t}
+		k.Request = k.asks
+		script(t, k)
+	})
+}
+
+// asks runs inside Send, in the goroutine of the caller.
+func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
+	var req request
+	for m, err := range wire.Messages(frame) {
+		if err != nil || req.from != nil {
+			k.t.Errorf("sent %x, which is not one message: %v", frame, err)
+			return nil
+		}
+		req = request{m, s}
+	}
+	k.mu.Lock()
+	inSend := k.inSend
+	if inSend == nil {
+		k.asked = append(k.asked, req)
+	}
+	k.mu.Unlock()
+	if inSend != nil {
+		return inSend(req)
+	}
+	return nil
+}
+
+// during has requests worked on by f inside their send, as the real kernel does
+// it, instead of piling up. f's error is the send's. A nil f ends that.
+func (k *kernel) during(f func(request) error) {
+	k.mu.Lock()
+	k.inSend = f
+	k.mu.Unlock()
+}
+
+// dial opens a Conn of NETLINK_ROUTE on the kernel. At the end of the test it
+// must have nothing in flight, and its sockets must be closed with it.
+func (k *kernel) dial(opts ...client.Option) *client.Conn {
+	k.t.Helper()
+	return k.dialFamily(netlink.NETLINK_ROUTE, opts...)
+}
+
+func (k *kernel) dialFamily(family netlink.Family, opts ...client.Option) *client.Conn {
+	k.t.Helper()
+	c, err := client.Dial(family, append(opts, client.WithSocket(k.open))...)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.t.Cleanup(func() {
+		k.wantIdle("the script is over")
+		if n := c.Stats().Pending; n != 0 {
+			k.t.Errorf("%d requests still pending at the end", n)
+		}
+		c.Close()
+		for i, s := range k.Sockets() {
+			if !s.Closed() {
+				k.t.Errorf("socket %d is open after Close", i)
+			}
+		}
+	})
+	return c
+}
+
+func (k *kernel) open(cfg sock.Config) (sock.Socket, error) {
+	s, err := k.Open(cfg)
+	if k.wrap == nil || err != nil {
+		return s, err
+	}
+	return k.wrap(s.(*socktest.Socket)), nil
+}
+
+// want takes the request that was sent first of those not yet taken.
+func (k *kernel) want(typ netlink.MessageType) request {
+	k.t.Helper()
+	synctest.Wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.asked) == 0 {
+		k.t.Fatalf("no request, want one of type %d", typ)
+	}
+	req := k.asked[0]
+	k.asked = k.asked[1:]
+	if req.Header.Type != typ {
+		k.t.Fatalf("request of type %d, want %d", req.Header.Type, typ)
+	}
+	return req
+}
+
+// wantIdle requires that nothing was sent that the script has not taken.
+func (k *kernel) wantIdle(why string) {
+	k.t.Helper()
+	synctest.Wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, req := range k.asked {
+		k.t.Errorf("request of type %d, want none: %s", req.Header.Type, why)
+	}
+}
+
+// answer makes a message that answers req.
+func (req request) answer(typ netlink.MessageType, flags netlink.Flags, payload []byte) []byte {
+	return wire.AppendMessage(nil, wire.Message{
+		Header:  wire.Header{Type: typ, Flags: flags, Seq: req.Header.Seq, PortID: req.from.PortID()},
+		Payload: payload,
+	})
+}
+
+// data makes a reply of req with a text as payload.
+func (req request) data(text string) []byte { return req.answer(req.Header.Type-2, 0, []byte(text)) }
+
+// end makes an NLMSG_ERROR or NLMSG_DONE, with the header of the request behind
+// the errno as netlink_ack puts it there with NETLINK_CAP_ACK.
+func (req request) end(typ netlink.MessageType, errno syscall.Errno) []byte {
+	p := binary.NativeEndian.AppendUint32(nil, uint32(-int32(errno)))
+	if typ == netlink.NLMSG_DONE {
+		return req.answer(typ, netlink.NLM_F_MULTI, p)
+	}
+	return req.answer(typ, netlink.NLM_F_CAPPED, append(p, wire.AppendMessage(nil, req.Message)[:wire.HeaderLen]...))
+}
+
+// send queues datagrams, each from the kernel to the requester alone. All are
+// there before the Conn can read the first.
+func (req request) send(datagrams ...[]byte) {
+	var ds []socktest.Datagram
+	for _, d := range datagrams {
+		ds = append(ds, socktest.Datagram{Data: d})
+	}
+	req.from.Queue(ds...)
+}
+
+// reply sends a data message for each text, each in its own datagram.
+func (req request) reply(texts ...string) {
+	var ds [][]byte
+	for _, s := range texts {
+		ds = append(ds, req.data(s))
+	}
+	req.send(ds...)
+}
+
+// ack, fail and done send the kernel's last word on req.
+func (req request) ack()                     { req.fail(0) }
+func (req request) fail(errno syscall.Errno) { req.send(req.end(netlink.NLMSG_ERROR, errno)) }
+func (req request) done()                    { req.send(req.end(netlink.NLMSG_DONE, 0)) }
+
+// finish sends the last word that the kind of the request ends with.
+func (req request) finish() {
+	if req.Header.Flags&netlink.NLM_F_DUMP == netlink.NLM_F_DUMP {
+		req.done()
+	} else {
+		req.ack()
+	}
+}
+
+// socket returns the i-th socket that was opened.
+func (k *kernel) socket(i int) *socktest.Socket { return k.Sockets()[i] }
+
+// event makes a message as the kernel multicasts it on nobody's request.
+func event(text string) []byte {
+	return wire.AppendMessage(nil, wire.Message{Header: wire.Header{Type: newLink}, Payload: []byte(text)})
+}
+
+// multicast sends events, one datagram for each text, to those sockets that have
+// joined group.
+func (k *kernel) multicast(group uint32, texts ...string) {
+	var ds []socktest.Datagram
+	for _, s := range texts {
+		ds = append(ds, socktest.Datagram{Data: event(s), Group: group})
+	}
+	for _, s := range k.Sockets() {
+		if s.Joined(group) {
+			s.Queue(ds...)
+		}
+	}
+}
+
+// join makes c a member of group.
+func (k *kernel) join(c *client.Conn, group uint32) {
+	k.t.Helper()
+	if err := c.AddMembership(group); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// TestTestKernel is the tutorial: what the other tests are written in.
+func TestTestKernel(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+
+		// A call runs beside the script, which sees its request on the pile.
+		call := k.get(bg, c)
+		req := k.want(getLink)
+		if string(req.Payload) != "get" || req.from != k.socket(0) {
+			t.Fatalf("request %+v", req)
+		}
+		call.wantWaiting("the kernel has not answered")
+
+		// What the script queues, the Conn reads at the next Wait, which every
+		// verb that starts with want does.
+		req.reply("eth0", "eth1")
+		call.wantWaiting("only the acknowledgement ends an answer")
+		req.ack()
+		wantTexts(t, call, "eth0", "eth1")
+
+		// Events go to the sockets that have joined.
+		k.multicast(linkGroup, "nobody listens")
+		k.join(c, linkGroup)
+		k.multicast(linkGroup, "up", "down")
+		wantEvents(t, c, "up", "down")
+
+		// Requests can be worked on inside the send, too.
+		k.during(func(req request) error { req.fail(syscall.ENODEV); return nil })
+		_, err := c.Request(bg, getLink, nil, 0)
+		if !errors.Is(err, syscall.ENODEV) {
+			t.Fatal(err)
+		}
+		k.wantIdle("the request was answered")
+		wantStats(t, c, client.Stats{Events: 2})
+	})
+}

@@ -1,0 +1,473 @@
+package client_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// answersDumps has every dump answered inside its send with these datagrams,
+// and everything else acknowledged.
+func (k *kernel) answersDumps(answer func(req request) [][]byte) {
+	k.during(func(req request) error {
+		if req.Header.Flags&netlink.NLM_F_DUMP != netlink.NLM_F_DUMP {
+			req.ack()
+			return nil
+		}
+		req.send(answer(req)...)
+		return nil
+	})
+}
+
+// table answers a dump with these texts and DONE, one datagram each.
+func table(texts ...string) func(req request) [][]byte {
+	return func(req request) (ds [][]byte) {
+		for _, s := range texts {
+			ds = append(ds, req.data(s))
+		}
+		return append(ds, req.end(netlink.NLMSG_DONE, 0))
+	}
+}
+
+// loop ranges over a dump until an error or until it has n texts.
+func loop(ctx context.Context, c *client.Conn, n int) (got []string, err error) {
+	for m, err := range c.Dump(ctx, getAddr, []byte("dump")) {
+		if err != nil {
+			if m.Header != (wire.Header{}) || m.Payload != nil {
+				return got, fmt.Errorf("%w, together with a message", err)
+			}
+			return got, err
+		}
+		if got = append(got, string(m.Payload)); len(got) == n {
+			break
+		}
+	}
+	return got, nil
+}
+
+// whole is an n that no dump of these tests reaches.
+const whole = math.MaxInt
+
+func wantLoop(t *testing.T, c *client.Conn, want ...string) {
+	t.Helper()
+	if got, err := loop(bg, c, whole); err != nil || !slices.Equal(got, want) {
+		t.Fatalf("loop: %q, %v; want %q", got, err, want)
+	}
+}
+
+func wantLoopError(t *testing.T, c *client.Conn, target error, notSent bool, want ...string) error {
+	t.Helper()
+	got, err := loop(bg, c, whole)
+	if !errors.Is(err, target) || client.NotSent(err) != notSent || !slices.Equal(got, want) {
+		t.Fatalf("loop: %q, %v (not sent: %v); want %q, %v (%v)", got, err, client.NotSent(err), want, target, notSent)
+	}
+	return err
+}
+
+func TestStreamHasASocketOfItsOwnAndUsesItAgain(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(table("a", "b"))
+		for range 3 {
+			wantLoop(t, c, "a", "b")
+		}
+		if n := len(k.Sockets()); n != 2 {
+			t.Errorf("%d sockets, want the Conn's and one for the loops", n)
+		}
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+func TestSlowLoopStallsNobody(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(table("a", "b"))
+		for m, err := range c.Dump(bg, getAddr, nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The loop stands here, and everybody else goes on.
+			if err := c.Noop(bg); err != nil {
+				t.Fatal(err)
+			}
+			wantTexts(t, k.dump(bg, c), "a", "b")
+			wantLoop(t, c, "a", "b")
+			if n := c.Stats().Pending; n != 1 {
+				t.Errorf("%d pending during the loop at %q, want the loop alone", n, m.Payload)
+			}
+		}
+	})
+}
+
+func TestBrokenOffStreamTakesItsSocketAlong(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(table("a", "b", "c"))
+		if got, err := loop(bg, c, 1); err != nil || !slices.Equal(got, []string{"a"}) {
+			t.Fatalf("loop: %q, %v", got, err)
+		}
+		if !k.socket(1).Closed() {
+			t.Error("the socket with the rest of the dump is open")
+		}
+		wantLoop(t, c, "a", "b", "c")
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+func TestPanicInALoopLeavesNothing(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(table("a"))
+		func() {
+			defer func() { recover() }()
+			for range c.Dump(bg, getAddr, nil) {
+				panic("body")
+			}
+		}()
+		if !k.socket(1).Closed() || c.Stats().Pending != 0 {
+			t.Error("the loop's socket is left over")
+		}
+	})
+}
+
+func TestIdleStreamsAreFewAndClosedInTime(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(table("a"))
+		const loops = 7
+		barrier := make(chan struct{})
+		var tasks []*task[struct{}]
+		for range loops {
+			tasks = append(tasks, runAsync(t, func() (struct{}, error) {
+				for _, err := range c.Dump(bg, getAddr, nil) {
+					if err != nil {
+						return struct{}{}, err
+					}
+					<-barrier
+				}
+				return struct{}{}, nil
+			}))
+		}
+		synctest.Wait()
+		if n := c.Stats().Pending; n != loops {
+			t.Fatalf("%d loops at once, want %d", n, loops)
+		}
+		close(barrier)
+		for _, a := range tasks {
+			if _, err := a.result(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		open := func() (n int) {
+			for _, s := range k.Sockets()[1:] {
+				if !s.Closed() {
+					n++
+				}
+			}
+			return n
+		}
+		if n := open(); n != 4 {
+			t.Errorf("%d idle sockets, want 4", n)
+		}
+		time.Sleep(6 * time.Second)
+		wantLoop(t, c, "a") // this one stays for another 10 s
+		time.Sleep(6 * time.Second)
+		if n := open(); n != 1 {
+			t.Errorf("%d idle sockets after 12 s, want the one that was used", n)
+		}
+		time.Sleep(6 * time.Second)
+		if n := open(); n != 0 {
+			t.Errorf("%d idle sockets after 18 s, want 0", n)
+		}
+		wantLoop(t, c, "a")
+	})
+}
+
+func TestCloseEndsARunningLoop(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(func(req request) [][]byte {
+			// Two in one datagram: the second is at hand, and still not yielded.
+			return [][]byte{append(req.data("a"), req.data("b")...)}
+		})
+		var got []string
+		var last error
+		for m, err := range c.Dump(bg, getAddr, nil) {
+			if last = err; err != nil {
+				break
+			}
+			got = append(got, string(m.Payload))
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(got, []string{"a"}) || !errors.Is(last, net.ErrClosed) || client.NotSent(last) {
+			t.Errorf("loop: %q, %v", got, last)
+		}
+		wantLoopError(t, c, net.ErrClosed, true)
+	})
+}
+
+func TestEndOfCtxEndsALoop(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(table("a", "b"))
+		ctx, cancel := context.WithCancel(bg)
+		defer cancel()
+		var last error
+		steps := 0
+		for _, err := range c.Dump(ctx, getAddr, nil) {
+			last = err
+			steps++
+			cancel()
+		}
+		if steps != 2 || !errors.Is(last, context.Canceled) || client.NotSent(last) {
+			t.Errorf("%d steps, %v", steps, last)
+		}
+		if _, err := loop(ctx, c, whole); !errors.Is(err, context.Canceled) || !client.NotSent(err) {
+			t.Errorf("with a ctx that has ended: %v", err)
+		}
+		wantLoop(t, c, "a", "b")
+	})
+}
+
+func TestEndsOfAStream(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer func(req request) [][]byte
+		want   error
+		texts  []string
+	}{
+		{"refused at once", func(req request) [][]byte {
+			return [][]byte{req.end(netlink.NLMSG_ERROR, syscall.EPERM)}
+		}, syscall.EPERM, nil},
+		{"broken off by the kernel", func(req request) [][]byte {
+			return [][]byte{req.data("a"), req.end(netlink.NLMSG_DONE, syscall.EINVAL)}
+		}, syscall.EINVAL, []string{"a"}},
+		{"acknowledged only", func(req request) [][]byte {
+			return [][]byte{req.data("a"), req.end(netlink.NLMSG_ERROR, 0)}
+		}, nil, []string{"a"}},
+		{"interrupted", func(req request) [][]byte {
+			return [][]byte{
+				req.answer(newAddr, netlink.NLM_F_MULTI|netlink.NLM_F_DUMP_INTR, []byte("a")),
+				append(req.data("b"), req.end(netlink.NLMSG_DONE, 0)...),
+			}
+		}, client.ErrDumpInterrupted, []string{"a", "b"}},
+		{"malformed", func(req request) [][]byte {
+			return [][]byte{append(req.data("a"), 1, 2, 3, 4)}
+		}, wire.ErrMalformed, []string{"a"}},
+		{"an end without an errno", func(req request) [][]byte {
+			return [][]byte{req.answer(netlink.NLMSG_DONE, 0, []byte{1})}
+		}, wire.ErrMalformed, nil},
+		{"larger than the buffer", func(req request) [][]byte {
+			return [][]byte{append(req.data("a"), req.data(strings.Repeat("x", 300<<10))...)}
+		}, client.ErrTruncated, []string{"a"}},
+		{"behind messages for others", func(req request) [][]byte {
+			stranger := req
+			stranger.Header.Seq++
+			noSeq := req
+			noSeq.Header.Seq = 0
+			return [][]byte{
+				stranger.data("old"), noSeq.data("unasked"), stranger.end(netlink.NLMSG_DONE, 0),
+				req.data("a"), req.end(netlink.NLMSG_DONE, 0),
+			}
+		}, nil, []string{"a"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				conn := k.dial()
+				k.answersDumps(c.answer)
+				err := wantLoopError(t, conn, c.want, false, c.texts...)
+				var refusal *wire.KernelError
+				if errno, ok := c.want.(syscall.Errno); ok && (!errors.As(err, &refusal) || refusal.Errno != errno || refusal.Request != getAddr) {
+					t.Errorf("%#v, want a KernelError of the request", err)
+				}
+				// Whatever it was, the next loop is not bothered.
+				k.answersDumps(table("next"))
+				wantLoop(t, conn, "next")
+			})
+		})
+	}
+}
+
+func TestStreamIgnoresForeignSenders(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(func(req request) [][]byte {
+			req.from.Queue(socktest.Datagram{Data: req.data("forged"), PortID: 77})
+			return table("a")(req)
+		})
+		wantLoop(t, c, "a")
+		wantStats(t, c, client.Stats{Foreign: 1})
+	})
+}
+
+// TestStalledDumpIsPoked: the kernel could not find memory for the next part
+// and takes the dump up again at the next read.
+func TestStalledDumpIsPoked(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		var dump request
+		primed := false
+		k.during(func(req request) error {
+			switch {
+			case req.Header.Flags&netlink.NLM_F_DUMP != 0:
+				dump = req
+				req.reply("a")
+				req.from.Overrun(syscall.ENOBUFS)
+			case primed:
+				req.ack()
+				dump.reply("b")
+				dump.done()
+			default:
+				primed = true
+				req.ack()
+			}
+			return nil
+		})
+		wantLoop(t, c, "a", "b")
+		if !k.socket(1).Closed() {
+			t.Error("a socket on which more may be queued was kept")
+		}
+	})
+}
+
+func TestDumpThatDoesNotGoOnIsLost(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.during(func(req request) error {
+			if req.Header.Flags&netlink.NLM_F_DUMP != 0 {
+				req.reply("a")
+			}
+			return nil // nothing else is answered
+		})
+		err := wantLoopError(t, c, client.ErrReplyLost, false, "a")
+		if !errors.Is(err, syscall.ENOBUFS) {
+			t.Errorf("%v is no ENOBUFS", err)
+		}
+		wantStats(t, c, client.Stats{RepliesLost: 1})
+	})
+}
+
+func TestBadInputOpensNoStream(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		for name, call := range map[string]struct {
+			ctx     context.Context
+			typ     netlink.MessageType
+			payload []byte
+			want    error
+		}{
+			"nil ctx":                  {nil, getAddr, nil, nil},
+			"control type":             {bg, netlink.NLMSG_DONE, nil, syscall.EINVAL},
+			"type that creates":        {bg, newAddr, nil, syscall.EINVAL},
+			"payload of 64 KiB and 1":  {bg, getAddr, make([]byte, 64<<10+1), syscall.EMSGSIZE},
+			"ctx that is over already": {canceled(), getAddr, nil, context.Canceled},
+		} {
+			steps := 0
+			for _, err := range c.Dump(call.ctx, call.typ, call.payload) {
+				steps++
+				if err == nil || !client.NotSent(err) || call.want != nil && !errors.Is(err, call.want) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			if steps != 1 {
+				t.Errorf("%s: %d steps", name, steps)
+			}
+		}
+		if n := len(k.Sockets()); n != 1 {
+			t.Errorf("%d sockets, want the Conn's alone", n)
+		}
+	})
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(bg)
+	cancel()
+	return ctx
+}
+
+// noTwin is a socket beside which no other can be opened, as when the process
+// has too many descriptors.
+type noTwin struct{ *socktest.Socket }
+
+func (noTwin) Twin() (sock.Socket, error) { return nil, syscall.EMFILE }
+
+func TestStreamWithoutASocketFailsUnsent(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.wrap = func(s *socktest.Socket) sock.Socket { return noTwin{s} }
+		c := k.dial()
+		wantLoopError(t, c, syscall.EMFILE, true)
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+func TestStreamWhoseSendFailsIsUnsent(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.during(func(request) error { return syscall.ECONNREFUSED })
+		wantLoopError(t, c, syscall.ECONNREFUSED, true)
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// TestStreamSendsWhatItWasAsked looks at the request itself.
+func TestStreamSendsWhatItWasAsked(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		var seqs []uint32
+		k.answersDumps(func(req request) [][]byte {
+			h := req.Header
+			if h.Type != getAddr || h.Flags != netlink.NLM_F_REQUEST|netlink.NLM_F_ACK|netlink.NLM_F_DUMP ||
+				h.PortID != req.from.PortID() || string(req.Payload) != "dump" {
+				t.Errorf("request %+v", req)
+			}
+			seqs = append(seqs, h.Seq)
+			return table()(req)
+		})
+		wantLoop(t, c)
+		wantLoop(t, c)
+		if len(seqs) != 2 || seqs[0] == seqs[1] || slices.Contains(seqs, 0) {
+			t.Errorf("sequence numbers %d", seqs)
+		}
+	})
+}
+
+// TestPayloadsOfAStreamAreItsBuffer documents the lease: the next step may
+// overwrite what the last one yielded, and a Clone lasts.
+func TestPayloadsOfAStreamAreItsBuffer(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(table("aaaa", "bbbb"))
+		var first, kept []byte
+		for m, err := range c.Dump(bg, getAddr, nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first, kept = m.Payload, m.Clone().Payload
+			}
+		}
+		if string(kept) != "aaaa" {
+			t.Errorf("the clone reads %q", kept)
+		}
+		if binary.NativeEndian.Uint32(first) == binary.NativeEndian.Uint32(kept) {
+			t.Error("each step has memory of its own: then say so in the documentation")
+		}
+	})
+}

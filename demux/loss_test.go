@@ -1,0 +1,287 @@
+package demux
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nlmux/netlink"
+)
+
+// The tests of this file are about what the kernel dropped: a call whose send
+// returned before the queue was seen empty, and that has no answer, has none to
+// come.
+
+func TestOverrunFailsWhatWasSent(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("answered", Ack),
+		ask("half", Ack),
+		ask("lost", Ack),
+		kernel(data("half", "1")),
+		overrun(),
+		// What was queued before the loss is still there to be read.
+		kernel(ack("answered")),
+		got("answered", nil),
+		kernel(data("half", "2")),
+		drained(),
+		got("half", ErrReplyLost, "1", "2"),
+		got("lost", ErrReplyLost),
+		repliesLost(2),
+		// It is over: calls live on as before.
+		drained(),
+		ask("later", Ack),
+		drained(),
+		kernel(ack("later")),
+		got("later", nil),
+	)
+}
+
+// An empty queue without a loss says nothing: the answer is still being made.
+func TestDrainedWithoutOverrunFailsNobody(t *testing.T) {
+	play(t, netlink.NETLINK_AUDIT,
+		ask("a", Ack),
+		drained(),
+		kernel(ack("a")),
+		got("a", nil),
+		drained(),
+	)
+}
+
+// The kernel works inside the send. While that runs, the answer may be queued
+// after any look at the queue.
+func TestRunningSendOutlivesTheDrain(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("a", Ack),
+		overrun(),
+		drained(),
+		drained(),
+		kernel(data("a", "1"), ack("a")),
+		got("a", nil, "1"),
+		drained(),
+		open("late send", Ack),
+		sent("late send"), // the drain before has settled everything
+		kernel(ack("late send")),
+		got("late send", nil),
+	)
+}
+
+// When the send returns, one look at the empty queue that began after that
+// settles it.
+func TestReturnedSendNeedsOneMoreDrain(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("a", Ack),
+		open("b", Ack),
+		overrun(),
+		drained(),
+		sent("a"), drain(),
+		// This read may have begun before the send returned.
+		drained(), drain(),
+		drained(),
+		got("a", ErrReplyLost),
+		repliesLost(1),
+		sent("b"), drain(),
+		drained(), drain(),
+		// The answer was on its way after all.
+		kernel(ack("b")),
+		got("b", nil),
+		drained(),
+	)
+}
+
+// A send that returned between the loss and the end of the drain is in the same
+// doubt.
+func TestSendReturnsMidDrain(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("before", Ack),
+		open("a", Ack),
+		overrun(),
+		sent("a"), drain(),
+		drained(), drain(),
+		got("before", ErrReplyLost),
+		repliesLost(1),
+		drained(),
+		got("a", ErrReplyLost),
+		repliesLost(1),
+	)
+}
+
+// Until it has been read away, the kernel drops what is new as well, so a call
+// that is opened meanwhile is in doubt.
+func TestOpenWhileDraining(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		overrun(),
+		open("a", Ack),
+		open("b", Ack),
+		sent("a"), drain(),
+		drained(), drain(),
+		drained(),
+		got("a", ErrReplyLost),
+		repliesLost(1),
+		sent("b"), drain(),
+		kernel(ack("b")),
+		got("b", nil),
+		drained(),
+	)
+}
+
+func TestAnswerBeatsSentAfterOverrun(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		overrun(),
+		open("a", Ack),
+		kernel(ack("a")),
+		got("a", nil),
+		// It has nothing to wait for.
+		sent("a"),
+		drained(),
+	)
+}
+
+// A second loss during the drain begins it again; what was known to be sent
+// stays so.
+func TestOverrunDuringDrain(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("a", Ack),
+		open("b", Ack),
+		overrun(),
+		sent("a"), drain(),
+		overrun(),
+		drained(),
+		got("a", ErrReplyLost),
+		repliesLost(1),
+		drained(),
+		sent("b"), drain(),
+		overrun(),
+		drained(),
+		got("b", ErrReplyLost),
+		repliesLost(1),
+	)
+}
+
+// Later parts of a dump are made as the queue is read, so it survives.
+func TestDumpSurvivesOverrun(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("dump", Dump),
+		ask("ack", Ack),
+		kernel(data("dump", "1")),
+		overrun(),
+		kernel(data("dump", "2")),
+		kernel(data("dump", "3"), done("dump", 0)),
+		got("dump", nil, "1", "2", "3"),
+		drained(),
+		got("ack", ErrReplyLost),
+		repliesLost(1),
+	)
+}
+
+// An empty queue means that no dump runs any more, so its end was lost.
+func TestDumpIsLostWithItsEnd(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("dump", Dump),
+		kernel(data("dump", "1")),
+		overrun(),
+		drained(),
+		got("dump", ErrReplyLost, "1"),
+		repliesLost(1),
+		kernel(data("dump", "2"), done("dump", 0)),
+		late(2),
+	)
+}
+
+// Nobody is told about it, so it is not counted; but what it was lent is free.
+func TestOverrunEndsAbandonedCalls(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("dump", Dump),
+		abandon("dump"),
+		overrun(),
+		kernel(data("dump", "1")),
+		late(1),
+		drained(),
+		gone("dump"),
+	)
+}
+
+// A dump that found the queue full is refused and begins all the same, as soon
+// as there is room.
+func TestDumpRefusedForRoomMayStillCome(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("dump", Dump),
+		kernel(refuse("dump", syscall.ENOBUFS)),
+		kernel(data("dump", "1")),
+		kernel(data("dump", "2"), done("dump", 0)),
+		got("dump", nil, "1", "2"),
+		drained(),
+		// It may also end otherwise.
+		ask("then", Dump),
+		kernel(refuse("then", syscall.ENOBUFS)),
+		kernel(done("then", syscall.EINVAL)),
+		got("then", syscall.EINVAL),
+		drained(),
+	)
+}
+
+func TestDumpRefusedForRoomAndNotBegun(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("other", Ack),
+		ask("dump", Dump),
+		kernel(refuse("dump", syscall.ENOBUFS)),
+		drained(),
+		// The kernel's own word, no loss. The other call was not in doubt.
+		got("dump", syscall.ENOBUFS),
+		kernel(ack("other")),
+		got("other", nil),
+		// The refusal may be read while the send still runs.
+		open("racing", Dump),
+		kernel(refuse("racing", syscall.ENOBUFS)),
+		sent("racing"), drain(),
+		drained(),
+		got("racing", syscall.ENOBUFS),
+		ask("left", Dump),
+		abandon("left"),
+		kernel(refuse("left", syscall.ENOBUFS)),
+		late(1),
+		drained(),
+		gone("left"),
+		// In the middle of a loss it is still a refusal.
+		ask("both", Dump),
+		overrun(),
+		kernel(refuse("both", syscall.ENOBUFS)),
+		overrun(),
+		drained(),
+		got("both", syscall.ENOBUFS),
+	)
+}
+
+// Only a dump begins after a refusal for want of room.
+func TestOtherRefusedForRoomIsRefused(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("a", Ack),
+		kernel(refuse("a", syscall.ENOBUFS)),
+		got("a", syscall.ENOBUFS),
+		ask("dump", Dump),
+		kernel(refuse("dump", syscall.ENOMEM)),
+		got("dump", syscall.ENOMEM),
+		// NLMSG_DONE is the last word whatever its errno.
+		ask("end", Dump),
+		kernel(done("end", syscall.ENOBUFS)),
+		got("end", syscall.ENOBUFS),
+	)
+}
+
+func TestLossErrors(t *testing.T) {
+	for _, tt := range []struct {
+		err   error
+		errno syscall.Errno
+		text  string
+	}{
+		{ErrReplyLost, syscall.ENOBUFS, "may have been applied"},
+		{ErrTruncated, syscall.EMSGSIZE, "larger than the receive buffer"},
+	} {
+		if !errors.Is(tt.err, tt.errno) {
+			t.Errorf("%v is not %v", tt.err, tt.errno)
+		}
+		if !strings.Contains(tt.err.Error(), tt.text) {
+			t.Errorf("%q says nothing of %q", tt.err, tt.text)
+		}
+	}
+}

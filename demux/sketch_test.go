@@ -1,0 +1,65 @@
+package demux
+
+import (
+	"encoding/binary"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+// A sketch is a message whose sequence number is that of a call, found when it
+// is delivered.
+type sketch struct {
+	wire.Message
+	to string
+}
+
+func (m sketch) message(s *script) wire.Message {
+	s.Helper()
+	if m.to != "" {
+		m.Header.Seq = s.call(m.to).Seq
+	}
+	return m.Message
+}
+
+// data is a message of type newAddr that answers a call.
+func data(to, payload string) sketch {
+	m := sketch{to: to}
+	m.Header = wire.Header{Type: newAddr, PortID: port}
+	m.Payload = []byte(payload)
+	return m
+}
+
+// notice is a message with a number of its own.
+func notice(seq uint32, payload string) sketch {
+	m := data("", payload)
+	m.Header.Seq = seq
+	return m
+}
+
+// ack acknowledges a call. Like netlink_ack it echoes the header of the request
+// only, and says so.
+func ack(to string) sketch {
+	return data(to, errnoBytes(0)+string(make([]byte, wire.HeaderLen))).
+		typed(netlink.NLMSG_ERROR).flagged(netlink.NLM_F_CAPPED)
+}
+
+// refuse is the kernel's refusal of a call, without the echo of the request.
+func refuse(to string, errno syscall.Errno) sketch {
+	return data(to, errnoBytes(errno)).typed(netlink.NLMSG_ERROR)
+}
+
+// done ends the dump of a call.
+func done(to string, errno syscall.Errno) sketch {
+	return data(to, errnoBytes(errno)).typed(netlink.NLMSG_DONE).flagged(netlink.NLM_F_MULTI)
+}
+
+func (m sketch) typed(typ netlink.MessageType) sketch { m.Header.Type = typ; return m }
+func (m sketch) flagged(f netlink.Flags) sketch       { m.Header.Flags |= f; return m }
+func (m sketch) from(port uint32) sketch              { m.Header.PortID = port; return m }
+
+// errnoBytes is the payload of an NLMSG_DONE.
+func errnoBytes(errno syscall.Errno) string {
+	return string(binary.NativeEndian.AppendUint32(nil, -uint32(errno)))
+}

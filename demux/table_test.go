@@ -1,0 +1,316 @@
+package demux
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+// seq looks at the number that a call was given.
+func seq(name string, want uint32) step {
+	return check(name, func(t *testing.T, c *Call) {
+		t.Helper()
+		if c.Seq != want {
+			t.Fatalf("%s has number %d, want %d", name, c.Seq, want)
+		}
+	})
+}
+
+// Number 0 is the kernel's for what nobody asked.
+func TestNumbersSkipZero(t *testing.T) {
+	playFrom(t, netlink.NETLINK_ROUTE, 1<<32-3,
+		ask("a", Ack), seq("a", 1<<32-2),
+		ask("b", Ack), seq("b", 1<<32-1),
+		ask("c", Ack), seq("c", 1),
+		kernel(ack("c")), got("c", nil),
+		kernel(ack("b")), got("b", nil),
+		kernel(ack("a")), got("a", nil),
+	)
+}
+
+// turnTo makes the next number that the table tries the one behind last.
+func turnTo(last uint32) step { return act(func(s *script) { s.table.seq = last }) }
+
+// After a turn the old number is still somebody's, be he gone or not.
+func TestNumbersSkipThoseInFlight(t *testing.T) {
+	playFrom(t, netlink.NETLINK_ROUTE, 1<<32-2,
+		ask("before 0", Dump), seq("before 0", 1<<32-1),
+		ask("left", Dump), seq("left", 1),
+		abandon("left"),
+		ask("waits", Ack), seq("waits", 2),
+		turnTo(1<<32-2),
+		ask("new", Ack), seq("new", 3),
+		kernel(data("left", "tail"), done("left", 0)),
+		gone("left"), late(2),
+		kernel(data("before 0", "1"), done("before 0", 0)),
+		got("before 0", nil, "1"),
+		kernel(ack("new")), got("new", nil),
+		kernel(ack("waits")), got("waits", nil),
+		// The kernel has ended it, so it is free.
+		turnTo(0),
+		ask("again", Ack), seq("again", 1),
+		kernel(ack("again")), got("again", nil),
+	)
+}
+
+// An answer finds its call however many there are, and whatever their order.
+func TestTableGrows(t *testing.T) {
+	const n = 10*minSlots + 1
+	released := 0
+	table := New(netlink.NETLINK_ROUTE, port, 1<<32-n/2, func(Kind) { released++ })
+	calls := make([]*Call, n)
+	seen := make(map[uint32]bool)
+	for i := range calls {
+		calls[i] = NewCall()
+		if err := table.Open(calls[i]); err != nil {
+			t.Fatal(err)
+		}
+		if s := calls[i].Seq; s == 0 || seen[s] {
+			t.Fatalf("call %d has number %d", i, s)
+		}
+		seen[calls[i].Seq] = true
+	}
+	if got := table.Stats().Pending; got != n {
+		t.Fatalf("%d calls are pending, want %d", got, n)
+	}
+	// The numbers are looked up by their low bits, so another order is worth
+	// more than another number; 7 has no factor in common with n.
+	for i := range calls {
+		c := calls[i*7%n]
+		b := wire.AppendMessage(nil, answer(c, newAddr, "x"))
+		b = wire.AppendMessage(b, answer(c, netlink.NLMSG_ERROR, errnoBytes(0)))
+		table.Deliver(b, Origin{NSID: NoNSID}, noEvent(t))
+		if !c.Ready() {
+			t.Fatalf("call %d has no result", i*7%n)
+		}
+		if msgs, err := c.Result(); err != nil || len(msgs) != 1 {
+			t.Fatalf("call %d: %v, %v", i*7%n, msgs, err)
+		}
+	}
+	if released != n || table.Stats() != (Stats{}) {
+		t.Errorf("released %d of %d, counts %+v", released, n, table.Stats())
+	}
+}
+
+// answer is a message to c.
+func answer(c *Call, typ netlink.MessageType, payload string) wire.Message {
+	return wire.Message{
+		Header:  wire.Header{Type: typ, Seq: c.Seq, PortID: port},
+		Payload: []byte(payload),
+	}
+}
+
+// noEvent is an event consumer that expects none.
+func noEvent(t *testing.T) func(wire.Message) {
+	return func(m wire.Message) { t.Errorf("event %+v", m) }
+}
+
+func TestFailEndsEverything(t *testing.T) {
+	down, again := errors.New("down"), errors.New("again")
+	play(t, netlink.NETLINK_ROUTE,
+		ask("ack", Ack),
+		ask("dump", Dump),
+		kernel(data("dump", "1")),
+		open("sending", First),
+		ask("left", Deferred),
+		abandon("left"),
+		overrun(),
+		fail(down),
+		got("ack", down),
+		got("dump", down, "1"),
+		got("sending", down),
+		gone("left"),
+		// Whoever comes later hears the first reason.
+		fail(again),
+		func(s *script) {
+			if err := s.table.Open(NewCall()); err != down {
+				s.failf("got %v", err)
+			}
+		},
+		// What the others still do with their calls does no harm.
+		sent("sending"),
+		drained(),
+		overrun(),
+		drained(),
+		func(s *script) {
+			s.table.Withdraw(s.call("sending"))
+			if s.table.Abandon(s.call("dump")) || s.table.Abandon(s.call("left")) {
+				s.failf("abandoned after the end")
+			}
+		},
+	)
+}
+
+// The reader may have one more datagram.
+func TestDeliverAfterFail(t *testing.T) {
+	down := errors.New("down")
+	play(t, netlink.NETLINK_ROUTE,
+		join(5),
+		ask("a", Ack),
+		fail(down),
+		got("a", down),
+		kernel(data("a", "1"), ack("a")),
+		late(2),
+		multicast(5, data("a", "event")),
+		event("event"),
+	)
+}
+
+// The kernel never saw the request, so its number and its loan are free.
+func TestWithdrawnCallIsForgotten(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("a", Dump),
+		withdraw("a"),
+		turnTo(1000),
+		ask("b", Ack), seq("b", 1001),
+		func(s *script) {
+			s.table.Withdraw(s.call("a")) // a second time it is nobody's
+		},
+		kernel(ack("b")), got("b", nil),
+		overrun(),
+		open("c", Ack),
+		withdraw("c"),
+		drained(),
+	)
+}
+
+// The send can report an error for a request that was answered.
+func TestWithdrawAfterAnswer(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("a", Ack),
+		kernel(ack("a")),
+		got("a", nil),
+		func(s *script) { s.table.Withdraw(s.call("a")) },
+	)
+}
+
+// A call that is used again starts from nothing.
+func TestResetCallIsNew(t *testing.T) {
+	table := New(netlink.NETLINK_ROUTE, port, 1000, func(Kind) {})
+	c := NewCall()
+	done := c.Done()
+	c.Type, c.Kind, c.Echo = getAddr, Dump, true
+	if err := table.Open(c); err != nil {
+		t.Fatal(err)
+	}
+	table.Sent(c)
+	m := answer(c, newAddr, "old")
+	m.Header.Flags = netlink.NLM_F_DUMP_INTR
+	b := wire.AppendMessage(nil, m)
+	b = wire.AppendMessage(b, answer(c, netlink.NLMSG_ERROR, errnoBytes(5)))
+	table.Deliver(b, Origin{NSID: NoNSID}, noEvent(t))
+	<-c.Done()
+	if msgs, err := c.Result(); len(msgs) != 1 || err == nil || !c.Interrupted() {
+		t.Fatalf("got %v, %v, interrupted = %t", msgs, err, c.Interrupted())
+	}
+
+	c.Reset()
+	if !reflect.DeepEqual(c, &Call{done: c.done}) || c.Done() != done {
+		t.Fatalf("got %+v", c)
+	}
+	if err := table.Open(c); err != nil {
+		t.Fatal(err)
+	}
+	// The old send's return is not the new one's: this call outlives a drain.
+	table.Overrun()
+	table.Drained()
+	b = wire.AppendMessage(nil, answer(c, netlink.NLMSG_ERROR, errnoBytes(0)))
+	table.Deliver(b, Origin{NSID: NoNSID}, noEvent(t))
+	if !c.Ready() {
+		t.Fatal("no result")
+	}
+	<-done
+	if msgs, err := c.Result(); len(msgs) != 0 || err != nil || c.Interrupted() {
+		t.Errorf("got %v, %v, interrupted = %t", msgs, err, c.Interrupted())
+	}
+}
+
+// Every field counts, one that is added later as well.
+func TestStatsAdd(t *testing.T) {
+	var a, b, want Stats
+	for i := range reflect.TypeFor[Stats]().NumField() {
+		set := func(s *Stats, n int) {
+			f := reflect.ValueOf(s).Elem().Field(i)
+			f.Set(reflect.ValueOf(n).Convert(f.Type()))
+		}
+		set(&a, i+1)
+		set(&b, 100*(i+1))
+		set(&want, 101*(i+1))
+	}
+	if got := a.Add(b); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// What a call holds is its own: neither the reader's buffer nor the payload of
+// another message.
+func TestRepliesOwnTheirBytes(t *testing.T) {
+	table := New(netlink.NETLINK_ROUTE, port, 1000, func(Kind) {})
+	c := NewCall()
+	c.Kind = Dump
+	if err := table.Open(c); err != nil {
+		t.Fatal(err)
+	}
+	var b []byte
+	for _, payload := range []string{"one", "", "three", "four"} {
+		b = wire.AppendMessage(b, answer(c, newAddr, payload))
+	}
+	table.Deliver(b, Origin{NSID: NoNSID}, noEvent(t))
+	clear(b)
+	table.Fail(errors.New("down"))
+	<-c.Done()
+	msgs, _ := c.Result()
+	for _, m := range msgs {
+		_ = append(m.Payload, strings.Repeat("!", 8)...)
+	}
+	var got []string
+	for _, m := range msgs {
+		got = append(got, string(m.Payload))
+		if want := uint32(wire.HeaderLen + len(m.Payload)); m.Header.Length != want || m.Header.Seq != c.Seq {
+			t.Errorf("%q has header %+v", m.Payload, m.Header)
+		}
+	}
+	if want := []string{"one", "", "three", "four"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	// Nor does the table hold on to the datagram.
+	for _, m := range table.run[:cap(table.run)] {
+		if m.Payload != nil {
+			t.Fatalf("the table still holds %q", m.Payload)
+		}
+	}
+}
+
+// A datagram of a dump is copied at once: messages are small, and a dump has
+// thousands.
+func TestDumpDatagramCostsOneAllocation(t *testing.T) {
+	table := New(netlink.NETLINK_ROUTE, port, 1000, func(Kind) {})
+	c := NewCall()
+	c.Kind = Dump
+	if err := table.Open(c); err != nil {
+		t.Fatal(err)
+	}
+	const n = 100
+	var b []byte
+	for range n {
+		b = wire.AppendMessage(b, answer(c, newAddr, "some 30 bytes of an address ..."))
+	}
+	event := noEvent(t)
+	// The list of the messages grows by doubling; here it has room.
+	c.msgs = make([]wire.Message, 0, n)
+	got := testing.AllocsPerRun(100, func() {
+		c.msgs = c.msgs[:0]
+		table.Deliver(b, Origin{NSID: NoNSID}, event)
+	})
+	if len(c.msgs) != n {
+		t.Fatalf("%d messages", len(c.msgs))
+	}
+	// One, and one to spare for what the runtime may do beside it.
+	if got > 2 {
+		t.Errorf("%v allocations for %d messages", got, n)
+	}
+}
