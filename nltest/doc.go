@@ -1,0 +1,27 @@
+// Package nltest is a scripted kernel for the tests of programs that use
+// package client: no kernel, no privilege, any GOOS, but the real client.
+//
+// [Dial] gives a Conn whose requests a function answers. [New] gives the
+// [Kernel] behind it as well, which can multicast events ([Kernel.Push]), lose
+// what it should have delivered ([Kernel.Overrun]) and go away ([Kernel.Stop]).
+//
+// # The handler
+//
+// The handler gets each request that is not a control message and returns the
+// messages of its answer, in order. It runs inside the send, in the goroutine
+// that makes the request, as the kernel's does, and so for several requests at
+// once if several are made; what it shares it has to lock. In what it returns, a
+// Seq or PortID of 0 becomes the request's, and Length is computed. The end is
+// added as the family's kernel would send it, unless the handler returns one:
+//
+//   - nil: the request is acknowledged
+//   - data: the messages, then the acknowledgement, or NLMSG_DONE for a dump
+//   - [Error]: the request is refused, optionally with an explanation
+//   - data and [Done] with an errno: a dump that breaks off
+//
+// # Determinism
+//
+// A Kernel uses nothing but channels, mutexes and the goroutines of its Conns,
+// so it works in a testing/synctest bubble. A message that is pushed before a
+// request is made is queued before its answer.
+package nltest

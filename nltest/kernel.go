@@ -1,0 +1,130 @@
+package nltest
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/demux"
+	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Handler answers a request; see the package documentation. The request is the
+// handler's to keep, and what it returns is copied.
+type Handler func(req wire.Message) []wire.Message
+
+// Kernel is the kernel's side of one family. Its methods may be called by any
+// number of goroutines, the handler's included.
+type Kernel struct {
+	family  netlink.Family
+	handler Handler
+	sockets socktest.Kernel
+
+	mu sync.Mutex // guards following
+
+	stopped error // what sends fail with, nil while the kernel is there
+}
+
+// New returns a kernel of that family. With a nil handler every request is
+// acknowledged.
+func New(family netlink.Family, handler func(req wire.Message) []wire.Message) *Kernel {
+	k := &Kernel{family: family, handler: handler}
+	k.sockets.Request = k.request
+	return k
+}
+
+// Dial returns a Conn to a kernel of its own whose requests handler answers. It
+// panics if the options are wrong. The caller closes the Conn.
+func Dial(family netlink.Family, handler func(req wire.Message) []wire.Message, opts ...client.Option) *client.Conn {
+	return New(family, handler).Dial(opts...)
+}
+
+// Dial returns a Conn to the kernel. It panics if the options are wrong. Those
+// that concern the kernel's side, such as buffer sizes and namespaces, have no
+// effect. The caller closes the Conn.
+func (k *Kernel) Dial(opts ...client.Option) *client.Conn {
+	opts = append(opts[:len(opts):len(opts)], client.WithSocket(k.sockets.Open))
+	c, err := client.Dial(k.family, opts...)
+	if err != nil {
+		panic(fmt.Sprintf("nltest: %v", err))
+	}
+	return c
+}
+
+// Push sends an event. With a group it goes to every Conn that has joined the
+// group, without one (0) to every Conn's port. The header is sent as it is, but
+// for the Length. For NETLINK_KOBJECT_UEVENT it is not sent at all, the payload
+// being the whole event there.
+func (k *Kernel) Push(group uint32, m wire.Message) { k.push(socktest.Datagram{Group: group}, m) }
+
+// PushFrom is Push for an event from the network namespace with that id, as a
+// Conn with [client.WithListenAllNSID] gets it.
+func (k *Kernel) PushFrom(nsid int32, group uint32, m wire.Message) {
+	k.push(socktest.Datagram{Group: group, NSID: nsid, HasNS: true}, m)
+}
+
+func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
+	d.Data = m.Payload
+	if k.family != netlink.NETLINK_KOBJECT_UEVENT {
+		d.Data = wire.AppendMessage(nil, m)
+	}
+	for _, s := range k.sockets.Sockets() {
+		if d.Group == 0 && !s.IsTwin() || d.Group != 0 && s.Joined(d.Group) {
+			s.Queue(d)
+		}
+	}
+}
+
+// Overrun makes every Conn's receive buffer overflow: what is sent to it is
+// dropped until the Conn has read what it holds, and the Conn is told so. Called
+// by the handler, that is the answer to the request at hand, which then fails
+// with [client.ErrReplyLost]. A Conn that has joined a group gets a gap event.
+func (k *Kernel) Overrun() {
+	for _, s := range k.sockets.Sockets() {
+		s.Overrun(syscall.ENOBUFS)
+	}
+}
+
+// Stop makes the kernel go away, as a family does whose module is unloaded:
+// sends fail with err from now on, such as unix.ECONNREFUSED. A nil err brings
+// it back.
+func (k *Kernel) Stop(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stopped = err
+}
+
+// request works on a datagram inside its send.
+func (k *Kernel) request(s *socktest.Socket, frame []byte) error {
+	k.mu.Lock()
+	stopped := k.stopped
+	k.mu.Unlock()
+	if stopped != nil {
+		return stopped
+	}
+	for req, err := range wire.Messages(frame) {
+		if err != nil {
+			// netlink_rcv_skb ends silently there.
+			return nil
+		}
+		k.answer(s, req)
+	}
+	return nil
+}
+
+// answer queues the answer to one request.
+func (k *Kernel) answer(s *socktest.Socket, req wire.Message) {
+	var msgs []wire.Message
+	kind := demux.KindOf(k.family, req.Header.Type, req.Header.Flags)
+	control := req.Header.Type < netlink.NLMSG_MIN_TYPE && kind == demux.Ack
+	if k.handler != nil && !control {
+		msgs = k.handler(req)
+	}
+	for _, m := range complete(kind, req, msgs) {
+		fill(&m, req, s.PortID())
+		s.Queue(socktest.Datagram{Data: wire.AppendMessage(nil, m)})
+	}
+}
