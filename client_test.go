@@ -1,0 +1,629 @@
+//go:build linux
+
+package netlink_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/wire"
+)
+
+func TestMain(m *testing.M) { nstest.Main(m) }
+
+// TestRequestReturnsTheAnswerWithoutItsEnd: the link that was asked for, and
+// not the acknowledgement behind it.
+func TestRequestReturnsTheAnswerWithoutItsEnd(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	msgs := request(t, c, unix.RTM_GETLINK, linkRequest(t, loIndex), 0)
+	if len(msgs) != 1 || msgs[0].Header.Type != unix.RTM_NEWLINK {
+		t.Fatalf("got %v, want one RTM_NEWLINK", msgs)
+	}
+	var h unix.IfInfomsg
+	attrs := unpack(t, msgs[0], &h)
+	if name := attrs[unix.IFLA_IFNAME].String(); h.Index != loIndex || name != "lo" {
+		t.Errorf("got link %d %q, want %d lo", h.Index, name, loIndex)
+	}
+	// A request that only does something has no replies, and that is no error.
+	if msgs := request(t, c, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) != 0 {
+		t.Errorf("RTM_NEWADDR: got replies %v, want none", msgs)
+	}
+	noLosses(t, c)
+}
+
+// TestConcurrentRequestsGetTheirOwnAnswers: a thousand goroutines share a Conn
+// and each asks for links by index, so a reply that went to the wrong one, or
+// to nobody, shows.
+func TestConcurrentRequestsGetTheirOwnAnswers(t *testing.T) {
+	goroutines, each := 1000, 1000
+	if testing.Short() || raceDetector() {
+		each = 100
+	}
+	ns := nstest.New(t)
+	c := dial(t, ns, netlink.NETLINK_ROUTE)
+	const (
+		links     = 8      // beside lo
+		skipStats = 1 << 3 // RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h
+	)
+	for _, i := range []string{"a", "b", "c", "d"} {
+		addVeth(t, c, "left-"+i, "right-"+i)
+	}
+	var indices []int
+	for _, m := range request(t, c, unix.RTM_GETLINK, linkRequest(t, 0), netlink.NLM_F_DUMP) {
+		indices = append(indices, linkIndex(m))
+	}
+	if len(indices) < links+1 {
+		t.Fatalf("%d links, want at least %d", len(indices), links+1)
+	}
+	payloads := make(map[int][]byte)
+	for _, i := range indices {
+		payloads[i] = build(t, unix.IfInfomsg{Index: int32(i)}, func(b *wire.Builder) {
+			b.Uint32(unix.IFLA_EXT_MASK, skipStats)
+		})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range each {
+				want := indices[rand.IntN(len(indices))]
+				msgs, err := c.Request(ctx, unix.RTM_GETLINK, payloads[want], 0)
+				if err != nil {
+					t.Errorf("link %d: %v", want, err)
+					return
+				}
+				if len(msgs) != 1 || linkIndex(msgs[0]) != want {
+					t.Errorf("asked for link %d, got %v", want, msgs)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	total := goroutines * each
+	t.Logf("%d requests in %v", total, time.Since(start).Round(time.Millisecond))
+	noLosses(t, c)
+}
+
+// TestRepliesBelongToTheCaller: what a reply says does not change when the Conn
+// reads on, nor when its neighbour in the slice is overwritten or appended to.
+func TestRepliesBelongToTheCaller(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	manyAddresses(t, c, 100)
+	dump := func() []wire.Message {
+		return request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
+	}
+	kept := dump()
+	if len(kept) < 100 {
+		t.Fatalf("%d addresses, want at least 100", len(kept))
+	}
+	want := make([]wire.Message, len(kept))
+	for i, m := range kept {
+		want[i] = m.Clone()
+	}
+	for _, m := range dump() {
+		for i := range m.Payload {
+			m.Payload[i] = 0xff
+		}
+		_ = append(m.Payload, 0xff, 0xff, 0xff, 0xff)
+	}
+	for i := range kept {
+		_ = append(kept[i].Payload, 0xff, 0xff, 0xff, 0xff)
+	}
+	for i := range kept {
+		if kept[i].Header != want[i].Header || !slices.Equal(kept[i].Payload, want[i].Payload) {
+			t.Fatalf("reply %d changed under its owner: %v, was %v", i, kept[i], want[i])
+		}
+	}
+}
+
+// TestKernelRefusal: the kernel's no is a wire.KernelError whose errno can be
+// asked for, with the request's type and the kernel's own words.
+func TestKernelRefusal(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	_, err := c.Request(patient(t), unix.RTM_GETLINK, linkRequest(t, 1<<20), 0)
+	var refusal *wire.KernelError
+	if !errors.As(err, &refusal) || !errors.Is(err, unix.ENODEV) {
+		t.Fatalf("link that does not exist: %v, want a KernelError with ENODEV", err)
+	}
+	if refusal.Request != unix.RTM_GETLINK || refusal.Seq == 0 {
+		t.Errorf("refusal of %+v, want it to tell RTM_GETLINK and a seq", refusal)
+	}
+	if client.NotSent(err) {
+		t.Errorf("NotSent(%v), but the kernel has answered", err)
+	}
+
+	// RTM_DELADDR of an address that is not there has no text, so ask for a
+	// route table that does not exist: ENOENT is fs.ErrNotExist.
+	strict := dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithStrictChecking())
+	_, err = strict.Request(patient(t), unix.RTM_GETROUTE,
+		build(t, unix.RtMsg{Family: unix.AF_INET}, func(b *wire.Builder) { b.Uint32(unix.RTA_TABLE, 4321) }), netlink.NLM_F_DUMP)
+	if !errors.As(err, &refusal) || !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("table that does not exist: %v, want fs.ErrNotExist", err)
+	}
+	if refusal.Ext.Message == "" || !strings.Contains(err.Error(), refusal.Ext.Message) {
+		t.Errorf("%q does not hold the kernel's text %q", err, refusal.Ext.Message)
+	}
+	// Nothing stays behind, and the Conn goes on.
+	noLosses(t, strict)
+	if err := strict.Noop(patient(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDumpIsComplete compares a dump of links with what another reader of the
+// same namespace says.
+func TestDumpIsComplete(t *testing.T) {
+	ns := nstest.New(t)
+	c := dial(t, ns, netlink.NETLINK_ROUTE)
+	addVeth(t, c, "left", "right")
+	got := make(map[int]string)
+	for _, m := range request(t, c, unix.RTM_GETLINK, linkRequest(t, 0), netlink.NLM_F_DUMP) {
+		var h unix.IfInfomsg
+		attrs := unpack(t, m, &h)
+		got[int(h.Index)] = attrs[unix.IFLA_IFNAME].String()
+	}
+	var list []struct {
+		Index int    `json:"ifindex"`
+		Name  string `json:"ifname"`
+	}
+	if err := json.Unmarshal([]byte(ns.Run(t, "ip", "-j", "link")), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 3 || len(list) != len(got) {
+		t.Errorf("%d links, ip has %d, and there are lo, left and right", len(got), len(list))
+	}
+	for _, l := range list {
+		if got[l.Index] != l.Name {
+			t.Errorf("link %d is %q, ip says %q", l.Index, got[l.Index], l.Name)
+		}
+	}
+	noLosses(t, c)
+}
+
+// TestLongDumpKeepsTheKernelsOrder: thousands of entries come over many
+// datagrams, each entry once and in the order in which they were added.
+func TestLongDumpKeepsTheKernelsOrder(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	const n = 3000
+	manyAddresses(t, c, n)
+	var got []string
+	for _, m := range request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP) {
+		var h unix.IfAddrmsg
+		attrs := unpack(t, m, &h)
+		if ip := net.IP(attrs[unix.IFA_LOCAL].Value); !ip.IsLoopback() {
+			got = append(got, ip.String())
+		}
+	}
+	if len(got) != n {
+		t.Fatalf("%d addresses, want %d", len(got), n)
+	}
+	for i, ip := range got {
+		if want := net.IPv4(10, 0, byte(i>>8), byte(i)).String(); ip != want {
+			t.Fatalf("address %d is %s, want %s", i, ip, want)
+		}
+	}
+	noLosses(t, c)
+}
+
+// TestEndedContextSendsNothing: the address that such a request would have added
+// is not there.
+func TestEndedContextSendsNothing(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	canceled, cancel := context.WithCancel(context.Background())
+	cancel()
+	expired, cancel := context.WithTimeout(context.Background(), -1)
+	defer cancel()
+	for _, test := range []struct {
+		ctx  context.Context
+		want error
+	}{
+		{canceled, context.Canceled},
+		{expired, context.DeadlineExceeded},
+	} {
+		_, err := c.Request(test.ctx, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+		if !errors.Is(err, test.want) || !client.NotSent(err) {
+			t.Errorf("Request: %v, NotSent %v; want %v, not sent", err, client.NotSent(err), test.want)
+		}
+		if err := c.Noop(test.ctx); !errors.Is(err, test.want) || !client.NotSent(err) {
+			t.Errorf("Noop: %v, NotSent %v; want %v, not sent", err, client.NotSent(err), test.want)
+		}
+	}
+	if _, err := c.Request(patient(t), unix.RTM_DELADDR, loAddress(t, "10.9.9.9/32"), 0); !errors.Is(err, unix.EADDRNOTAVAIL) {
+		t.Errorf("removing the address: %v, want EADDRNOTAVAIL", err)
+	}
+	noLosses(t, c)
+}
+
+// waitForever starts a request that the kernel never answers: one of
+// NETLINK_FIB_LOOKUP that is too short, which nl_fib_input drops without a word.
+// It returns once the request is in flight.
+func waitForever(t *testing.T, c *client.Conn) (cancel context.CancelFunc, result <-chan error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	done := make(chan error, 1)
+	pending := c.Stats().Pending
+	go func() {
+		_, err := c.Request(ctx, netlink.NLMSG_MIN_TYPE, []byte{0, 0, 0, 0}, 0)
+		done <- err
+	}()
+	awaitPending(t, c, pending+1)
+	return cancel, done
+}
+
+// TestContextEndsTheWait: a call that the kernel does not answer returns when
+// its ctx ends, and says that the request was sent.
+func TestContextEndsTheWait(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_FIB_LOOKUP)
+	cancel, result := waitForever(t, c)
+	cancel()
+	if err := <-result; !errors.Is(err, context.Canceled) || client.NotSent(err) {
+		t.Errorf("%v, NotSent %v; want %v, sent", err, client.NotSent(err), context.Canceled)
+	}
+	// The kernel has not had its last word.
+	if n := c.Stats().Pending; n != 1 {
+		t.Errorf("%d requests pending, want 1", n)
+	}
+}
+
+// TestRequestThatWaitsItsTurnIsNotSent: with room for one request in flight the
+// second waits, and its ctx ends it before the kernel sees it.
+func TestRequestThatWaitsItsTurnIsNotSent(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_FIB_LOOKUP, client.WithInFlight(1))
+	waitForever(t, c)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	_, err := c.Request(ctx, netlink.NLMSG_MIN_TYPE, []byte{0, 0, 0, 0}, 0)
+	if !errors.Is(err, context.DeadlineExceeded) || !client.NotSent(err) {
+		t.Errorf("%v, NotSent %v; want %v, not sent", err, client.NotSent(err), context.DeadlineExceeded)
+	}
+	if n := c.Stats().Pending; n != 1 {
+		t.Errorf("%d requests pending, want 1", n)
+	}
+}
+
+// TestNotSentIsTrue asks the kernel: many requests whose ctx ends at an
+// unfortunate moment, each to add an address of its own. One that was not sent
+// has added none, one that succeeded has.
+func TestNotSentIsTrue(t *testing.T) {
+	ns := nstest.New(t)
+	c := dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(2))
+	const n = 2000
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for g := range 20 {
+		wg.Go(func() {
+			for i := g; i < n; i += 20 {
+				addr := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}).String() + "/32"
+				ctx, cancel := context.WithTimeout(context.Background(), rand.N(400*time.Microsecond))
+				_, errs[i] = c.Request(ctx, unix.RTM_NEWADDR, loAddress(t, addr), netlink.NLM_F_CREATE)
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	present := make(map[netip.Addr]bool)
+	for _, m := range request(t, dial(t, ns, netlink.NETLINK_ROUTE), unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP) {
+		var h unix.IfAddrmsg
+		attrs := unpack(t, m, &h)
+		if a, ok := netip.AddrFromSlice(attrs[unix.IFA_LOCAL].Value); ok {
+			present[a] = true
+		}
+	}
+	var added, unsent int
+	for i, err := range errs {
+		addr := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
+		switch {
+		case err == nil:
+			added++
+			if !present[addr] {
+				t.Errorf("%v: no error, but it was not added", addr)
+			}
+		case !errors.Is(err, context.DeadlineExceeded):
+			t.Errorf("%v: %v", addr, err)
+		case client.NotSent(err):
+			unsent++
+			if present[addr] {
+				t.Errorf("%v: not sent, but it was added: %v", addr, err)
+			}
+		}
+	}
+	t.Logf("%d added, %d not sent, %d in doubt", added, unsent, n-added-unsent)
+	if unsent == 0 {
+		t.Error("no request was caught before it was sent")
+	}
+}
+
+// TestGivenUpDumpGoesToNobody: ctx ends dumps in their midst. Their remains end
+// up in nobody's answer, and every dump that is not given up is whole.
+func TestGivenUpDumpGoesToNobody(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	manyAddresses(t, c, 3000)
+	whole := len(request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP))
+	givenUp := func() bool { return c.Stats().Late > 0 }
+	for end := time.Now().Add(patience); !givenUp() && time.Now().Before(end); {
+		ctx, cancel := context.WithTimeout(context.Background(), rand.N(3*time.Millisecond))
+		msgs, err := c.Request(ctx, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
+		cancel()
+		if err == nil && len(msgs) != whole || err != nil && (!errors.Is(err, context.DeadlineExceeded) || len(msgs) != 0) {
+			t.Fatalf("%d entries, %v; want %d, or none and %v", len(msgs), err, whole, context.DeadlineExceeded)
+		}
+		// Other requests do not wait for the remains of a dump.
+		if msgs := request(t, c, unix.RTM_GETLINK, linkRequest(t, loIndex), 0); len(msgs) != 1 || linkIndex(msgs[0]) != loIndex {
+			t.Fatalf("link beside a dump: %v", msgs)
+		}
+	}
+	if !givenUp() {
+		t.Fatal("no dump was given up in its midst")
+	}
+	if n := len(request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)); n != whole {
+		t.Errorf("%d entries after the dump that was given up, want %d", n, whole)
+	}
+	if s := c.Stats(); s.Pending != 0 || s.Events != 0 {
+		t.Errorf("%+v; want nothing pending and no events", s)
+	}
+}
+
+// TestReceiveBringsOwnChange: the event that the Conn's own request causes goes
+// to Receive, with its group, and does not pass for the request's reply.
+func TestReceiveBringsOwnChange(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	if msgs := request(t, c, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) != 0 {
+		t.Errorf("replies %v, want none", msgs)
+	}
+	e := nextEvent(t, c)
+	if e.Header.Type != unix.RTM_NEWADDR || e.Group != unix.RTNLGRP_IPV4_IFADDR || e.NSID != -1 || e.Lost != 0 {
+		t.Errorf("got %+v, want RTM_NEWADDR of the group", e)
+	}
+	var h unix.IfAddrmsg
+	if ip := unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value; !net.IP(ip).Equal(net.IPv4(10, 9, 9, 9)) {
+		t.Errorf("event about %v, want 10.9.9.9", net.IP(ip))
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events counted, want 1", s.Events)
+	}
+	// After leaving, nothing more comes, and the barrier shows that it does not.
+	if err := c.DropMembership(unix.RTNLGRP_IPV4_IFADDR); err != nil {
+		t.Fatal(err)
+	}
+	request(t, c, unix.RTM_DELADDR, loAddress(t, "10.9.9.9/32"), 0)
+	if err := c.Noop(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events counted after leaving the group, want 1", s.Events)
+	}
+	noLosses(t, c)
+}
+
+// TestEchoIsAReply: with NLM_F_ECHO the request's own notification is its reply.
+// Whoever has joined the group gets it as the event as well, once.
+func TestEchoIsAReply(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	echo := func(addr string) {
+		t.Helper()
+		msgs := request(t, c, unix.RTM_NEWADDR, loAddress(t, addr), netlink.NLM_F_CREATE|netlink.NLM_F_ECHO)
+		if len(msgs) != 1 || msgs[0].Header.Type != unix.RTM_NEWADDR || msgs[0].Header.PortID != c.PortID() {
+			t.Fatalf("replies %v, want our own RTM_NEWADDR", msgs)
+		}
+	}
+	echo("10.9.9.1/32")
+	if s := c.Stats(); s.Events != 0 {
+		t.Errorf("%d events without a membership, want 0", s.Events)
+	}
+	join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	echo("10.9.9.2/32")
+	if e := nextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR || e.Group != unix.RTNLGRP_IPV4_IFADDR {
+		t.Errorf("event %+v, want RTM_NEWADDR of the group", e)
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events, want 1", s.Events)
+	}
+	noLosses(t, c)
+}
+
+// TestEventQueueTellsWhatItHadNoRoomFor: nobody takes the events, requests are
+// answered all the same, and afterwards each gap stands where events are
+// missing and counts them.
+func TestEventQueueTellsWhatItHadNoRoomFor(t *testing.T) {
+	const changes = 100
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithEventQueue(10))
+	join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	manyAddresses(t, c, changes)
+	var events, lost int
+	for events+lost < changes {
+		e := nextEvent(t, c)
+		if e.Header.Type == netlink.NLMSG_OVERRUN {
+			if e.Lost == 0 || e.Group != 0 || e.NSID != -1 || len(e.Payload) != 0 {
+				t.Errorf("gap %+v; want a count and nothing else", e)
+			}
+			lost += int(e.Lost)
+			continue
+		}
+		var h unix.IfAddrmsg
+		ip := net.IP(unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value)
+		if want := net.IPv4(10, 0, 0, byte(events+lost)); !ip.Equal(want) || e.Lost != 0 {
+			t.Fatalf("behind %d events and %d lost: %v, Lost %d; want %v, 0", events, lost, ip, e.Lost, want)
+		}
+		events++
+	}
+	if events == 0 || lost == 0 {
+		t.Errorf("%d events and %d lost; want some of both", events, lost)
+	}
+	// The queue has room again.
+	request(t, c, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+	if e := nextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR {
+		t.Errorf("behind the gap: %+v, want RTM_NEWADDR", e)
+	}
+	if s := c.Stats(); s.EventsDropped != uint64(lost) || s.Events != changes+1 || s.Overruns != 0 {
+		t.Errorf("%+v; want %d events, %d dropped, no overrun of the kernel's", s, changes+1, lost)
+	}
+}
+
+// TestCloseEndsWaitingCalls: those that wait for an answer and those that wait
+// for their turn, each with net.ErrClosed.
+func TestCloseEndsWaitingCalls(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_FIB_LOOKUP, client.WithInFlight(2))
+	_, first := waitForever(t, c)
+	_, second := waitForever(t, c)
+	third := make(chan error, 1)
+	go func() {
+		_, err := c.Request(context.Background(), netlink.NLMSG_MIN_TYPE, []byte{0, 0, 0, 0}, 0)
+		third <- err
+	}()
+	if err := c.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	for _, result := range []<-chan error{first, second} {
+		// Close may have come before the send, so NotSent can be either.
+		if err := <-result; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("waiting for an answer: %v, want net.ErrClosed", err)
+		}
+	}
+	if err := <-third; !errors.Is(err, net.ErrClosed) || !client.NotSent(err) {
+		t.Errorf("waiting for its turn: %v, NotSent %v; want net.ErrClosed, not sent", err, client.NotSent(err))
+	}
+	if e, ok := <-c.Receive(); ok {
+		t.Errorf("Receive: %+v, want a closed channel", e)
+	}
+	if n := c.Stats().Pending; n != 0 {
+		t.Errorf("%d requests pending, want 0", n)
+	}
+}
+
+// TestCloseIsIdempotent: many may close at once, and each returns when it is
+// done.
+func TestCloseIsIdempotent(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if err := c.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if _, ok := <-c.Receive(); ok {
+				t.Error("Receive: an event, want a closed channel")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestCloseJoins: after Close neither a descriptor nor a goroutine is left, with
+// one socket or two, with events that nobody took, calls that wait and a dump
+// that was given up.
+func TestCloseJoins(t *testing.T) {
+	ns := nstest.New(t)
+	manyAddresses(t, dial(t, ns, netlink.NETLINK_ROUTE), 3000)
+	busy := func(opts ...client.Option) {
+		route, err := client.Dial(netlink.NETLINK_ROUTE, append(opts, client.WithNetNS(ns.FD()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		join(t, route, unix.RTNLGRP_IPV4_IFADDR)
+		request(t, route, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+		request(t, route, unix.RTM_DELADDR, loAddress(t, "10.9.9.9/32"), 0)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		_, _ = route.Request(ctx, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
+		cancel()
+		lookup, err := client.Dial(netlink.NETLINK_FIB_LOOKUP, append(opts, client.WithNetNS(ns.FD()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, result := waitForever(t, lookup)
+		for _, c := range []*client.Conn{route, lookup} {
+			if err := c.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		}
+		if err := <-result; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("waiting call: %v, want net.ErrClosed", err)
+		}
+	}
+	busy() // what the runtime opens once and keeps is open now
+	files, goroutines := openFiles(t), runtime.NumGoroutine()
+	for range 10 {
+		busy()
+		busy(client.WithEventSocket())
+	}
+	if n := openFiles(t); n != files {
+		t.Errorf("%d open files, %d before", n, files)
+	}
+	noNewGoroutines(t, goroutines)
+}
+
+// TestSyscallConnReachesTheSocket: Control gets the descriptor that requests go
+// through; reading and writing stay the Conn's business.
+func TestSyscallConnReachesTheSocket(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_GENERIC)
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var family int
+	var name unix.Sockaddr
+	var familyErr, nameErr error
+	if err := raw.Control(func(fd uintptr) {
+		family, familyErr = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL)
+		name, nameErr = unix.Getsockname(int(fd))
+	}); err != nil || familyErr != nil || nameErr != nil {
+		t.Fatal(err, familyErr, nameErr)
+	}
+	if nl, ok := name.(*unix.SockaddrNetlink); !ok || nl.Pid != c.PortID() || family != unix.NETLINK_GENERIC {
+		t.Errorf("descriptor of family %d, address %+v; want %d, port %d", family, name, unix.NETLINK_GENERIC, c.PortID())
+	}
+	never := func(uintptr) bool { t.Error("called"); return true }
+	if err := raw.Read(never); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Read: %v, want errors.ErrUnsupported", err)
+	}
+	if err := raw.Write(never); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Write: %v, want errors.ErrUnsupported", err)
+	}
+	c.Close()
+	if err := raw.Control(func(uintptr) { t.Error("called after Close") }); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Control after Close: %v, want net.ErrClosed", err)
+	}
+}
+
+// TestPortIDIsTheSocketsOwn: every Conn has a port, no two of a namespace have
+// the same, the kernel puts it into what it answers, and it outlives Close.
+func TestPortIDIsTheSocketsOwn(t *testing.T) {
+	ns := nstest.New(t)
+	conns := make(map[uint32]*client.Conn)
+	for range 10 {
+		c := dial(t, ns, netlink.NETLINK_ROUTE)
+		if conns[c.PortID()] != nil || c.PortID() == 0 {
+			t.Errorf("port %d, want one that is new", c.PortID())
+		}
+		conns[c.PortID()] = c
+	}
+	for port, c := range conns {
+		if msgs := request(t, c, unix.RTM_GETLINK, linkRequest(t, loIndex), 0); msgs[0].Header.PortID != port {
+			t.Errorf("reply to port %d, PortID says %d", msgs[0].Header.PortID, port)
+		}
+		c.Close()
+		if c.PortID() != port {
+			t.Errorf("port %d after Close, was %d", c.PortID(), port)
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package netlink_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// The tests of this file provoke what the kernel does that a client could take
+// for something else. Comments name the place in the kernel.
+
+// TestOwnNotificationIsNoReply: rtnl_notify puts the request's number and the
+// requester's port into the notification, which comes before the
+// acknowledgement. Its group alone tells that it is not the answer.
+func TestOwnNotificationIsNoReply(t *testing.T) {
+	const nexthopID, nexthopOIF, nexthopGroup = 1, 5, 32 // NHA_ID, NHA_OIF, RTNLGRP_NEXTHOP
+	route := build(t, unix.RtMsg{
+		Family: unix.AF_INET, Dst_len: 32, Table: unix.RT_TABLE_MAIN,
+		Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
+	}, func(b *wire.Builder) {
+		b.Bytes(unix.RTA_DST, []byte{192, 0, 2, 7})
+		b.Uint32(unix.RTA_OIF, loIndex)
+	})
+	rule := build(t, unix.RtMsg{Family: unix.AF_INET, Table: unix.RT_TABLE_MAIN, Type: unix.RTN_UNICAST}, func(b *wire.Builder) {
+		b.Uint32(unix.FRA_PRIORITY, 77)
+	})
+	nexthop := build(t, [8]byte{0: unix.AF_INET, 2: unix.RTPROT_STATIC}, func(b *wire.Builder) { // struct nhmsg
+		b.Uint32(nexthopID, 9)
+		b.Uint32(nexthopOIF, loIndex)
+	})
+	for _, change := range []struct {
+		name    string
+		typ     netlink.MessageType
+		group   uint32
+		payload []byte
+	}{
+		{"address", unix.RTM_NEWADDR, unix.RTNLGRP_IPV4_IFADDR, loAddress(t, "10.9.9.9/32")},
+		{"route", unix.RTM_NEWROUTE, unix.RTNLGRP_IPV4_ROUTE, route},
+		{"rule", unix.RTM_NEWRULE, unix.RTNLGRP_IPV4_RULE, rule},
+		{"nexthop", unix.RTM_NEWNEXTHOP, nexthopGroup, nexthop},
+	} {
+		c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+		join(t, c, change.group)
+		if msgs := request(t, c, change.typ, change.payload, netlink.NLM_F_CREATE); len(msgs) != 0 {
+			t.Errorf("%s: replies %v, want none", change.name, msgs)
+		}
+		e := nextEvent(t, c)
+		if e.Header.Type != change.typ || e.Group != change.group {
+			t.Errorf("%s: event %+v, want type %d of group %d", change.name, e, change.typ, change.group)
+		}
+		if e.Header.PortID != c.PortID() || e.Header.Seq == 0 {
+			t.Errorf("%s: event %+v does not look like a reply, so this tests nothing", change.name, e)
+		}
+		noLosses(t, c)
+	}
+}
+
+// TestConcurrentChangesAndQuestions: a socket in the group of its own changes,
+// with many goroutines that change and ask. All events come, once each, and no
+// question is answered with one.
+func TestConcurrentChangesAndQuestions(t *testing.T) {
+	const goroutines, each = 20, 50
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	ctx := patient(t)
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := range each {
+				addr := netip.AddrFrom4([4]byte{10, 1, byte(g), byte(i)}).String() + "/32"
+				if msgs, err := c.Request(ctx, unix.RTM_NEWADDR, loAddress(t, addr), netlink.NLM_F_CREATE); err != nil || len(msgs) != 0 {
+					t.Errorf("adding %s: %v, %v; want no replies", addr, msgs, err)
+				}
+				if msgs, err := c.Request(ctx, unix.RTM_GETLINK, linkRequest(t, loIndex), 0); err != nil || len(msgs) != 1 || linkIndex(msgs[0]) != loIndex {
+					t.Errorf("asking for lo: %v, %v; want lo", msgs, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	seen := make(map[string]bool)
+	for range goroutines * each {
+		e := nextEvent(t, c)
+		var h unix.IfAddrmsg
+		ip := net.IP(unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value).String()
+		if e.Header.Type != unix.RTM_NEWADDR || seen[ip] {
+			t.Fatalf("event %+v about %s, which is no new address or comes twice", e, ip)
+		}
+		seen[ip] = true
+	}
+	if s := c.Stats(); s.Events != goroutines*each {
+		t.Errorf("%d events, want %d", s.Events, goroutines*each)
+	}
+	noLosses(t, c)
+}
+
+// TestEchoCopyKeepsItsGroup: nlmsg_notify sends the requester the same skb that
+// the group gets, so the reply to a request with NLM_F_ECHO bears a group. It
+// is a reply all the same: for a Conn that has joined nothing, another group, or
+// joined on its second socket, which then gets the event as well.
+func TestEchoCopyKeepsItsGroup(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		opts   []client.Option
+		groups []uint32
+		events uint64
+	}{
+		{"no membership", nil, nil, 0},
+		{"another group", nil, []uint32{unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH}, 0},
+		{"the group", nil, []uint32{unix.RTNLGRP_IPV4_IFADDR}, 1},
+		{"the group, on the event socket", []client.Option{client.WithEventSocket()}, []uint32{unix.RTNLGRP_IPV4_IFADDR}, 1},
+	} {
+		c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE, test.opts...)
+		for _, g := range test.groups {
+			join(t, c, g)
+		}
+		msgs := request(t, c, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE|netlink.NLM_F_ECHO)
+		if len(msgs) != 1 || msgs[0].Header.Type != unix.RTM_NEWADDR {
+			t.Errorf("%s: replies %v, want one RTM_NEWADDR", test.name, msgs)
+		}
+		for range test.events {
+			if e := nextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR || e.Group != unix.RTNLGRP_IPV4_IFADDR {
+				t.Errorf("%s: event %+v, want RTM_NEWADDR", test.name, e)
+			}
+		}
+		if err := c.Noop(patient(t)); err != nil {
+			t.Error(err)
+		}
+		if n := c.Stats().Events; n != test.events {
+			t.Errorf("%s: %d events, want %d", test.name, n, test.events)
+		}
+		noLosses(t, c)
+	}
+}
+
+// TestDumpsTakeTurns: a socket runs one dump at a time, and another request for
+// one is refused with EBUSY (__netlink_dump_start). Nobody here gets to see
+// that, whichever of the two bits says dump (rtnetlink_rcv_msg), and requests
+// that are no dumps do not wait for one.
+func TestDumpsTakeTurns(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	const n = 2000
+	manyAddresses(t, c, n)
+	ctx := patient(t)
+	var wg sync.WaitGroup
+	for _, flags := range []netlink.Flags{netlink.NLM_F_DUMP, netlink.NLM_F_ROOT, netlink.NLM_F_MATCH} {
+		for range 5 {
+			wg.Go(func() {
+				for range 5 {
+					msgs, err := c.Request(ctx, unix.RTM_GETADDR, addressDump(t), flags)
+					if err != nil || len(msgs) != n+1 {
+						t.Errorf("dump with %v: %d addresses, %v; want %d", flags, len(msgs), err, n+1)
+					}
+				}
+			})
+			wg.Go(func() {
+				for range 50 {
+					msgs, err := c.Request(ctx, unix.RTM_GETLINK, linkRequest(t, loIndex), 0)
+					if err != nil || len(msgs) != 1 || linkIndex(msgs[0]) != loIndex {
+						t.Errorf("link: %v, %v; want lo", msgs, err)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	noLosses(t, c)
+}
+
+// TestGivenUpDumpsDoNotBlock: the kernel knows no way to end a dump early, so
+// the remains of those that were given up have to be read before the next can
+// start. Some goroutines give theirs up, the others' are whole.
+func TestGivenUpDumpsDoNotBlock(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	const n = 2000
+	manyAddresses(t, c, n)
+	ctx := patient(t)
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			for range 20 {
+				ctx, cancel := context.WithTimeout(ctx, rand.N(5*time.Millisecond))
+				msgs, err := c.Request(ctx, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
+				cancel()
+				if !errors.Is(err, context.DeadlineExceeded) && (err != nil || len(msgs) != n+1) {
+					t.Errorf("impatient: %d addresses, %v; want %d or none and %v", len(msgs), err, n+1, context.DeadlineExceeded)
+				}
+			}
+		})
+		wg.Go(func() {
+			for range 5 {
+				msgs, err := c.Request(ctx, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
+				if err != nil || len(msgs) != n+1 {
+					t.Errorf("patient: %d addresses, %v; want %d", len(msgs), err, n+1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	// One more has to wait for whatever was given up last.
+	if msgs := request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP); len(msgs) != n+1 {
+		t.Errorf("in the end: %d addresses, want %d", len(msgs), n+1)
+	}
+	if s := c.Stats(); s.Pending != 0 || s.Events != 0 || s.RepliesLost != 0 {
+		t.Errorf("%+v; want nothing pending, no events, no replies lost", s)
+	}
+}
+
+// TestChangeDuringADumpIsTold: a dump during which the table changes bears
+// NLM_F_DUMP_INTR. Without retries the entries come together with
+// ErrDumpInterrupted.
+func TestChangeDuringADumpIsTold(t *testing.T) {
+	ns := nstest.New(t)
+	c := dial(t, ns, netlink.NETLINK_ROUTE, client.WithDumpRetries(0))
+	const n = 2000
+	manyAddresses(t, c, n)
+	other := dial(t, ns, netlink.NETLINK_ROUTE)
+	ctx, stop := context.WithCancel(patient(t))
+	var changes sync.WaitGroup
+	changes.Go(func() {
+		for ctx.Err() == nil {
+			for _, typ := range []netlink.MessageType{unix.RTM_NEWADDR, unix.RTM_DELADDR} {
+				if _, err := other.Request(ctx, typ, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); err != nil && ctx.Err() == nil {
+					t.Errorf("change: %v", err)
+				}
+			}
+		}
+	})
+	defer changes.Wait()
+	defer stop()
+	for {
+		msgs, err := c.Request(ctx, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
+		if errors.Is(err, client.ErrDumpInterrupted) {
+			if len(msgs) < n/2 || client.NotSent(err) {
+				t.Errorf("%v with %d addresses, NotSent %v; want most of %d, sent", err, len(msgs), client.NotSent(err), n)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatalf("no dump was interrupted: %v", err)
+		}
+	}
+}
