@@ -90,7 +90,7 @@ func TestCloseEndsEveryWaitingCall(t *testing.T) {
 		nextDump.wantWaiting("one dump at a time")
 		windowed := k.get(bg, c)
 		windowed.wantWaiting("two requests at a time")
-		barrier := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Noop(bg) })
+		barrier := k.noop(c)
 		barrier.wantWaiting("two requests at a time")
 		req.reply("half an answer")
 
@@ -176,7 +176,7 @@ func TestCloseEndsTheLoopOverEvents(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventQueue(10))
 		k.join(c, linkGroup)
-		k.overflow(30)
+		k.count(0, 30)
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -231,6 +231,9 @@ func TestEventInACallersHandsAtClose(t *testing.T) {
 				wantClosed(t, call, false)
 				if e, ok := <-c.Receive(); ok {
 					t.Fatalf("event %+v", e)
+				}
+				if n := c.Stats().Events; n != 0 {
+					t.Fatalf("%d events came, want none after Close", n)
 				}
 			})
 		})

@@ -106,6 +106,9 @@ func (c *Conn) AddMembership(group uint32) error {
 	}
 	c.memberMu.Lock()
 	defer c.memberMu.Unlock()
+	if c.streams.closed.Load() {
+		return opError("join", net.ErrClosed, true)
+	}
 	if _, ok := c.members[group]; ok {
 		return nil
 	}

@@ -1,15 +1,14 @@
 package client
 
-import (
-	"github.com/nlmux/netlink/wire"
-)
+import "github.com/nlmux/netlink/wire"
 
 // Event is a message that answers no request: a multicast message or an
 // unsolicited unicast one. Its bytes belong to the receiver.
 //
-// An Event whose Header.Type is NLMSG_OVERRUN is a gap: here, or between here
-// and the event before it, events were lost. A consumer that keeps a copy of
-// kernel state has to dump it again. No kernel sends a message of this type
+// An Event whose Header.Type is NLMSG_OVERRUN is a gap: events were lost here. In
+// a storm in which the Conn cannot read as fast as events come, those just before
+// it may be younger than the loss, never those behind it older. A consumer that
+// keeps a copy of kernel state has to dump it again. No kernel sends a message of this type
 // (include/uapi/linux/netlink.h only defines it); the Conn makes it.
 //
 // Events of NETLINK_KOBJECT_UEVENT have no netlink header: Header is zero and

@@ -144,7 +144,8 @@ func TestContextEndsTheWaitAtTheGate(t *testing.T) {
 }
 
 // One loss may follow another before the queue is empty; the gate opens when the
-// last of them has been read away, and consumers are told once.
+// last of them has been read away, and consumers are told of both: there was an
+// empty queue in between.
 func TestLossDuringALoss(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
@@ -158,7 +159,7 @@ func TestLossDuringALoss(t *testing.T) {
 		reader.goOn()
 		k.want(getLink).ack()
 		wantTexts(t, call)
-		wantEvents(t, c, "gap 0")
+		wantEvents(t, c, "gap 0", "gap 0")
 		wantStats(t, c, client.Stats{Overruns: 2})
 	})
 }
@@ -270,4 +271,51 @@ func TestGapStandsWhereEventsAreMissing(t *testing.T) {
 		wantEvents(t, c, "1", "2", "gap 0", "5", "6")
 		wantStats(t, c, client.Stats{Events: 4, Overruns: 1})
 	})
+}
+
+// In a storm no read may find the queue empty for a long time. The place of the
+// loss is told all the same: behind what was queued before it, in front of what
+// came later; and requests do not wait for the storm to end.
+func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		storm := &stormySocket{refill: 20}
+		k.wrap = func(s *socktest.Socket) sock.Socket {
+			storm.Socket = s
+			return storm
+		}
+		k.Limit = 3
+		c := k.dial()
+		k.join(c, linkGroup)
+		lost := k.get(bg, c)
+		req := k.want(getLink)
+		req.from.Queue(
+			socktest.Datagram{Data: event("old 1"), Group: linkGroup},
+			socktest.Datagram{Data: event("old 2"), Group: linkGroup},
+			socktest.Datagram{Data: event("old 3"), Group: linkGroup},
+			socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)}, // finds it full
+		)
+		wantLost(t, lost)
+		want := []string{"old 1", "old 2", "old 3", "gap 0"}
+		for range 20 {
+			want = append(want, "new")
+		}
+		wantEvents(t, c, want...)
+	})
+}
+
+// stormySocket puts a new event on the queue whenever a read has emptied it, so
+// that the next read finds one.
+type stormySocket struct {
+	*socktest.Socket
+
+	refill int // how often
+}
+
+func (s *stormySocket) Recv(d *sock.Datagram) error {
+	err := s.Socket.Recv(d)
+	if err == nil && s.Backlog() == 0 && s.refill > 0 {
+		s.refill--
+		s.Queue(socktest.Datagram{Data: event("new"), Group: linkGroup})
+	}
+	return err
 }

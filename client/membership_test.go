@@ -204,7 +204,7 @@ func TestEventSocketKeepsEventsFromRequests(t *testing.T) {
 
 		get := k.get(bg, c)
 		req := k.want(getLink)
-		barrier := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Noop(bg) })
+		barrier := k.noop(c)
 		noop := k.want(netlink.NLMSG_NOOP)
 		if req.from != requests || noop.from != requests {
 			t.Fatal("a request on the socket for events")

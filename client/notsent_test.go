@@ -58,8 +58,8 @@ func TestSenselessRequestsAreNotSent(t *testing.T) {
 	}{
 		{"no ctx", nilContext, getLink, nil, nil, "netlink: request: nil context"},
 		{"ended ctx", ended, getLink, nil, context.Canceled, "netlink: request: context canceled"},
-		{"control type", bg, netlink.NLMSG_MIN_TYPE - 1, nil, nil, "netlink: request: type "},
-		{"done", bg, netlink.NLMSG_DONE, nil, nil, "netlink: request: type "},
+		{"control type", bg, netlink.NLMSG_MIN_TYPE - 1, nil, syscall.EINVAL, "netlink: request: type "},
+		{"done", bg, netlink.NLMSG_DONE, nil, syscall.EINVAL, "netlink: request: type "},
 		{"long payload", bg, getLink, make([]byte, 64<<10+1), syscall.EMSGSIZE, "netlink: request: payload of 65537 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

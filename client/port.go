@@ -1,6 +1,7 @@
 package client
 
 import (
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -20,12 +21,17 @@ type port struct {
 	queue  *queue // shared by the ports of a Conn
 	gate   gate   // shut while an overrun is being read away
 	calls  sync.Pool
+	most   int           // datagrams that can be queued at once, at the most
 	done   chan struct{} // closed when the reader is gone
 
 	// dumping is true while a dump is in flight. A read then runs the dump's
 	// next part in the kernel, which may wait for the kernel's locks, so reading
 	// is left to the reader.
 	dumping atomic.Bool
+
+	// wanted counts who waits for readMu. The reader lets them in between two
+	// datagrams.
+	wanted atomic.Int32
 
 	// sweep asks whoever reads to read to the empty queue once more.
 	sweep atomic.Bool
@@ -34,7 +40,11 @@ type port struct {
 
 	d     sock.Datagram
 	event func(wire.Message) // queues a message of d as an event
-	gap   bool               // a loss was reported, the queue not yet seen empty
+	gap   bool               // a loss was reported, its place has not come
+	shut  bool               // a loss was reported and is not settled, the gate is shut
+
+	congested bool // the loss that gap is about was an overrun; then:
+	old       int  // the most that the queue can still hold of what is older, as charged
 }
 
 // readBuffer is the room for one datagram. The kernel sizes the parts of a dump
@@ -46,10 +56,12 @@ const readBuffer = 256 << 10
 var buffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
 
 func newPort(family netlink.Family, s sock.Socket, w *window, q *queue, seq uint32) *port {
+	receive, _ := s.Buffers()
 	p := &port{
 		sock:   s,
 		window: w,
 		queue:  q,
+		most:   1 + receive/sock.Charge,
 		done:   make(chan struct{}),
 	}
 	p.calls.New = func() any { return &exchange{call: demux.NewCall()} }
@@ -72,7 +84,7 @@ func (p *port) run() {
 	// It returns when the socket is closed.
 	_ = p.sock.Watch(func() {
 		p.readMu.Lock()
-		p.drain(nil)
+		p.drain(nil, endless)
 		p.unlock()
 	})
 	p.table.Fail(net.ErrClosed)
@@ -85,9 +97,23 @@ func (p *port) run() {
 // without waking another goroutine.
 func (p *port) help(call *demux.Call) {
 	if p.readMu.TryLock() {
-		p.drain(call)
+		p.drain(call, endless)
 		p.unlock()
 	}
+}
+
+// last reads on behalf of a call whose ctx has ended, so that a result that is
+// queued beats ctx. It reads no more than can have been queued before: while a
+// dump runs there is no end, and a dump itself is worth no read.
+func (p *port) last(call *demux.Call) {
+	if call.Kind == demux.Dump {
+		return
+	}
+	p.wanted.Add(1)
+	p.readMu.Lock()
+	p.wanted.Add(-1)
+	p.drain(call, p.most)
+	p.unlock()
 }
 
 // drained has the queue read until it is empty, from now on, by the caller or
@@ -103,7 +129,7 @@ func (p *port) drained() {
 func (p *port) unlock() {
 	for {
 		for p.sweep.CompareAndSwap(true, false) {
-			p.drain(nil)
+			p.drain(nil, endless)
 		}
 		p.readMu.Unlock()
 		if !p.sweep.Load() || !p.readMu.TryLock() {
@@ -112,32 +138,35 @@ func (p *port) unlock() {
 	}
 }
 
-// drain reads until the queue is empty, or until call, if it is not nil, has
-// its result. The caller holds readMu.
-func (p *port) drain(call *demux.Call) {
+// endless is a limit of drain that is never reached.
+const endless = math.MaxInt
+
+// drain reads until the queue is empty, until call, if it is not nil, has its
+// result, or until it has read as many datagrams as limit says. While a loss is
+// not settled only the empty queue ends it. The caller holds readMu.
+func (p *port) drain(call *demux.Call, limit int) {
 	buf := buffers.Get().(*[readBuffer]byte)
 	p.d.Buf = buf[:]
-	for call == nil || p.gap || !call.Ready() {
+	for ; p.shut || limit > 0 && (call == nil || !call.Ready()); limit-- {
 		err := p.sock.Recv(&p.d)
-		if err == nil {
+		switch {
+		case err == nil:
 			p.deliver()
+			if p.shut && p.outdated() {
+				p.settle()
+			}
+			if call == nil && p.wanted.Load() > 0 {
+				p.readMu.Unlock()
+				p.readMu.Lock()
+				p.d.Buf = buf[:]
+			}
 			continue
-		}
-		if err == net.ErrClosed {
-			break
-		}
-		if err != syscall.EAGAIN {
+		case err == net.ErrClosed:
+		case err != syscall.EAGAIN:
 			p.overrun()
 			continue
-		}
-		if p.table.Drained() {
+		case p.settle():
 			continue
-		}
-		if p.gap {
-			// What was queued was older than the loss, so here is its place.
-			p.gap = false
-			p.queue.gap()
-			p.gate.open()
 		}
 		break
 	}
@@ -154,13 +183,56 @@ func (p *port) deliver() {
 	}
 }
 
-// overrun notes that the kernel dropped something. Until the queue has been
-// read away it drops all that comes (netlink_attachskb, netlink_broadcast_deliver),
-// so no request is sent meanwhile.
+// overrun notes that the kernel dropped something: usually for want of room,
+// and then, until what is queued has been read away, it drops all that comes
+// (netlink_attachskb, netlink_broadcast_deliver). So no request is sent
+// meanwhile.
 func (p *port) overrun() {
+	if p.gap && p.congested && p.d.Congested {
+		// It would be the same overrun had the queue not been empty in between.
+		p.conclude()
+	}
 	p.gate.shut()
-	p.gap = true
+	p.gap, p.shut = true, true
 	p.table.Overrun()
+	if p.congested = p.d.Congested; p.congested {
+		p.old = p.sock.Backlog()
+	}
+}
+
+// outdated reports whether with the datagram just read all is read that was
+// queued before an overrun. Where events come faster than they are read, no read
+// finds the queue empty, and this is what ends the wait for it. The parts of a
+// dump are queued even then, so beside one it cannot be told.
+func (p *port) outdated() bool {
+	if p.congested = p.congested && !p.dumping.Load(); !p.congested {
+		return false
+	}
+	p.old -= p.d.N + sock.Charge
+	return p.old <= 0
+}
+
+// conclude tells what follows from the queue having been empty since the loss:
+// that its place is here, and who will have no answer. It reports whether that
+// has to be seen once more.
+func (p *port) conclude() (again bool) {
+	if p.gap {
+		p.gap, p.congested = false, false
+		p.queue.gap()
+	}
+	return p.table.Drained()
+}
+
+// settle concludes, and opens the gate when nothing is in doubt any more.
+func (p *port) settle() (again bool) {
+	if p.conclude() {
+		return true
+	}
+	if p.shut {
+		p.shut = false
+		p.gate.open()
+	}
+	return false
 }
 
 // close ends the reader and every call, and waits until they have ended.

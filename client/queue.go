@@ -25,8 +25,9 @@ type queue struct {
 
 	ring    []Event // ring[head:] waits
 	head    int
-	limit   int // events, without gaps, that may wait in the ring
-	events  int // events, without gaps, that wait in the ring
+	sending bool // ring[head] has been offered to ch and may be taken any moment
+	limit   int  // events, without gaps, that may wait in ring and ch
+	events  int  // events, without gaps, that wait in ring
 	total   uint64
 	dropped uint64
 	running bool
@@ -34,17 +35,18 @@ type queue struct {
 }
 
 // directRoom is how many of the waiting events stand in the channel, ready for
-// the consumer: enough that consumer and goroutine need not take turns.
+// the consumer: enough that consumer and goroutine need not take turns. It is
+// less than the limit, so that what the goroutine has offered while the queue is
+// full is an event, and the gap behind it can be counted up.
 const directRoom = 64
 
 func newQueue(limit int) *queue {
-	direct := min(limit/2, directRoom)
 	return &queue{
-		ch:      make(chan Event, direct),
+		ch:      make(chan Event, min(limit-1, directRoom)),
 		wake:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
-		limit:   limit - direct,
+		limit:   limit,
 	}
 }
 
@@ -56,7 +58,7 @@ func (q *queue) push(m wire.Message, group uint32, nsid int32) {
 		return
 	}
 	q.total++
-	if q.events >= q.limit {
+	if q.events+len(q.ch) >= q.limit {
 		q.dropped++
 		q.gapLocked(1)
 		return
@@ -76,8 +78,9 @@ func (q *queue) gap() {
 
 // gapLocked counts lost events in the gap at the end of the queue.
 func (q *queue) gapLocked(lost uint64) {
-	if n := len(q.ring); n > q.head && isGap(q.ring[n-1]) {
-		q.ring[n-1].Lost += lost
+	last := len(q.ring) - 1
+	if last >= q.head && isGap(q.ring[last]) && !(q.sending && last == q.head) {
+		q.ring[last].Lost += lost
 		return
 	}
 	q.appendLocked(Event{
@@ -110,37 +113,56 @@ func (q *queue) appendLocked(e Event) {
 	}
 }
 
-// take returns the first event of the ring.
-func (q *queue) take() (Event, bool) {
+// offer moves events to the channel until the ring is empty or the channel
+// full. Then it returns the event that comes next and still counts as waiting.
+func (q *queue) offer() (next Event, full bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.head == len(q.ring) {
-		q.ring, q.head = q.ring[:0], 0
-		return Event{}, false
+	for q.head < len(q.ring) {
+		select {
+		case q.ch <- q.ring[q.head]:
+			q.popLocked()
+		default:
+			q.sending = true
+			return q.ring[q.head], true
+		}
 	}
-	e := q.ring[q.head]
-	q.ring[q.head] = Event{}
-	q.head++
-	if !isGap(e) {
+	return Event{}, false
+}
+
+// taken notes that the channel has taken the event that offer returned.
+func (q *queue) taken() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sending = false
+	q.popLocked()
+}
+
+func (q *queue) popLocked() {
+	if !isGap(q.ring[q.head]) {
 		q.events--
 	}
-	return e, true
+	q.ring[q.head] = Event{}
+	if q.head++; q.head == len(q.ring) {
+		q.ring, q.head = q.ring[:0], 0
+	}
 }
 
 func (q *queue) run() {
 	defer close(q.stopped)
 	for {
-		e, ok := q.take()
-		if !ok {
+		next, full := q.offer()
+		if full {
 			select {
-			case <-q.wake:
-				continue
+			case q.ch <- next:
+				q.taken()
 			case <-q.stop:
 				return
 			}
+			continue
 		}
 		select {
-		case q.ch <- e:
+		case <-q.wake:
 		case <-q.stop:
 			return
 		}

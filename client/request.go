@@ -201,6 +201,7 @@ func (p *port) wait(ctx context.Context, call *demux.Call) error {
 		case <-call.Done():
 			return nil
 		case <-ctx.Done():
+			p.last(call)
 		}
 		// The kernel's last word is still to come, so the call stays in the
 		// table, and what it was lent stays lent.

@@ -8,7 +8,7 @@ type Stats struct {
 	Late          uint64 // messages for requests that nobody waited for any more
 	Events        uint64 // events that came, dropped ones included
 	EventsDropped uint64 // events that found the queue of Receive full
-	Overruns      uint64 // losses that the kernel reported, of replies, events or both
+	Overruns      uint64 // losses of replies, events or both: reported by the kernel, or in a datagram that could not be read
 	Foreign       uint64 // datagrams that were dropped because a process had sent them
 	Malformed     uint64 // datagrams that could not be parsed to their end
 	Truncated     uint64 // datagrams that did not fit the Conn's buffer of 256 KiB

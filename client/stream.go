@@ -136,8 +136,9 @@ func (s *stream) read(ctx context.Context, yield func(wire.Message, error) bool)
 			stalls = 0
 			interrupted = interrupted || m.Header.Flags&netlink.NLM_F_DUMP_INTR != 0
 			if demux.IsEnd(m.Header.Type) {
-				// The answer to a poke may still be queued.
-				s.clean = !poked
+				// Else the answer to a poke may still be queued, or the dump may
+				// run on behind an error (isNoRoom in package demux).
+				s.clean = !poked && m.Header.Type == netlink.NLMSG_DONE
 				return result(m, interrupted)
 			}
 			if err := s.ended(ctx); err != nil {

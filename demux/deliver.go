@@ -111,7 +111,8 @@ func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 		}
 		b = rest
 	}
-	return false
+	// A cut between two messages shows in no message.
+	return o.Truncated
 }
 
 // deliverPeer gives every message of another process to the event consumer: a
@@ -159,8 +160,14 @@ func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
 		return true
 	}
 	if call != nil {
-		// Its end is still to come, so it keeps its number.
 		call.tellLocked(ErrTruncated)
+		if call.Kind != Ack {
+			// Its end may have been cut off: the empty queue will tell. An
+			// acknowledgement is a datagram of its own.
+			call.acked = false // nothing more is sure to come
+			call.doubtLocked()
+			t.lossy.Store(true)
+		}
 	}
 	return false
 }
@@ -193,7 +200,7 @@ func (t *Table) deliverRun(m wire.Message, rest []byte, o Origin, event func(wir
 		return rest
 	}
 	run, size := append(t.run[:0], m), len(m.Payload)
-	for len(rest) > 0 {
+	for len(rest) > 0 && !call.wantsOneLocked() {
 		next, after, err := wire.Next(rest)
 		if err != nil || IsEnd(next.Header.Type) || next.Header.Seq != m.Header.Seq || next.Header.PortID != m.Header.PortID {
 			break
@@ -233,8 +240,12 @@ func (t *Table) dataLocked(c *Call, run []wire.Message, size int) (freed bool) {
 	} else {
 		t.count.late.Add(uint64(len(run)))
 	}
-	one := c.Kind == First || c.Kind == Deferred && c.acked && c.Type != auditListRules
-	return one && t.finishLocked(c, nil)
+	return c.wantsOneLocked() && t.finishLocked(c, nil)
+}
+
+// wantsOneLocked reports whether the next data message is the end of c's answer.
+func (c *Call) wantsOneLocked() bool {
+	return c.Kind == First || c.Kind == Deferred && c.acked && c.Type != auditListRules
 }
 
 // endLocked takes a message of type NLMSG_ERROR or NLMSG_DONE for c and reports

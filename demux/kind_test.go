@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
 )
 
 // The bits of a dump mean something else to requests that create or delete, so
@@ -84,6 +85,33 @@ func TestKindOf(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := KindOf(tt.family, tt.typ, tt.flags); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+// Whoever has but one request in flight needs no table, and the same rule.
+func TestIsReply(t *testing.T) {
+	const ours = 1001
+	for _, tt := range []struct {
+		name   string
+		family netlink.Family
+		header wire.Header
+		group  uint32
+		want   bool
+	}{
+		{"ours", netlink.NETLINK_ROUTE, wire.Header{Seq: ours, PortID: port}, 0, true},
+		{"other number", netlink.NETLINK_ROUTE, wire.Header{Seq: ours + 1, PortID: port}, 0, false},
+		{"other port", netlink.NETLINK_ROUTE, wire.Header{Seq: ours, PortID: other}, 0, false},
+		{"no port", netlink.NETLINK_ROUTE, wire.Header{Seq: ours}, 0, false},
+		{"no port in audit", netlink.NETLINK_AUDIT, wire.Header{Seq: ours}, 0, true},
+		{"no port and no number", netlink.NETLINK_AUDIT, wire.Header{}, 0, false},
+		{"multicast", netlink.NETLINK_ROUTE, wire.Header{Seq: ours, PortID: port}, 33, false},
+		{"multicast in audit", netlink.NETLINK_AUDIT, wire.Header{Seq: ours}, 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := IsReply(tt.family, port, ours, tt.header, tt.group); got != tt.want {
+				t.Errorf("got %t", got)
 			}
 		})
 	}

@@ -252,6 +252,21 @@ func TestDumpRefusedForRoomAndNotBegun(t *testing.T) {
 	)
 }
 
+// A dump without room is no loss: what was open by then is not in doubt.
+func TestRefusedDumpDoubtsNobodyElse(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("other", Ack),
+		ask("dump", Dump),
+		kernel(refuse("dump", syscall.ENOBUFS)),
+		sent("other"),
+		drained(),
+		got("dump", syscall.ENOBUFS),
+		drained(),
+		kernel(ack("other")),
+		got("other", nil),
+	)
+}
+
 // Only a dump begins after a refusal for want of room.
 func TestOtherRefusedForRoomIsRefused(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,

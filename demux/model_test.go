@@ -117,6 +117,8 @@ func (m *model) drained() (again bool) {
 		switch {
 		case c.refused != 0 && (!c.doubted || returned):
 			m.end(c, c.refused)
+		case c.doubted && returned && c.kind == Deferred && c.acked:
+			c.doubted = false // a kernel thread answers, and waits for room
 		case c.doubted && returned:
 			if c.waits {
 				m.stats.RepliesLost++

@@ -93,6 +93,8 @@ func TestForeignMulticastWithOurNumberIsNoReply(t *testing.T) {
 		event("counter"),
 		multicast(6, data("a", "another").from(other)),
 		event("another"),
+		multicast(6, notice(1001+minSlots, "number in the same slot")),
+		event("number in the same slot"),
 		kernel(ack("a")),
 		got("a", nil),
 	)
@@ -123,6 +125,9 @@ func TestMulticastOfTypeDoneEndsNothing(t *testing.T) {
 			event(errnoBytes(0), errnoBytes(0)),
 			multicast(1, refuse("plain", syscall.EIO), refuse("echo", syscall.EIO)),
 			event(errnoBytes(syscall.EIO), errnoBytes(syscall.EIO)),
+			// Nor without a membership.
+			multicast(2, done("plain", 0), done("echo", 0)),
+			event(errnoBytes(0), errnoBytes(0)),
 		)
 	}
 }

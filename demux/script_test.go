@@ -268,19 +268,21 @@ func datagram(o Origin, msgs ...sketch) step {
 // truncated delivers what is left of a datagram of the kernel without its last
 // cut bytes.
 func truncated(cut int, o Origin, msgs ...sketch) step {
-	return act(func(s *script) {
+	return func(s *script) {
 		s.Helper()
 		b := s.bytes(msgs)
 		o.Truncated = true
-		s.want.Truncated++
-		s.deliver(b[:len(b)-cut], o)
-	})
+		raw(o, b[:len(b)-cut])(s)
+	}
 }
 
 // raw delivers bytes.
 func raw(o Origin, b []byte) step {
 	return act(func(s *script) {
 		s.Helper()
+		if o.Truncated {
+			s.want.Truncated++
+		}
 		s.deliver(b, o)
 	})
 }

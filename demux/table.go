@@ -192,6 +192,11 @@ func (t *Table) Drained() (again bool) {
 		switch {
 		case c.doubt != suspect:
 			return nil
+		case c.Kind == Deferred && c.acked:
+			// The kernel thread that answers waits for room
+			// (audit_send_reply_thread).
+			c.doubt = certain
+			return nil
 		case c.err != nil: // a dump that was refused for want of room
 			return c.err
 		}

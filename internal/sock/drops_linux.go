@@ -18,18 +18,23 @@ import (
 // socket that is busy with other requests.
 type drops struct {
 	count   uint32
+	overrun bool // the error is of an overrun
+	blind   bool // the kernel does not tell the count
 	growing bool // an overrun was reported and the queue has not been empty since
 }
 
 // falseAlarm reports whether the error of a read tells nothing. It wants to be
 // asked about every error.
 func (d *drops) falseAlarm(fd uintptr, errno syscall.Errno) bool {
+	d.overrun = false
 	switch {
 	case errno == unix.EINVAL:
 		return !d.grown(fd)
 	case errno == unix.ENOBUFS:
+		// Other than by an overrun this error comes from a notification that
+		// could not be made (netlink_set_err), and then nothing is counted.
+		d.overrun = d.grown(fd) && !d.blind
 		d.growing = true
-		d.grown(fd)
 	case errno == unix.EAGAIN && d.growing:
 		// Messages went on being dropped until the queue was empty.
 		d.growing = false
@@ -41,14 +46,27 @@ func (d *drops) falseAlarm(fd uintptr, errno syscall.Errno) bool {
 // grown reports whether messages were dropped since the last time that it was
 // asked. In doubt they were.
 func (d *drops) grown(fd uintptr) bool {
-	var info [unix.SK_MEMINFO_DROPS + 1]uint32
-	size := uint32(unsafe.Sizeof(info)) // the kernel gives as much as it knows
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
-		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
-	if errno != 0 || size < uint32(unsafe.Sizeof(info)) {
+	info, ok := meminfo(fd)
+	if d.blind = !ok; d.blind {
 		return true
 	}
 	old := d.count
 	d.count = info[unix.SK_MEMINFO_DROPS]
 	return d.count != old
+}
+
+// meminfo returns the socket's counters of memory (SO_MEMINFO, Linux 4.12).
+func meminfo(fd uintptr) (info [unix.SK_MEMINFO_DROPS + 1]uint32, ok bool) {
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	return info, errno == 0 && size == uint32(unsafe.Sizeof(info))
+}
+
+func (s *socket) Backlog() (bytes int) {
+	_ = s.raw.Control(func(fd uintptr) {
+		info, _ := meminfo(fd)
+		bytes = int(info[unix.SK_MEMINFO_RMEM_ALLOC])
+	})
+	return bytes
 }

@@ -52,6 +52,7 @@ func (r *receiver) recvmsg(fd uintptr) {
 		case errno == unix.EINTR || r.drops.falseAlarm(fd, errno):
 		default:
 			r.err = errno
+			r.d.Congested = r.drops.overrun
 			return
 		}
 	}

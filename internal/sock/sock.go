@@ -20,7 +20,8 @@ type Socket interface {
 
 	// Recv reads one datagram into d without waiting. The error is EAGAIN when
 	// the queue is empty and net.ErrClosed once the socket is closed; any other
-	// error reports a loss, and the socket goes on.
+	// error reports a loss, and the socket goes on. With such an error it sets
+	// d.Congested.
 	Recv(d *Datagram) error
 
 	// Watch calls ready at once and then each time that a datagram may have
@@ -36,6 +37,10 @@ type Socket interface {
 	// accounts for them, in bytes.
 	Buffers() (receive, send int)
 
+	// Backlog returns what the datagrams on the queue are charged to the
+	// receive buffer, in bytes: for each at least Charge more than it has.
+	Backlog() int
+
 	// Twin opens a socket with the same options in the same network namespace,
 	// bound to a port of the kernel's choice, for a caller that reads what its
 	// own requests have queued: nothing watches a twin, so it has no Watch.
@@ -46,6 +51,11 @@ type Socket interface {
 	Close() error
 }
 
+// Charge is less than the kernel charges the receive buffer for a datagram
+// beyond its bytes: struct sk_buff and struct skb_shared_info (SKB_TRUESIZE in
+// include/linux/skbuff.h), together 552 bytes on a 64-bit Linux 6.18.
+const Charge = 512
+
 // Datagram is one datagram as Recv fills it in.
 type Datagram struct {
 	Buf []byte // room for the datagram, set by the caller
@@ -55,6 +65,10 @@ type Datagram struct {
 	Group     uint32 // destination group, 0 for unicast
 	NSID      int32  // id of the namespace that it comes from, -1 for the socket's own
 	Truncated bool   // it did not fit Buf and its rest is gone
+
+	// Congested tells of a loss that the queue was full, and that the kernel
+	// adds nothing but parts of a dump until it is empty.
+	Congested bool
 }
 
 // Config says how Open makes a socket. The zero value is a socket of

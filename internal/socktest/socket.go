@@ -68,6 +68,7 @@ func (s *Socket) Recv(d *sock.Datagram) error {
 	}
 	if err := s.err; err != nil {
 		s.err = nil
+		d.Congested = err == syscall.ENOBUFS
 		s.congested = s.congested && len(s.queue) > 0
 		return err
 	}
@@ -125,6 +126,16 @@ func (s *Socket) Joined(group uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.joined[group]
+}
+
+// Backlog returns the charge of the queue.
+func (s *Socket) Backlog() (bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.queue {
+		bytes += len(d.Data) + sock.Charge
+	}
+	return bytes
 }
 
 // Twin opens another socket of the same kernel.
