@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// TestMain gives the benchmarks a network namespace of their own where that is
+// possible, as main does.
+func TestMain(m *testing.M) {
+	if runStorm() {
+		return
+	}
+	if !isPrivate() {
+		if code, err := runPrivate(); err == nil {
+			os.Exit(code)
+		} else {
+			fmt.Fprintln(os.Stderr, "bench: no private network namespace:", err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+func BenchmarkNoop(b *testing.B)         { benchmark(b, "noop") }
+func BenchmarkGetLink(b *testing.B)      { benchmark(b, "getlink") }
+func BenchmarkError(b *testing.B)        { benchmark(b, "error") }
+func BenchmarkAddr(b *testing.B)         { benchmark(b, "addr") }
+func BenchmarkDump(b *testing.B)         { benchmark(b, "dump") }
+func BenchmarkDumpStream(b *testing.B)   { benchmark(b, "dump-stream") }
+func BenchmarkRoutes(b *testing.B)       { benchmark(b, "routes") }
+func BenchmarkRoutesStream(b *testing.B) { benchmark(b, "routes-stream") }
+
+// BenchmarkEvents takes b.N as milliseconds of storm, since the storm and not
+// the listener says how many events there are.
+func BenchmarkEvents(b *testing.B) { benchmark(b, "events") }
+
+// benchmark runs one work with every client and count of goroutines, under
+// names that benchstat takes apart.
+func benchmark(b *testing.B, name string) {
+	if err := preparePayloads(); err != nil {
+		b.Fatal(err)
+	}
+	var w *Work
+	for _, w = range works(fullSizes, isPrivate()) {
+		if w.Name == name {
+			break
+		}
+	}
+	if w.Private && !isPrivate() {
+		b.Skip(errPrivate)
+	}
+	if w.Setup != nil {
+		undo, err := w.Setup()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() {
+			if err := undo(); err != nil {
+				b.Error(err)
+			}
+		}()
+	}
+	entries := goEntries()
+	if c, remove, err := buildC(); err == nil {
+		defer remove()
+		entries = append(entries, c)
+	} else {
+		b.Log("no row for C:", err)
+	}
+	for _, e := range entries {
+		if !e.takesPart(w) {
+			continue
+		}
+		for _, n := range w.Goroutines {
+			if e.Solo && n > 1 {
+				continue
+			}
+			b.Run(fmt.Sprintf("client=%s/goroutines=%d", e.Name, n), func(b *testing.B) {
+				if w.Op == nil {
+					benchmarkEvents(b, e)
+				} else {
+					benchmarkCell(b, e, w, n)
+				}
+			})
+		}
+	}
+}
+
+func benchmarkCell(b *testing.B, e *Entry, w *Work, goroutines int) {
+	if e.Loop != nil {
+		s, err := e.Loop(w, Limit{N: int64(b.N)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		// Without the start of the process.
+		b.ReportMetric(s.NsPerOp, "ns/op")
+		return
+	}
+	crew, err := e.hire(goroutines)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := crew.close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	b.ReportAllocs()
+	if _, _, err := crew.run(w, Limit{N: int64(b.N)}, b.ResetTimer); err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+}
+
+func benchmarkEvents(b *testing.B, e *Entry) {
+	s, err := e.listen(time.Duration(b.N) * time.Millisecond)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(0, "ns/op") // of a millisecond of storm, which says nothing
+	b.ReportMetric(s.Delivered, "events/s")
+	b.ReportMetric(100*float64(s.Lost)/float64(s.Events), "%lost")
+	b.ReportMetric(float64(s.Told), "told")
+	b.ReportMetric(float64(s.Holes), "holes")
+	b.ReportMetric(float64(s.InPlace), "inplace")
+	b.ReportMetric(float64(s.Untold), "untold")
+}

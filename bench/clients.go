@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Client is one way to talk to rtnetlink. Where a client is shared, its methods
+// are called by many goroutines at once, otherwise by one.
+type Client interface {
+	// Noop sends NLMSG_NOOP and waits for the acknowledgement.
+	Noop() error
+	// GetLink asks for the link that payload names. The bytes belong to the
+	// caller for good.
+	GetLink(payload []byte) ([]byte, error)
+	// Do sends a request that is answered by an acknowledgement alone. A refusal
+	// is decoded, so that errors.Is finds its errno.
+	Do(typ, flags uint16, payload []byte) error
+	// Collect dumps a table into memory of the caller and returns how many
+	// entries it has.
+	Collect(typ uint16, payload []byte) (int, error)
+	// Stream dumps a table without keeping it, as far as the client can.
+	Stream(typ uint16, payload []byte) (int, error)
+	Close() error
+}
+
+// Listener is a client that has joined a multicast group.
+type Listener interface {
+	// Run hands over events until Close, which ends it with any error or none.
+	// on gets each event's type and payload; lost is called where the client
+	// reports that events were dropped.
+	Run(on func(typ uint16, payload []byte), lost func()) error
+	Close() error
+}
+
+// Entry is one row of the tables: a client and how goroutines use it.
+type Entry struct {
+	Name string
+	Note string // what the name means, for the reader of the table
+
+	Solo   bool     // one goroutine is all that it serves: a floor, measured beside every count
+	Shared bool     // all goroutines use one Client, otherwise each has its own
+	Works  []string // names of the works that it takes part in, nil for all
+
+	Dial   func() (Client, error)
+	Listen func(group uint32) (Listener, error)
+
+	// Loop is set instead of Dial for a loop in a process of its own.
+	Loop func(w *Work, l Limit) (Sample, error)
+}
+
+// takesPart reports whether the entry has a row for the work.
+func (e *Entry) takesPart(w *Work) bool {
+	if e.Works != nil && !slices.Contains(e.Works, w.Name) {
+		return false
+	}
+	return w.Op != nil || e.Listen != nil
+}
+
+// Names that the ratios refer to.
+const (
+	nameNlmux    = "nlmux"
+	nameMdShared = "mdlayher-shared"
+	nameMdPool   = "mdlayher-pool"
+	nameRaw      = "raw"
+)
+
+// goEntries returns the entries that are written in Go.
+func goEntries() []*Entry {
+	return []*Entry{
+		{
+			Name: nameNlmux, Note: "one client.Conn for all goroutines",
+			Shared: true, Dial: dialNlmux, Listen: listenNlmux,
+		},
+		{
+			Name: nameMdShared, Note: "one mdlayher/netlink Conn for all goroutines",
+			Shared: true, Dial: dialMdlayher, Listen: listenMdlayher,
+		},
+		{
+			Name: nameMdPool, Note: "one mdlayher/netlink Conn per goroutine",
+			Dial: dialMdlayher,
+		},
+		{
+			Name: "vish-shared", Note: "one vishvananda/netlink socket for all goroutines",
+			Shared: true, Dial: dialVishShared, Listen: listenVish,
+		},
+		{
+			Name: "vish-default", Note: "vishvananda/netlink's default, a socket per request",
+			Shared: true, Dial: dialVishDefault,
+		},
+		{
+			Name: nameRaw, Note: "Go system calls on one blocking socket, one goroutine",
+			Solo: true, Dial: dialRaw, Listen: listenRaw,
+		},
+		{
+			Name: "raw-noack", Note: "raw without NLM_F_ACK, so one datagram less",
+			Solo: true, Dial: dialRawNoAck, Works: []string{"getlink"},
+		},
+	}
+}
+
+// errNoEntry is the failure of a request that should have had an entry in its
+// answer.
+var errNoEntry = errors.New("the answer holds no entry")
+
+// expect turns the refusal that was asked for into success.
+func expect(want, got error) error {
+	switch {
+	case got == nil:
+		return fmt.Errorf("the kernel did not refuse with %v", want)
+	case !errors.Is(got, want):
+		return fmt.Errorf("not refused with %v: %w", want, got)
+	}
+	return nil
+}

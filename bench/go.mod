@@ -1,0 +1,20 @@
+module github.com/nlmux/netlink/bench
+
+go 1.25.0
+
+replace github.com/nlmux/netlink => ../
+
+require (
+	github.com/mdlayher/netlink v1.11.2
+	github.com/nlmux/netlink v0.0.0-00010101000000-000000000000
+	github.com/vishvananda/netlink v1.3.1
+	github.com/vishvananda/netns v0.0.5
+	golang.org/x/sys v0.46.0
+)
+
+require (
+	github.com/google/go-cmp v0.7.0 // indirect
+	github.com/mdlayher/socket v0.6.0 // indirect
+	golang.org/x/net v0.53.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+)

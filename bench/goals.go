@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+// goal is what this client is to reach in one run on a quiet machine of two
+// cores. Nothing fails where it is missed.
+type goal struct {
+	text    string
+	measure func(r *Results) (float64, bool)
+	atMost  bool // else at least
+	limit   float64
+}
+
+// againstRaw is the time of a request to that of the floor in Go.
+func againstRaw(work string, goroutines int, limit float64) goal {
+	return goal{
+		text: fmt.Sprintf("%s, %d: time to raw Go's", work, goroutines),
+		measure: func(r *Results) (float64, bool) {
+			return ratio(r.values(work, nameNlmux, goroutines, nsPerOp), r.values(work, nameRaw, goroutines, nsPerOp))
+		},
+		atMost: true, limit: limit,
+	}
+}
+
+// againstPeer is the rate to that of a peer with as many goroutines.
+func againstPeer(work string, goroutines int, peer string, limit float64) goal {
+	return goal{
+		text: fmt.Sprintf("%s, %d: rate to %s's", work, goroutines, peer),
+		measure: func(r *Results) (float64, bool) {
+			return ratio(r.values(work, peer, goroutines, nsPerOp), r.values(work, nameNlmux, goroutines, nsPerOp))
+		},
+		limit: limit,
+	}
+}
+
+// allocations is how many a request makes with one goroutine. What the runtime
+// allocates by itself meanwhile rounds away.
+func allocations(work string, limit float64) goal {
+	return goal{
+		text: work + ", 1: allocations",
+		measure: func(r *Results) (float64, bool) {
+			v := r.values(work, nameNlmux, 1, allocs)
+			return float64(int64(median(v) + 0.05)), len(v) > 0
+		},
+		atMost: true, limit: limit,
+	}
+}
+
+// crowd is the cost of a request among the most goroutines to that among 64. A
+// reply that is lost ends the run, so none was.
+func crowd(work string) goal {
+	return goal{
+		text: fmt.Sprintf("%s, %d: time to that of 64", work, maxGoroutines),
+		measure: func(r *Results) (float64, bool) {
+			return ratio(r.values(work, nameNlmux, maxGoroutines, nsPerOp), r.values(work, nameNlmux, 64, nsPerOp))
+		},
+		atMost: true, limit: 1.3,
+	}
+}
+
+var goals = []goal{
+	againstRaw("noop", 1, 1.5),
+	againstPeer("noop", 1, nameMdShared, 3),
+	allocations("noop", 0),
+	againstRaw("noop", 64, 1.0),
+	againstRaw("noop", 512, 1.0),
+	againstPeer("noop", 64, nameMdShared, 6),
+	againstPeer("noop", 512, nameMdShared, 6),
+	againstPeer("noop", 64, nameMdPool, 2.5),
+	againstPeer("noop", 512, nameMdPool, 2.5),
+	againstRaw("getlink", 1, 1.3),
+	allocations("getlink", 2),
+	againstRaw("getlink", 64, 0.9),
+	againstRaw("getlink", 512, 0.9),
+	crowd("noop"),
+	crowd("getlink"),
+	{
+		text: "events: delivered rate to mdlayher's",
+		measure: func(r *Results) (float64, bool) {
+			return ratio(r.values("events", nameNlmux, 1, delivered), r.values("events", nameMdShared, 1, delivered))
+		},
+		limit: 2,
+	},
+	{
+		text: "events: holes untold in the worst round",
+		measure: func(r *Results) (float64, bool) {
+			v := r.values("events", nameNlmux, 1, func(s *Sample) float64 { return float64(s.Untold) })
+			return slices.Max(append(v, 0)), len(v) > 0
+		},
+		atMost: true, limit: 0,
+	},
+}
+
+// printGoals prints the goals whose works were measured.
+func (r *Results) printGoals(out io.Writer) {
+	fmt.Fprintln(out, "\nGoals, for a quiet machine of two cores")
+	t := newTable(out)
+	defer t.Flush()
+	fmt.Fprintln(t, "goal\tlimit\tmeasured\t\t")
+	for _, g := range goals {
+		v, ok := g.measure(r)
+		if !ok {
+			continue
+		}
+		sign, reached := ">=", v >= g.limit
+		if g.atMost {
+			sign, reached = "<=", v <= g.limit
+		}
+		verdict := "reached"
+		if !reached {
+			verdict = "missed"
+		}
+		fmt.Fprintf(t, "%s\t%s %.1f\t%.2f\t%s\t\n", g.text, sign, g.limit, v, verdict)
+	}
+}

@@ -1,0 +1,113 @@
+// Command bench measures this module's client beside its peers and beside plain
+// system calls, doing the same work in the same run:
+//
+//	go run .
+//
+// It prints tables of medians and ratios and writes results.json and
+// throughput.svg. A ratio is the median of the ratios of the rounds, in each of
+// which the clients take turns, so that what else the machine does meets all of
+// them. See go run . -help, and go test -bench . for benchstat.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+func main() {
+	if runStorm() {
+		return
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	rounds := flag.Int("rounds", 7, "how often everything is measured")
+	budget := flag.Duration("time", 200*time.Millisecond, "how long one client is measured at one count of goroutines")
+	only := flag.String("work", "", "names of the works to do, separated by commas (default all)")
+	quick := flag.Bool("quick", false, "one short round of few goroutines and small dumps, to see that all of it runs")
+	here := flag.Bool("here", false, "stay in this network namespace, without the works that change it")
+	dir := flag.String("out", ".", "directory for results.json and throughput.svg")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if !isPrivate() && !*here {
+		code, err := runPrivate()
+		if err == nil {
+			os.Exit(code)
+		}
+		fmt.Println("No network namespace of its own, so some works are left out:", err)
+	}
+	sizes := fullSizes
+	if *quick {
+		sizes = quickSizes
+		if !isSet("rounds") {
+			*rounds = 1
+		}
+		if !isSet("time") {
+			*budget = 20 * time.Millisecond
+		}
+	}
+	if *rounds < 1 || *budget <= 0 {
+		return errors.New("-rounds and -time must be positive")
+	}
+	if err := preparePayloads(); err != nil {
+		return err
+	}
+	all, err := choose(works(sizes, isPrivate()), *only)
+	if err != nil {
+		return err
+	}
+	entries := goEntries()
+	if c, remove, err := buildC(); err == nil {
+		defer remove()
+		entries = append(entries, c)
+	} else {
+		fmt.Println("No row for C:", err)
+	}
+	res := &Results{Machine: describe(), Rounds: *rounds, Budget: *budget}
+	res.Machine.print(os.Stdout)
+	if err := res.measure(all, entries, os.Stderr); err != nil {
+		return err
+	}
+	res.printTables(os.Stdout, all, entries)
+	res.printGoals(os.Stdout)
+	if err := res.write(filepath.Join(*dir, "results.json")); err != nil {
+		return err
+	}
+	return res.plot(filepath.Join(*dir, "throughput.svg"), all, entries)
+}
+
+func isSet(name string) (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}
+
+// choose returns the works that are named, all of them if none is.
+func choose(all []*Work, names string) ([]*Work, error) {
+	if names == "" {
+		return all, nil
+	}
+	var chosen []*Work
+	for name := range strings.SplitSeq(names, ",") {
+		n := len(chosen)
+		for _, w := range all {
+			if w.Name == name {
+				chosen = append(chosen, w)
+			}
+		}
+		if len(chosen) == n {
+			return nil, fmt.Errorf("no work %q", name)
+		}
+	}
+	return chosen, nil
+}

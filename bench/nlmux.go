@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+)
+
+// nlmux is this repository's client, with its default options.
+type nlmux struct{ conn *client.Conn }
+
+func dialNlmux() (Client, error) {
+	conn, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	return nlmux{conn}, nil
+}
+
+func (c nlmux) Noop() error { return c.conn.Noop(context.Background()) }
+
+func (c nlmux) GetLink(payload []byte) ([]byte, error) {
+	msgs, err := c.conn.Request(context.Background(), unix.RTM_GETLINK, payload, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(msgs) == 0 {
+		return nil, errNoEntry
+	}
+	return msgs[0].Payload, nil
+}
+
+func (c nlmux) Do(typ, flags uint16, payload []byte) error {
+	_, err := c.conn.Request(context.Background(), netlink.MessageType(typ), payload, netlink.Flags(flags))
+	return err
+}
+
+func (c nlmux) Collect(typ uint16, payload []byte) (int, error) {
+	msgs, err := c.conn.Request(context.Background(), netlink.MessageType(typ), payload, netlink.NLM_F_DUMP)
+	return len(msgs), err
+}
+
+func (c nlmux) Stream(typ uint16, payload []byte) (n int, err error) {
+	for _, err := range c.conn.Dump(context.Background(), netlink.MessageType(typ), payload) {
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// Close also fails the cell if a loss was reported that no request was told of.
+func (c nlmux) Close() error {
+	s := c.conn.Stats()
+	if err := c.conn.Close(); err != nil {
+		return err
+	}
+	if s.RepliesLost != 0 || s.Overruns != 0 || s.Malformed != 0 || s.Truncated != 0 {
+		return fmt.Errorf("losses in %+v", s)
+	}
+	return nil
+}
+
+// nlmuxListener counts gaps as the reports of loss that they are.
+type nlmuxListener struct{ conn *client.Conn }
+
+func listenNlmux(group uint32) (Listener, error) {
+	conn, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.AddMembership(group); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return nlmuxListener{conn}, nil
+}
+
+func (l nlmuxListener) Run(on func(typ uint16, payload []byte), lost func()) error {
+	for e := range l.conn.Receive() {
+		if e.Header.Type == netlink.NLMSG_OVERRUN {
+			lost()
+			continue
+		}
+		on(uint16(e.Header.Type), e.Payload)
+	}
+	return nil
+}
+
+func (l nlmuxListener) Close() error { return l.conn.Close() }

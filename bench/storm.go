@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink/wire"
+)
+
+// stormEnv makes a process of this program the storm and holds how long it
+// lasts.
+const stormEnv = "NLMUX_BENCH_STORM"
+
+// stormPairs is how many routes one datagram adds and deletes.
+const stormPairs = 64
+
+// storm adds and deletes routes for a while, no route twice, and prints how
+// many events that caused. Event 2i is the addition of the i-th route, event
+// 2i+1 its end, so a listener sees what it has missed.
+func storm(d time.Duration, out io.Writer) error {
+	r, err := openRaw()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	n := uint32(0)
+	for start := time.Now(); time.Since(start) < d; {
+		b := r.batch()
+		for range stormPairs {
+			payload := routeMessage(stormBase + n)
+			b.add(unix.RTM_NEWROUTE, createFlags, payload)
+			b.add(unix.RTM_DELROUTE, 0, payload)
+			n++
+		}
+		if err := b.send(); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(out, 2*n)
+	return err
+}
+
+// runStorm is main where this process is the storm. It returns false where it
+// is not.
+func runStorm() bool {
+	s := os.Getenv(stormEnv)
+	if s == "" {
+		return false
+	}
+	d, err := time.ParseDuration(s)
+	if err == nil {
+		err = storm(d, os.Stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "storm:", err)
+		os.Exit(1)
+	}
+	return true
+}
+
+// startStorm runs a storm in another process and returns how many events it
+// caused.
+func startStorm(d time.Duration) (events int, err error) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), stormEnv+"="+d.String())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, fmt.Errorf("storm: %w", err)
+	}
+	return strconv.Atoi(string(bytes.TrimSpace(out)))
+}
+
+// stormNumber returns the number of an event of the storm. ok is false for an
+// event that is not one of its own.
+func stormNumber(typ uint16, payload []byte) (n int64, ok bool) {
+	if typ != unix.RTM_NEWROUTE && typ != unix.RTM_DELROUTE || len(payload) < unix.SizeofRtMsg {
+		return 0, false
+	}
+	for rest := payload[unix.SizeofRtMsg:]; len(rest) > 0; {
+		var a wire.Attr
+		var err error
+		if a, rest, err = wire.NextAttr(rest); err != nil {
+			return 0, false
+		}
+		if a.Type != unix.RTA_DST || len(a.Value) != 4 {
+			continue
+		}
+		dst := binary.BigEndian.Uint32(a.Value)
+		if dst < stormBase {
+			return 0, false
+		}
+		n = 2 * int64(dst-stormBase)
+		if typ == unix.RTM_DELROUTE {
+			n++
+		}
+		return n, true
+	}
+	return 0, false
+}
+
+// tally is what a listener got.
+type tally struct {
+	delivered atomic.Int64
+
+	// The rest belongs to the listener until it has ended.
+
+	first time.Time
+	next  int64 // the event that must come next if none was lost
+	told  int   // how often the client said that events were lost
+	fresh int   // how often since the last event
+
+	holes   int // places where events are missing
+	inPlace int // those with a report right there
+	open    int // those with no report so far, neither since the hole before nor after
+	since   int // reports since the last hole
+}
+
+func (t *tally) on(typ uint16, payload []byte) {
+	n, ok := stormNumber(typ, payload)
+	if !ok {
+		return
+	}
+	if n != t.next {
+		t.hole()
+	}
+	t.next, t.fresh = n+1, 0
+	if t.delivered.Add(1) == 1 {
+		t.first = time.Now()
+	}
+}
+
+// hole notes that events are missing before the one that came.
+//
+// The kernel reports a loss ahead of what it queued before the loss, so a
+// client that passes the report on as it comes has told of a hole that is still
+// to come. A client that reports later than the hole has told as well: who
+// reads the table again then misses nothing.
+func (t *tally) hole() {
+	t.holes++
+	switch {
+	case t.fresh > 0:
+		t.inPlace++
+	case t.since == 0:
+		t.open++
+	}
+	t.since = 0
+}
+
+func (t *tally) lost() {
+	t.told++
+	t.fresh++
+	t.since++
+	t.open = 0
+}
+
+// stormQuiet is how long nothing has to come before a storm counts as over.
+const stormQuiet = 100 * time.Millisecond
+
+// listen measures one listener in one storm.
+func (e *Entry) listen(d time.Duration) (Sample, error) {
+	l, err := e.Listen(unix.RTNLGRP_IPV4_ROUTE)
+	if err != nil {
+		return Sample{}, err
+	}
+	var t tally
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(t.on, t.lost) }()
+
+	// Where the storm is faster than the listener, what is queued still counts,
+	// and so does the time until it is delivered.
+	stormed := make(chan struct{})
+	var events int
+	var stormErr error
+	go func() {
+		events, stormErr = startStorm(d)
+		close(stormed)
+	}()
+	over := false
+	var seen int64
+	last := time.Now()
+	for !over || time.Since(last) < stormQuiet {
+		select {
+		case <-stormed:
+			over, stormed = true, nil
+		case err := <-ended:
+			l.Close()
+			return Sample{}, errors.Join(errors.New("the listener ended by itself"), err)
+		case <-time.After(time.Millisecond):
+		}
+		if n := t.delivered.Load(); n != seen {
+			seen, last = n, time.Now()
+		}
+	}
+	if err := l.Close(); err != nil {
+		return Sample{}, err
+	}
+	<-ended
+	if stormErr != nil {
+		return Sample{}, stormErr
+	}
+	if seen == 0 {
+		return Sample{}, errors.New("no event came")
+	}
+	if t.next < int64(events) {
+		t.hole()
+	}
+	return Sample{
+		Ops:       seen,
+		Elapsed:   last.Sub(t.first),
+		Events:    int64(events),
+		Lost:      int64(events) - seen,
+		Told:      t.told,
+		Holes:     t.holes,
+		InPlace:   t.inPlace,
+		Untold:    t.open,
+		NsPerOp:   float64(last.Sub(t.first)) / float64(seen),
+		Delivered: float64(seen) / last.Sub(t.first).Seconds(),
+	}, nil
+}

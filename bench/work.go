@@ -1,0 +1,236 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink/wire"
+)
+
+// Work is one kind of request, the same for every client.
+type Work struct {
+	Name string
+	Note string
+	Unit string // what one operation is
+
+	// Goroutines are the counts at which it is measured.
+	Goroutines []int
+
+	// Private asks for a network namespace that the benchmark may change.
+	Private bool
+
+	// Setup prepares the kernel and returns what undoes that.
+	Setup func() (undo func() error, err error)
+
+	// Payload is what the loop in C is given, which has no encoder.
+	Payload []byte
+
+	// Op is one operation by worker number i. It is nil for the storm of events,
+	// where the clients listen.
+	Op func(c Client, i int) error
+}
+
+// Payloads are the clients' to read only.
+var (
+	linkPayload    []byte   // of an RTM_GETLINK that finds lo
+	missingPayload []byte   // of one whose link does not exist
+	addrPayloads   [][]byte // of the addresses that the goroutines create
+	addrsPayload   []byte   // of a dump of IPv4 addresses
+	routesPayload  []byte   // of a dump of IPv4 routes
+	loIndex        uint32
+)
+
+// preparePayloads looks up lo and encodes the payloads.
+func preparePayloads() error {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		return err
+	}
+	loIndex = uint32(lo.Index)
+	linkPayload = linkMessage(loIndex, 0, 0)
+	missingPayload = linkMessage(1<<30, 0, 0)
+	addrPayloads = make([][]byte, maxGoroutines)
+	for i := range addrPayloads {
+		addrPayloads[i] = addrMessage(loIndex, addrBase+1+uint32(i))
+	}
+	addrsPayload = addrMessage(0, 0)[:unix.SizeofIfAddrmsg]
+	routesPayload = routeMessage(0)[:unix.SizeofRtMsg]
+	return nil
+}
+
+// linkMessage is a struct ifinfomsg.
+func linkMessage(index, flags, change uint32) []byte {
+	b := make([]byte, unix.SizeofIfInfomsg)
+	binary.NativeEndian.PutUint32(b[4:], index)
+	binary.NativeEndian.PutUint32(b[8:], flags)
+	binary.NativeEndian.PutUint32(b[12:], change)
+	return b
+}
+
+// addrMessage is a struct ifaddrmsg and the address, all of it prefix, so that
+// addresses have nothing to do with each other.
+func addrMessage(index, addr uint32) []byte {
+	h := make([]byte, unix.SizeofIfAddrmsg)
+	h[0], h[1] = unix.AF_INET, 32
+	binary.NativeEndian.PutUint32(h[4:], index)
+	var b wire.Builder
+	b.Struct(h)
+	b.Uint32BE(unix.IFA_LOCAL, addr)
+	return mustEncode(&b)
+}
+
+// routeMessage is a struct rtmsg and the destination of a blackhole, a route
+// that needs no device.
+func routeMessage(dst uint32) []byte {
+	h := make([]byte, unix.SizeofRtMsg)
+	h[0], h[1] = unix.AF_INET, 32
+	h[4], h[5] = unix.RT_TABLE_MAIN, unix.RTPROT_STATIC
+	h[6], h[7] = unix.RT_SCOPE_UNIVERSE, unix.RTN_BLACKHOLE
+	var b wire.Builder
+	b.Struct(h)
+	b.Uint32BE(unix.RTA_DST, dst)
+	return mustEncode(&b)
+}
+
+func mustEncode(b *wire.Builder) []byte {
+	p, err := b.Encode()
+	if err != nil {
+		panic(err) // fixed sizes, so it cannot fail
+	}
+	return p
+}
+
+// Bases of the addresses that the works use, so that none meets another's.
+const (
+	addrBase  = 10 << 24 // 10.0.0.0: one address for each goroutine
+	dumpBase  = 11 << 24
+	routeBase = 12 << 24
+	stormBase = 16 << 24 // 16.0.0.0/4
+)
+
+// createFlags are those of a request that must not find what it makes.
+const createFlags = unix.NLM_F_CREATE | unix.NLM_F_EXCL
+
+// Sizes are how much the works do, smaller for a quick look.
+type Sizes struct {
+	Goroutines []int
+	Addrs      int
+	Routes     int
+}
+
+// maxGoroutines is the most that any work is done by.
+const maxGoroutines = 4096
+
+var (
+	fullSizes  = Sizes{Goroutines: []int{1, 2, 8, 64, 512, maxGoroutines}, Addrs: 1000, Routes: 200_000}
+	quickSizes = Sizes{Goroutines: []int{1, 64}, Addrs: 1000, Routes: 10_000}
+)
+
+// works returns all works. private says whether the network namespace is the
+// benchmark's own, so that it holds just what the works put there.
+// preparePayloads comes first.
+func works(s Sizes, private bool) []*Work {
+	entries := func(n int) int {
+		if private {
+			return n
+		}
+		return 0
+	}
+	addrs := entries(s.Addrs)
+	ws := []*Work{
+		{
+			Name: "noop", Note: "NLMSG_NOOP with NLM_F_ACK", Unit: "request",
+			Goroutines: s.Goroutines,
+			Op:         func(c Client, _ int) error { return c.Noop() },
+		},
+		{
+			Name: "getlink", Note: "RTM_GETLINK of lo, the reply's bytes owned by the caller", Unit: "request",
+			Goroutines: s.Goroutines,
+			Payload:    linkPayload,
+			Op: func(c Client, _ int) error {
+				b, err := c.GetLink(linkPayload)
+				if err == nil && len(b) < unix.SizeofIfInfomsg {
+					err = errNoEntry
+				}
+				return err
+			},
+		},
+		{
+			Name: "error", Note: "RTM_GETLINK of a link that does not exist, the refusal decoded", Unit: "request",
+			Goroutines: s.Goroutines,
+			Payload:    missingPayload,
+			Op: func(c Client, _ int) error {
+				return expect(unix.ENODEV, c.Do(unix.RTM_GETLINK, 0, missingPayload))
+			},
+		},
+		// NB: where goroutines take turns on one socket, all their addresses exist
+		// at once, and the kernel walks the list of them; the sockets of a pool
+		// leave only a few. With thousands this is most of the time.
+		{
+			Name: "addr", Note: "RTM_NEWADDR and RTM_DELADDR of an address of the goroutine's own", Unit: "pair",
+			Goroutines: s.Goroutines, Private: true, Setup: loopbackUp,
+			Payload: addrPayloads[0],
+			Op: func(c Client, i int) error {
+				payload := addrPayloads[i]
+				if err := c.Do(unix.RTM_NEWADDR, createFlags, payload); err != nil {
+					return err
+				}
+				return c.Do(unix.RTM_DELADDR, 0, payload)
+			},
+		},
+	}
+	addrsNote := fmt.Sprintf("dump of %d addresses", s.Addrs)
+	if !private {
+		addrsNote = "dump of the addresses of this network namespace"
+	}
+	routesNote := fmt.Sprintf("dump of %d routes", s.Routes)
+	ws = append(ws,
+		dumpWork("dump", addrsNote, unix.RTM_GETADDR, addrsPayload, addrs, false),
+		dumpWork("dump-stream", addrsNote+", not kept", unix.RTM_GETADDR, addrsPayload, addrs, true),
+		dumpWork("routes", routesNote, unix.RTM_GETROUTE, routesPayload, s.Routes, false),
+		dumpWork("routes-stream", routesNote+", not kept", unix.RTM_GETROUTE, routesPayload, s.Routes, true),
+		&Work{
+			Name: "events", Note: "another process adds and deletes routes as fast as it can", Unit: "event",
+			Goroutines: []int{1}, Private: true, Setup: loopbackUp,
+		},
+	)
+	for _, w := range ws {
+		switch w.Name {
+		case "dump", "dump-stream":
+			if private {
+				w.Setup = func() (func() error, error) { return addAddrs(s.Addrs) }
+			}
+		case "routes", "routes-stream":
+			w.Private = true
+			w.Setup = func() (func() error, error) { return addRoutes(s.Routes) }
+		}
+	}
+	return ws
+}
+
+// dumpWork is a dump that has to bring at least so many entries.
+func dumpWork(name, note string, typ uint16, payload []byte, least int, stream bool) *Work {
+	return &Work{
+		Name: name, Note: note, Unit: "dump",
+		Goroutines: []int{1},
+		Payload:    payload,
+		Op: func(c Client, _ int) error {
+			dump := c.Collect
+			if stream {
+				dump = c.Stream
+			}
+			n, err := dump(typ, payload)
+			if err == nil && n < least {
+				err = fmt.Errorf("%d entries instead of %d", n, least)
+			}
+			return err
+		},
+	}
+}
+
+// errPrivate is why a work is left out.
+var errPrivate = errors.New("needs the privilege to make a network namespace (CAP_SYS_ADMIN, or a user namespace)")
