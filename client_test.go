@@ -307,49 +307,54 @@ func TestRequestThatWaitsItsTurnIsNotSent(t *testing.T) {
 func TestNotSentIsTrue(t *testing.T) {
 	ns := nstest.New(t)
 	c := dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(2))
-	const n = 2000
-	errs := make([]error, n)
-	var wg sync.WaitGroup
-	for g := range 20 {
-		wg.Go(func() {
-			for i := g; i < n; i += 20 {
-				addr := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}).String() + "/32"
-				ctx, cancel := context.WithTimeout(context.Background(), rand.N(400*time.Microsecond))
-				_, errs[i] = c.Request(ctx, unix.RTM_NEWADDR, loAddress(t, addr), netlink.NLM_F_CREATE)
-				cancel()
-			}
-		})
-	}
-	wg.Wait()
-	present := make(map[netip.Addr]bool)
-	for _, m := range request(t, dial(t, ns, netlink.NETLINK_ROUTE), unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP) {
-		var h unix.IfAddrmsg
-		attrs := unpack(t, m, &h)
-		if a, ok := netip.AddrFromSlice(attrs[unix.IFA_LOCAL].Value); ok {
-			present[a] = true
+	watcher := dial(t, ns, netlink.NETLINK_ROUTE)
+	const n, goroutines = 2000, 20
+	var added, unsent, doubtful int
+	// Now and then the moments are all fortunate, so there are several rounds.
+	for round := byte(1); round < 100 && (unsent == 0 || added == 0); round++ {
+		address := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, round, byte(i >> 8), byte(i)}) }
+		errs := make([]error, n)
+		var wg sync.WaitGroup
+		for g := range goroutines {
+			wg.Go(func() {
+				for i := g; i < n; i += goroutines {
+					ctx, cancel := context.WithTimeout(context.Background(), rand.N(400*time.Microsecond))
+					_, errs[i] = c.Request(ctx, unix.RTM_NEWADDR, loAddress(t, address(i).String()+"/32"), netlink.NLM_F_CREATE)
+					cancel()
+				}
+			})
 		}
-	}
-	var added, unsent int
-	for i, err := range errs {
-		addr := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
-		switch {
-		case err == nil:
-			added++
-			if !present[addr] {
-				t.Errorf("%v: no error, but it was not added", addr)
-			}
-		case !errors.Is(err, context.DeadlineExceeded):
-			t.Errorf("%v: %v", addr, err)
-		case client.NotSent(err):
-			unsent++
-			if present[addr] {
-				t.Errorf("%v: not sent, but it was added: %v", addr, err)
+		wg.Wait()
+		present := make(map[netip.Addr]bool)
+		for _, m := range request(t, watcher, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP) {
+			var h unix.IfAddrmsg
+			attrs := unpack(t, m, &h)
+			if a, ok := netip.AddrFromSlice(attrs[unix.IFA_LOCAL].Value); ok {
+				present[a] = true
 			}
 		}
+		for i, err := range errs {
+			switch addr := address(i); {
+			case err == nil:
+				added++
+				if !present[addr] {
+					t.Errorf("%v: no error, but it was not added", addr)
+				}
+			case !errors.Is(err, context.DeadlineExceeded):
+				t.Errorf("%v: %v", addr, err)
+			case client.NotSent(err):
+				unsent++
+				if present[addr] {
+					t.Errorf("%v: not sent, but it was added: %v", addr, err)
+				}
+			default:
+				doubtful++
+			}
+		}
 	}
-	t.Logf("%d added, %d not sent, %d in doubt", added, unsent, n-added-unsent)
-	if unsent == 0 {
-		t.Error("no request was caught before it was sent")
+	t.Logf("%d added, %d not sent, %d in doubt", added, unsent, doubtful)
+	if added == 0 || unsent == 0 {
+		t.Errorf("%d added, %d not sent; want some of both", added, unsent)
 	}
 }
 

@@ -264,8 +264,9 @@ func awaitPending(t testing.TB, c *client.Conn, n int) {
 
 // Numbers and structs of linux/xfrm.h.
 const (
-	xfrmMsgNewPolicy netlink.MessageType = 0x13
-	xfrmMsgGetPolicy netlink.MessageType = 0x15
+	xfrmMsgNewPolicy    netlink.MessageType = 0x13
+	xfrmMsgGetPolicy    netlink.MessageType = 0x15
+	xfrmMsgUpdatePolicy netlink.MessageType = 0x19 // adds or replaces
 
 	xfrmGroupPolicy = 4 // XFRMNLGRP_POLICY
 )

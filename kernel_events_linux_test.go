@@ -1,14 +1,10 @@
 package netlink_test
 
 import (
-	"context"
-	"encoding/binary"
 	"errors"
-	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -85,7 +81,7 @@ func TestEthtoolCountsItsNotifications(t *testing.T) {
 				})
 			})
 		}), 0)
-		command := func(m wire.Message) (cmd uint8) { return m.Payload[0] }
+		command := func(m wire.Message) uint8 { return m.Payload[0] } // of struct genlmsghdr
 		if len(msgs) != 1 || msgs[0].Header.Type != family || command(msgs[0]) != unix.ETHTOOL_MSG_FEATURES_SET_REPLY {
 			t.Fatalf("replies %v, want one ETHTOOL_MSG_FEATURES_SET_REPLY", msgs)
 		}
@@ -123,12 +119,104 @@ func TestGroupsBeyond32(t *testing.T) {
 	noLosses(t, c)
 }
 
-var (
-	_ = context.Canceled
-	_ = binary.Size
-	_ = netip.Addr{}
-	_ = os.Getpid
-	_ = exec.Command
-	_ = strings.Cut
-	_ atomic.Int32
-)
+// TestConntrackAnswersWithoutDone: ctnetlink marks the one connection that was
+// asked for with NLM_F_MULTI and sends no NLMSG_DONE. The acknowledgement is
+// the end.
+func TestConntrackAnswersWithoutDone(t *testing.T) {
+	c := dialNetfilter(t, nstest.New(t), "conntrack", ctGet)
+	addConntrack(t, c, 1234)
+	one := build(t, unix.Nfgenmsg{Nfgen_family: unix.AF_INET}, func(b *wire.Builder) { conntrackTuple(b, ctaTupleOrig, 1234) })
+	for range 10 {
+		msgs := request(t, c, ctGet, one, 0)
+		if len(msgs) != 1 || conntrackPort(t, msgs[0]) != 1234 {
+			t.Fatalf("replies %v, want the connection from port 1234", msgs)
+		}
+		if msgs[0].Header.Flags&netlink.NLM_F_MULTI == 0 {
+			t.Errorf("flags %v without NLM_F_MULTI, so this tests nothing", msgs[0].Header.Flags)
+		}
+	}
+	noLosses(t, c)
+}
+
+// TestNfTablesEventsOfOneDatagram: nf_tables announces a transaction with many
+// messages in a datagram, whose numbers are those of the other's requests. All
+// come, in order, and the generation last.
+func TestNfTablesEventsOfOneDatagram(t *testing.T) {
+	ns := nstest.New(t)
+	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)
+	join(t, c, unix.NFNLGRP_NFTABLES)
+	other := openRaw(t, ns, netlink.NETLINK_NETFILTER)
+	addNftTables(t, other, 1, "first", "second", "third")
+	for i, name := range []string{"first", "second", "third"} {
+		e := nextEvent(t, c)
+		var h unix.Nfgenmsg
+		if got := unpack(t, e.Message, &h)[unix.NFTA_TABLE_NAME].String(); e.Header.Type != nftNewTable || got != name {
+			t.Errorf("event %d: %+v about %q, want a new table %q", i, e, got, name)
+		}
+		if e.Group != unix.NFNLGRP_NFTABLES || e.Header.PortID != other.port || e.Header.Seq != uint32(2+i) {
+			t.Errorf("event %d: %+v; want group %d, port %d, number %d", i, e, unix.NFNLGRP_NFTABLES, other.port, 2+i)
+		}
+	}
+	if e := nextEvent(t, c); e.Header.Type != nftNewGen {
+		t.Errorf("last event %+v, want the new generation", e)
+	}
+	noLosses(t, c)
+}
+
+// TestTaskstatsRecordsAreEvents: they are unicast to the port that asked for
+// them, with a counter in nlmsg_seq and no group. They answer nothing.
+func TestTaskstatsRecordsAreEvents(t *testing.T) {
+	// linux/taskstats.h
+	const (
+		cmdGet      = 1 // TASKSTATS_CMD_GET
+		register    = 3 // TASKSTATS_CMD_ATTR_REGISTER_CPUMASK
+		deregister  = 4 // TASKSTATS_CMD_ATTR_DEREGISTER_CPUMASK
+		typeAggrPID = 4 // TASKSTATS_TYPE_AGGR_PID
+		typePID     = 1 // TASKSTATS_TYPE_PID
+	)
+	c := dialHere(t, netlink.NETLINK_GENERIC)
+	family, _ := genericFamily(t, c, "TASKSTATS", "")
+	cpus, err := os.ReadFile("/sys/devices/system/cpu/possible")
+	if err != nil {
+		nstest.Skip(t, "taskstats", "%v", err)
+	}
+	command := func(attr uint16) error {
+		_, err := c.Request(patient(t), family, build(t, unix.Genlmsghdr{Cmd: cmdGet, Version: 1}, func(b *wire.Builder) {
+			b.String(attr, strings.TrimSpace(string(cpus)))
+		}), 0)
+		return err
+	}
+	if err := command(register); errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) && !initialUserNamespace(t) {
+		// taskstats_user_cmd in kernel/taskstats.c
+		nstest.Skip(t, "taskstats", "only the initial user namespace's root gets records: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := command(deregister); err != nil {
+			t.Errorf("deregister: %v", err)
+		}
+	}()
+	child := exec.Command("true")
+	if err := child.Run(); err != nil {
+		t.Fatal(err)
+	}
+	e := awaitEvent(t, c, "the program's record", func(e client.Event) bool {
+		var h unix.Genlmsghdr
+		if e.Header.Type != family {
+			return false
+		}
+		for a := range unpack(t, e.Message, &h)[typeAggrPID].Attrs() {
+			if pid, err := a.Uint32(); a.Type == typePID && err == nil && int(pid) == child.Process.Pid {
+				return true
+			}
+		}
+		return false
+	})
+	if e.Group != 0 || e.Header.PortID != 0 {
+		t.Errorf("event %+v, want group and port 0", e)
+	}
+	if s := c.Stats(); s.Pending != 0 || s.Late != 0 {
+		t.Errorf("%+v; want nothing pending and nothing late", s)
+	}
+}
