@@ -1,0 +1,66 @@
+package genl
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"weak"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+)
+
+// caches has the *cache of each Conn that was used here, by
+// weak.Pointer[client.Conn]: neither the map nor a cache keeps a Conn alive, and
+// an entry goes when its Conn has been collected. It is read with every request
+// and hardly ever written, hence no plain map.
+var caches sync.Map
+
+// cache is what is known of the families that one Conn talks to.
+type cache struct {
+	lookups singleflight.Group // by name; a look-up that is in it belongs to flights[name]
+
+	mu sync.Mutex // guards following
+
+	families map[string]Family  // shared: cloned before anybody else sees them
+	flights  map[string]*flight // look-ups that somebody waits for
+}
+
+// Causes of bad arguments.
+var (
+	errNilContext = errors.New("nil context")
+	errNilConn    = errors.New("nil Conn")
+)
+
+// cacheOf returns the cache of c, or an error if c does not speak generic
+// netlink.
+func cacheOf(c *client.Conn) (*cache, error) {
+	if c == nil {
+		return nil, fmt.Errorf("genl: %w", errNilConn)
+	}
+	key := weak.Make(c)
+	if known, ok := caches.Load(key); ok {
+		return known.(*cache), nil
+	}
+	family, err := familyOf(c)
+	if err != nil {
+		return nil, fmt.Errorf("genl: %w", err)
+	}
+	if family != netlink.NETLINK_GENERIC {
+		return nil, fmt.Errorf("genl: the Conn is of %v, want %v", family, netlink.NETLINK_GENERIC)
+	}
+	made, loaded := caches.LoadOrStore(key, &cache{
+		families: make(map[string]Family),
+		flights:  make(map[string]*flight),
+	})
+	if !loaded {
+		runtime.AddCleanup(c, forget, key)
+	}
+	return made.(*cache), nil
+}
+
+// forget removes the cache of a Conn that is gone.
+func forget(key weak.Pointer[client.Conn]) { caches.Delete(key) }

@@ -1,0 +1,56 @@
+package genl
+
+import "github.com/nlmux/netlink"
+
+// The controller is the family that knows the others, "nlctrl"; it has a fixed
+// id. The numbers here are those of include/uapi/linux/genetlink.h.
+const (
+	ctrlID      netlink.MessageType = 16 // GENL_ID_CTRL
+	ctrlVersion                     = 2  // of genl_ctrl in net/netlink/genetlink.c
+
+	headerLen = 4  // GENL_HDRLEN, the size of struct genlmsghdr in bytes
+	minID     = 16 // GENL_MIN_ID
+	maxName   = 15 // GENL_NAMSIZ without the NUL, in bytes
+)
+
+// Commands of the controller.
+const (
+	ctrlNewFamily = 1
+	ctrlGetFamily = 3
+	ctrlGetPolicy = 10
+)
+
+// Attributes of the controller (CTRL_ATTR_*).
+const (
+	attrFamilyID   = 1
+	attrFamilyName = 2
+	attrVersion    = 3
+	attrHeaderSize = 4
+	attrMaxAttr    = 5
+	attrOps        = 6
+	attrGroups     = 7
+	attrPolicy     = 8
+	attrOpPolicy   = 9
+)
+
+// Attributes of one command in attrOps (CTRL_ATTR_OP_*).
+const (
+	attrOpID    = 1
+	attrOpFlags = 2
+)
+
+// Attributes of one group in attrGroups (CTRL_ATTR_MCAST_GRP_*).
+const (
+	attrGroupName = 1
+	attrGroupID   = 2
+)
+
+// Attributes of one command in attrOpPolicy (CTRL_ATTR_POLICY_*).
+const (
+	attrPolicyDo   = 1
+	attrPolicyDump = 2
+)
+
+// controller returns the family that answers for the others. Its version is not
+// compared, so that any kernel's will do.
+func controller() Family { return Family{ID: ctrlID} }

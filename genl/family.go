@@ -1,0 +1,218 @@
+package genl
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Family is a generic netlink family as the kernel describes it. [Resolve] and
+// [Families] make one, and it is the caller's own: nothing that is done to it
+// has an effect elsewhere. Its methods may be called by any number of goroutines
+// as long as nobody changes it.
+//
+// A Family made by hand needs an ID. Without a Name it is used as it is, and
+// without a Version, replies of any version are taken. The zero value is of no
+// use.
+type Family struct {
+	// ID is the message type of the family's requests, replies and events,
+	// from 16 up. It holds until the family's module is unloaded; a family that
+	// comes gets the next number, and the first ones again only after about a
+	// thousand (genl_register_family in net/netlink/genetlink.c).
+	ID netlink.MessageType
+
+	Name       string // 1 to 15 bytes
+	Version    uint32 // of the family's messages; most families never change it
+	HeaderSize uint32 // bytes of the family's own header before the attributes, mostly 0
+	MaxAttr    uint32 // highest attribute type, 0 where the commands differ in it
+
+	// Groups has the ids of the multicast groups by name, nil if there are none.
+	// The ids hold as long as ID does. [Join] joins by name.
+	Groups map[string]uint32
+
+	// Ops are the commands in the kernel's order, nil if there are none.
+	Ops []Op
+}
+
+// Op is a command of a family.
+type Op struct {
+	Command uint8   // the argument of [Family.Request]
+	Flags   OpFlags // what it can do, and who may use it
+}
+
+// OpFlags say what a command can do, and who may use it.
+type OpFlags uint32
+
+// Flags of a command (include/uapi/linux/genetlink.h).
+const (
+	GENL_ADMIN_PERM     OpFlags = 0x01 // needs CAP_NET_ADMIN in the first user namespace
+	GENL_CMD_CAP_DO     OpFlags = 0x02 // answers requests
+	GENL_CMD_CAP_DUMP   OpFlags = 0x04 // answers dumps
+	GENL_CMD_CAP_HASPOL OpFlags = 0x08 // checks attributes by a policy, see [Family.Policy]
+	GENL_UNS_ADMIN_PERM OpFlags = 0x10 // needs CAP_NET_ADMIN in the user namespace of the network namespace
+)
+
+// opFlagNames are the names of the bits from bit 0 up.
+var opFlagNames = [...]string{"ADMIN_PERM", "CMD_CAP_DO", "CMD_CAP_DUMP", "CMD_CAP_HASPOL", "UNS_ADMIN_PERM"}
+
+// String returns the names of the flags without GENL_, and bits without a name
+// as one hexadecimal number: CMD_CAP_DO|CMD_CAP_HASPOL|0x20, or 0 for no flags.
+func (f OpFlags) String() string {
+	var parts []string
+	for bit, name := range opFlagNames {
+		if f&(1<<bit) != 0 {
+			parts = append(parts, name)
+		}
+	}
+	if rest := f >> len(opFlagNames) << len(opFlagNames); rest != 0 {
+		parts = append(parts, "0x"+strconv.FormatUint(uint64(rest), 16))
+	}
+	if parts == nil {
+		return "0"
+	}
+	return strings.Join(parts, "|")
+}
+
+// clone returns a copy of f that shares no memory with it.
+func (f Family) clone() Family {
+	f.Groups = maps.Clone(f.Groups)
+	f.Ops = slices.Clone(f.Ops)
+	return f
+}
+
+// label names f in an error.
+func (f Family) label() string {
+	if f.Name == "" {
+		return fmt.Sprintf("family %d", uint16(f.ID))
+	}
+	return fmt.Sprintf("family %q", f.Name)
+}
+
+// ParseFamily reads the description of a family in a message of the controller:
+// a reply, or one of the events of its group "notify", which tell of families
+// that come (CTRL_CMD_NEWFAMILY, 1) and go (CTRL_CMD_DELFAMILY, 2) and of their
+// groups (CTRL_CMD_NEWMCAST_GRP, 7, and CTRL_CMD_DELMCAST_GRP, 8, which leave
+// out all but ID, Name and the one group). The result shares no memory with m.
+// An error wraps [wire.ErrMalformed].
+func ParseFamily(m Message) (Family, error) {
+	f, err := parseFamily(m.Payload)
+	if err != nil {
+		return Family{}, fmt.Errorf("genl: description of a family: %w", err)
+	}
+	return f, nil
+}
+
+// parseFamily reads what ctrl_fill_info and ctrl_fill_mcgrp_info in
+// net/netlink/genetlink.c write.
+func parseFamily(b []byte) (Family, error) {
+	var f Family
+	for a, err := range wire.Attrs(b) {
+		if err != nil {
+			return Family{}, err
+		}
+		switch a.Type {
+		case attrFamilyID:
+			var id uint16
+			id, err = a.Uint16()
+			f.ID = netlink.MessageType(id)
+		case attrFamilyName:
+			f.Name = a.String()
+		case attrVersion:
+			f.Version, err = a.Uint32()
+		case attrHeaderSize:
+			f.HeaderSize, err = a.Uint32()
+		case attrMaxAttr:
+			f.MaxAttr, err = a.Uint32()
+		case attrOps:
+			f.Ops, err = parseOps(a)
+		case attrGroups:
+			f.Groups, err = parseGroups(a)
+		}
+		if err != nil {
+			return Family{}, err
+		}
+	}
+	// A type below that belongs to netlink itself.
+	if f.ID < minID {
+		return Family{}, fmt.Errorf("%w: family %q with id %d", wire.ErrMalformed, f.Name, uint16(f.ID))
+	}
+	return f, nil
+}
+
+func parseOps(list wire.Attr) (ops []Op, err error) {
+	for nest, err := range list.Attrs() {
+		if err != nil {
+			return nil, err
+		}
+		op, err := parseOp(nest)
+		if err != nil {
+			return nil, err
+		}
+		ops = append(ops, op)
+	}
+	return ops, nil
+}
+
+func parseOp(nest wire.Attr) (Op, error) {
+	var command, flags uint32
+	for a, err := range nest.Attrs() {
+		if err != nil {
+			return Op{}, err
+		}
+		switch a.Type {
+		case attrOpID:
+			command, err = a.Uint32()
+		case attrOpFlags:
+			flags, err = a.Uint32()
+		}
+		if err != nil {
+			return Op{}, err
+		}
+	}
+	if command > math.MaxUint8 {
+		return Op{}, fmt.Errorf("%w: command %d", wire.ErrMalformed, command)
+	}
+	return Op{Command: uint8(command), Flags: OpFlags(flags)}, nil
+}
+
+func parseGroups(list wire.Attr) (map[string]uint32, error) {
+	groups := make(map[string]uint32)
+	for nest, err := range list.Attrs() {
+		if err != nil {
+			return nil, err
+		}
+		name, id, err := parseGroup(nest)
+		if err != nil {
+			return nil, err
+		}
+		groups[name] = id
+	}
+	return groups, nil
+}
+
+func parseGroup(nest wire.Attr) (name string, id uint32, err error) {
+	for a, err := range nest.Attrs() {
+		if err != nil {
+			return "", 0, err
+		}
+		switch a.Type {
+		case attrGroupName:
+			name = a.String()
+		case attrGroupID:
+			id, err = a.Uint32()
+		}
+		if err != nil {
+			return "", 0, err
+		}
+	}
+	if name == "" || id == 0 {
+		return "", 0, fmt.Errorf("%w: group %q with id %d", wire.ErrMalformed, name, id)
+	}
+	return name, id, nil
+}

@@ -1,0 +1,63 @@
+package genl
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+
+	"github.com/nlmux/netlink/client"
+)
+
+// Join joins a family's multicast group by name: its events come out of
+// [client.Conn.Receive], with the group's id in Event.Group, and [ParseMessage]
+// reads them. Joining a group again does nothing. Most groups need no privilege;
+// the kernel refuses others with EPERM, to who lacks the capability that the
+// group asks for, CAP_NET_ADMIN or CAP_SYS_ADMIN (genl_bind in
+// net/netlink/genetlink.c).
+//
+// The kernel is asked for the group's id each time, since ids are given away
+// again: what [Resolve] keeps could be another family's by now. When a family is
+// unloaded, the kernel ends all memberships of its groups and says so to the
+// group "notify" of "nlctrl" only; once it is loaded again, Join again.
+//
+// ctx ends the waiting for the id; then nothing was joined. For a family that
+// the kernel does not have, and for a group that the family does not have,
+// errors.Is(err, fs.ErrNotExist) holds. Other errors are those of [Resolve] and
+// [client.Conn.AddMembership].
+func Join(ctx context.Context, c *client.Conn, family, group string) error {
+	id, err := groupID(ctx, c, family, group)
+	if err != nil {
+		return err
+	}
+	if err := c.AddMembership(id); err != nil {
+		return fmt.Errorf("genl: family %q, group %q: %w", family, group, err)
+	}
+	return nil
+}
+
+// Leave leaves a family's multicast group by name. Events that were queued
+// before still come. Leaving a group that was not joined does nothing. ctx and
+// errors are those of [Join]; no privilege is needed.
+func Leave(ctx context.Context, c *client.Conn, family, group string) error {
+	id, err := groupID(ctx, c, family, group)
+	if err != nil {
+		return err
+	}
+	if err := c.DropMembership(id); err != nil {
+		return fmt.Errorf("genl: family %q, group %q: %w", family, group, err)
+	}
+	return nil
+}
+
+// groupID returns the id that the group has now.
+func groupID(ctx context.Context, c *client.Conn, family, group string) (uint32, error) {
+	f, err := resolve(ctx, c, family, true)
+	if err != nil {
+		return 0, err
+	}
+	id, ok := f.Groups[group]
+	if !ok {
+		return 0, fmt.Errorf("genl: family %q has no group %q: %w", family, group, fs.ErrNotExist)
+	}
+	return id, nil
+}

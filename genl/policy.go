@@ -1,0 +1,300 @@
+package genl
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Policy is what a family's commands accept: for each command the attributes
+// that it knows, and for each of these what its value has to be. It belongs to
+// whoever asked for it.
+type Policy struct {
+	// Ops are the commands that check their attributes, in the kernel's order.
+	Ops []OpPolicy
+	// Sets are the attributes, by the numbers that Ops and AttrPolicy.Set refer
+	// to and in each set by type. An attribute that a set lacks is unknown to
+	// the command. Sets may contain themselves.
+	Sets map[int]map[uint16]AttrPolicy
+}
+
+// OpPolicy tells which set of attributes a command checks. A set of -1 is none:
+// it checks nothing, or there is no such operation.
+type OpPolicy struct {
+	Command uint8
+	Do      int // key of Policy.Sets for requests, or -1
+	Dump    int // key of Policy.Sets for dumps, or -1
+}
+
+// AttrType is the kind of value that an attribute has.
+type AttrType uint32
+
+// Types of attributes (enum netlink_attribute_type in
+// include/uapi/linux/netlink.h).
+const (
+	NL_ATTR_TYPE_INVALID      AttrType = iota // must not be there
+	NL_ATTR_TYPE_FLAG                         // no value: that it is there says it
+	NL_ATTR_TYPE_U8                           // unsigned integer of 1 byte
+	NL_ATTR_TYPE_U16                          // unsigned integer of 2 bytes
+	NL_ATTR_TYPE_U32                          // unsigned integer of 4 bytes
+	NL_ATTR_TYPE_U64                          // unsigned integer of 8 bytes
+	NL_ATTR_TYPE_S8                           // signed integer of 1 byte
+	NL_ATTR_TYPE_S16                          // signed integer of 2 bytes
+	NL_ATTR_TYPE_S32                          // signed integer of 4 bytes
+	NL_ATTR_TYPE_S64                          // signed integer of 8 bytes
+	NL_ATTR_TYPE_BINARY                       // bytes
+	NL_ATTR_TYPE_STRING                       // text, with a terminating NUL or without
+	NL_ATTR_TYPE_NUL_STRING                   // text with a terminating NUL
+	NL_ATTR_TYPE_NESTED                       // attributes, those of AttrPolicy.Set
+	NL_ATTR_TYPE_NESTED_ARRAY                 // list of nests with the attributes of AttrPolicy.Set
+	NL_ATTR_TYPE_BITFIELD32                   // struct nla_bitfield32
+	NL_ATTR_TYPE_SINT                         // signed integer of 4 bytes or 8, see [wire.Attr.Int]
+	NL_ATTR_TYPE_UINT                         // unsigned integer of 4 bytes or 8, see [wire.Attr.Uint]
+)
+
+var attrTypeNames = [...]string{
+	"INVALID", "FLAG", "U8", "U16", "U32", "U64", "S8", "S16", "S32", "S64", "BINARY",
+	"STRING", "NUL_STRING", "NESTED", "NESTED_ARRAY", "BITFIELD32", "SINT", "UINT",
+}
+
+// String returns the name without NL_ATTR_TYPE_, or AttrType(99) for a number
+// that has none.
+func (t AttrType) String() string {
+	if int64(t) < int64(len(attrTypeNames)) {
+		return attrTypeNames[t]
+	}
+	return fmt.Sprintf("AttrType(%d)", uint32(t))
+}
+
+// AttrPolicy is what an attribute's value has to be, as far as the kernel tells.
+type AttrPolicy struct {
+	Type AttrType
+
+	// The limits of an integer, which may have either value; valid with
+	// HasRange. Min and Max are for the unsigned types, the others for the
+	// signed ones.
+	HasRange       bool
+	Min, Max       uint64
+	MinInt, MaxInt int64
+
+	Mask   uint64 // bits of an integer or a bitfield that may be set, 0 if all
+	MinLen uint32 // bytes of a string or a binary
+	MaxLen uint32 // bytes of a binary, or of a string without its NUL; 0 if unlimited
+
+	Set int // key of Policy.Sets for what is nested in it, -1 if nothing is
+}
+
+// Policy asks the kernel what f's commands accept. The family is asked for by
+// name, by ID if f has none, and nothing is kept; the result is the caller's
+// own. No privilege is needed. Before Linux 5.8 the kernel cannot tell, and the
+// error wraps EOPNOTSUPP; before 5.10 it does not tell which commands use which
+// set, and Ops is nil. A family without any policy gives an error that wraps
+// ENODATA. Of commands that only dump, newer kernels lose the number; it is
+// taken from f.Ops, and is 0 if f lacks them.
+//
+// ctx and other errors are those of [client.Conn.Request] for a request that
+// dumps, though [client.ErrDumpInterrupted] comes without a Policy. For a family
+// that the kernel does not have, errors.Is(err, fs.ErrNotExist) holds; a reply
+// that cannot be read gives an error that wraps [wire.ErrMalformed].
+func (f Family) Policy(ctx context.Context, c *client.Conn) (Policy, error) {
+	p, err := f.policy(ctx, c)
+	if err != nil {
+		return Policy{}, fmt.Errorf("genl: policy of %s: %w", f.label(), err)
+	}
+	return p, nil
+}
+
+func (f Family) policy(ctx context.Context, c *client.Conn) (Policy, error) {
+	if _, err := cacheOf(c); err != nil {
+		return Policy{}, err
+	}
+	var b wire.Builder
+	if f.Name != "" {
+		b.String(attrFamilyName, f.Name)
+	} else {
+		b.Uint16(attrFamilyID, uint16(f.ID))
+	}
+	attrs, err := b.Encode()
+	if err != nil {
+		return Policy{}, err
+	}
+	replies, err := controller().exchange(ctx, c, ctrlGetPolicy, attrs, netlink.NLM_F_DUMP)
+	if err != nil {
+		return Policy{}, err
+	}
+	p := Policy{Sets: make(map[int]map[uint16]AttrPolicy)}
+	for _, m := range replies {
+		if err := p.add(m.Payload); err != nil {
+			return Policy{}, err
+		}
+	}
+	p.number(f.Ops)
+	return p, nil
+}
+
+// number gives commands that only dump their number: the kernel names them 0,
+// since ctrl_dumppolicy_put_op takes the number of the half that answers
+// requests (seen on 6.18). It goes through the commands in the order in which it
+// lists them elsewhere, and tells of those that have a policy.
+func (p *Policy) number(ops []Op) {
+	ops = slices.DeleteFunc(slices.Clone(ops), func(o Op) bool { return o.Flags&GENL_CMD_CAP_HASPOL == 0 })
+	if len(ops) != len(p.Ops) {
+		return
+	}
+	for i, o := range ops {
+		if p.Ops[i].Command == 0 && o.Flags&GENL_CMD_CAP_DO == 0 {
+			p.Ops[i].Command = o.Command
+		}
+	}
+}
+
+// add reads one message of ctrl_dumppolicy in net/netlink/genetlink.c. Each
+// tells of one command, or of one attribute of one set.
+func (p *Policy) add(b []byte) error {
+	for a, err := range wire.Attrs(b) {
+		if err != nil {
+			return err
+		}
+		switch a.Type {
+		case attrOpPolicy:
+			err = p.addOps(a)
+		case attrPolicy:
+			err = p.addSets(a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Policy) addOps(list wire.Attr) error {
+	for nest, err := range list.Attrs() {
+		if err != nil {
+			return err
+		}
+		if nest.Type > math.MaxUint8 {
+			return fmt.Errorf("%w: command %d", wire.ErrMalformed, nest.Type)
+		}
+		op := OpPolicy{Command: uint8(nest.Type), Do: -1, Dump: -1}
+		for a, err := range nest.Attrs() {
+			if err != nil {
+				return err
+			}
+			switch a.Type {
+			case attrPolicyDo:
+				op.Do, err = index(a)
+			case attrPolicyDump:
+				op.Dump, err = index(a)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		p.Ops = append(p.Ops, op)
+	}
+	return nil
+}
+
+func (p *Policy) addSets(list wire.Attr) error {
+	for set, err := range list.Attrs() {
+		if err != nil {
+			return err
+		}
+		for nest, err := range set.Attrs() {
+			if err != nil {
+				return err
+			}
+			a, err := parseAttrPolicy(nest)
+			if err != nil {
+				return err
+			}
+			if p.Sets[int(set.Type)] == nil {
+				p.Sets[int(set.Type)] = make(map[uint16]AttrPolicy)
+			}
+			p.Sets[int(set.Type)][nest.Type] = a
+		}
+	}
+	return nil
+}
+
+// Attributes of an attribute's policy (enum netlink_policy_type_attr in
+// include/uapi/linux/netlink.h).
+const (
+	polType       = 1
+	polMinInt     = 2
+	polMaxInt     = 3
+	polMin        = 4
+	polMax        = 5
+	polMinLen     = 6
+	polMaxLen     = 7
+	polSet        = 8
+	polBitfield32 = 10
+	polMask       = 12
+)
+
+func parseAttrPolicy(nest wire.Attr) (AttrPolicy, error) {
+	p := AttrPolicy{Set: -1}
+	for a, err := range nest.Attrs() {
+		if err != nil {
+			return AttrPolicy{}, err
+		}
+		switch a.Type {
+		case polType:
+			var t uint32
+			t, err = a.Uint32()
+			p.Type = AttrType(t)
+		case polMinInt:
+			p.MinInt, err = a.Int64()
+			p.HasRange = true
+		case polMaxInt:
+			p.MaxInt, err = a.Int64()
+			p.HasRange = true
+		case polMin:
+			p.Min, err = a.Uint64()
+			p.HasRange = true
+		case polMax:
+			p.Max, err = a.Uint64()
+			p.HasRange = true
+		case polMinLen:
+			p.MinLen, err = a.Uint32()
+		case polMaxLen:
+			p.MaxLen, err = a.Uint32()
+		case polSet:
+			p.Set, err = index(a)
+		case polBitfield32:
+			var mask uint32
+			mask, err = a.Uint32()
+			p.Mask = uint64(mask)
+		case polMask:
+			p.Mask, err = a.Uint64()
+		}
+		if err != nil {
+			return AttrPolicy{}, err
+		}
+	}
+	return p, nil
+}
+
+// index reads the number of a set, which is a type of attribute as well.
+func index(a wire.Attr) (int, error) {
+	v, err := a.Uint32()
+	if err == nil && v > math.MaxUint16 {
+		err = fmt.Errorf("%w: set %d", wire.ErrMalformed, v)
+	}
+	return int(v), err
+}
+
+// Op returns the policy of a command, and whether there is one.
+func (p Policy) Op(command uint8) (OpPolicy, bool) {
+	i := slices.IndexFunc(p.Ops, func(o OpPolicy) bool { return o.Command == command })
+	if i < 0 {
+		return OpPolicy{Do: -1, Dump: -1}, false
+	}
+	return p.Ops[i], true
+}

@@ -1,0 +1,200 @@
+package genl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// ErrVersion reports that the kernel's messages are of another version of the
+// family than [Family.Version]: the family has been replaced since it was
+// resolved.
+var ErrVersion = errors.New("message of another version of the family")
+
+// Message is a message of a family without its headers: a reply or an event.
+type Message struct {
+	Command uint8 // of the family; of a reply not always that of the request
+	Version uint8 // of the family
+
+	// Payload is what follows struct genlmsghdr: the family's own header of
+	// [Family.HeaderSize] bytes, then attributes for [wire.Attrs]. In a message
+	// from Request it is the caller's own.
+	Payload []byte
+}
+
+// ParseMessage reads a message of any family, such as the Message of a
+// [client.Event]. The payload aliases m's. A message that is too short for
+// struct genlmsghdr gives an error that wraps [wire.ErrMalformed]; so does an
+// event of type NLMSG_OVERRUN, which is not a message but tells of a loss, and
+// is to be looked for first.
+func ParseMessage(m wire.Message) (Message, error) {
+	if len(m.Payload) < headerLen {
+		return Message{}, fmt.Errorf("genl: %w: message type %d of %d bytes has no generic header",
+			wire.ErrMalformed, uint16(m.Header.Type), len(m.Payload))
+	}
+	return Message{Command: m.Payload[0], Version: m.Payload[1], Payload: m.Payload[headerLen:]}, nil
+}
+
+// Request sends a command and returns the replies, in the kernel's order; the
+// caller owns their bytes for good. The attributes are those of the command,
+// such as [wire.Builder.Encode] returns them, behind the family's own header if
+// HeaderSize is not 0. They are the caller's again when Request returns. Flags,
+// ctx and errors are those of [client.Conn.Request], so NLM_F_DUMP collects a
+// dump, and [client.ErrDumpInterrupted] comes together with its replies. What
+// privilege a command needs, its [Op] says.
+//
+// When the kernel has no family with this ID any more, the name is looked up
+// once more. If it has another id now, the request is sent again with that; f
+// keeps its ID, and a [Resolve] for the same Conn gives the new one. That is
+// safe, because the kernel refuses an unknown id before anything else
+// (genl_rcv_msg in net/netlink/genetlink.c). It refuses with ENOENT, and so do
+// commands where what they are asked for does not exist: that is returned as it
+// is, at the cost of the look-up. If the family is gone, errors.Is(err,
+// fs.ErrNotExist) holds and the text says so.
+//
+// A reply that is too short gives an error that wraps [wire.ErrMalformed].
+// Replies of another version than f.Version come together with [ErrVersion].
+// Either way the request has been applied. A family that was replaced by one of
+// another version gets no second request: ErrVersion comes without replies.
+// A c that is not a Conn to NETLINK_GENERIC is an error, and nothing is sent.
+func (f Family) Request(ctx context.Context, c *client.Conn, command uint8, attrs []byte, flags netlink.Flags) ([]Message, error) {
+	if _, err := cacheOf(c); err != nil {
+		return nil, err
+	}
+	msgs, err := f.exchange(ctx, c, command, attrs, flags)
+	if isUnknown(err) {
+		if f, err = f.again(ctx, c, err); err == nil {
+			msgs, err = f.exchange(ctx, c, command, attrs, flags)
+		}
+	}
+	return msgs, err
+}
+
+// exchange is Request for the ID that f has.
+func (f Family) exchange(ctx context.Context, c *client.Conn, command uint8, attrs []byte, flags netlink.Flags) ([]Message, error) {
+	replies, err := c.Request(ctx, f.ID, f.payload(command, attrs), flags)
+	if len(replies) == 0 {
+		return nil, err
+	}
+	msgs := make([]Message, len(replies))
+	for i, reply := range replies {
+		m, bad := f.parse(reply)
+		if bad != nil && !errors.Is(bad, ErrVersion) {
+			return nil, bad
+		}
+		if err == nil {
+			err = bad
+		}
+		msgs[i] = m
+	}
+	return msgs, err
+}
+
+// Dump returns an iterator over a dump of the command: each time that it is
+// ranged over, it sends the command with NLM_F_DUMP and yields the kernel's
+// messages in its order. It holds one part of the dump however long that is, see
+// [client.Conn.Dump], whose rules for ctx, errors and breaking out hold. A
+// message's payload is valid until the next step of the loop. The attributes are
+// as for [Family.Request], and the caller's again when the loop has ended.
+//
+// An error is the last pair of the loop, its message is zero. A message that is
+// too short ends the loop with an error that wraps [wire.ErrMalformed], one of
+// another version than f.Version with [ErrVersion]. A family that was loaded
+// again, is gone or has another version is treated as Request does it.
+func (f Family) Dump(ctx context.Context, c *client.Conn, command uint8, attrs []byte) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		if _, err := cacheOf(c); err != nil {
+			yield(Message{}, err)
+			return
+		}
+		begun := false
+		each := func(m Message) bool {
+			begun = true
+			return yield(m, nil)
+		}
+		err := f.stream(ctx, c, command, attrs, each)
+		// Once the loop has begun, a refusal is not that of the id.
+		if !begun && isUnknown(err) {
+			var now Family
+			if now, err = f.again(ctx, c, err); err == nil {
+				err = now.stream(ctx, c, command, attrs, each)
+			}
+		}
+		if err != nil {
+			yield(Message{}, err)
+		}
+	}
+}
+
+// stream is one loop over a dump for the ID that f has. It returns nil when the
+// loop was broken off.
+func (f Family) stream(ctx context.Context, c *client.Conn, command uint8, attrs []byte, yield func(Message) bool) error {
+	for reply, err := range c.Dump(ctx, f.ID, f.payload(command, attrs)) {
+		if err != nil {
+			return err
+		}
+		m, err := f.parse(reply)
+		if err != nil {
+			return err
+		}
+		if !yield(m) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// payload lays out struct genlmsghdr and what follows.
+func (f Family) payload(command uint8, attrs []byte) []byte {
+	p := make([]byte, headerLen, headerLen+len(attrs))
+	p[0], p[1] = command, uint8(f.Version)
+	return append(p, attrs...)
+}
+
+// parse reads a reply. It returns an ErrVersion together with the message.
+func (f Family) parse(reply wire.Message) (Message, error) {
+	m, err := ParseMessage(reply)
+	if err == nil && f.Version != 0 && m.Version != uint8(f.Version) {
+		err = fmt.Errorf("genl: %s: %w: version %d, want %d", f.label(), ErrVersion, m.Version, f.Version)
+	}
+	return m, err
+}
+
+// isUnknown reports whether the kernel has refused a request in the way in which
+// it refuses an id that no family has.
+func isUnknown(err error) bool {
+	var refusal *wire.KernelError
+	return errors.As(err, &refusal) && refusal.Errno == syscall.ENOENT
+}
+
+// again looks the name of f up after a refusal and returns what to send the
+// request to now, or else the error of the request.
+func (f Family) again(ctx context.Context, c *client.Conn, refusal error) (Family, error) {
+	// The controller never goes. Without a name there is nothing to look up.
+	if f.Name == "" || f.ID == ctrlID {
+		return f, refusal
+	}
+	k, err := cacheOf(c)
+	if err != nil {
+		return f, refusal
+	}
+	k.drop(f.Name, f.ID)
+	now, err := resolve(ctx, c, f.Name, false)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f, fmt.Errorf("genl: %s is gone: %w", f.label(), refusal)
+	case err != nil || now.ID == f.ID:
+		return f, refusal
+	case f.Version != 0 && now.Version != f.Version:
+		return f, fmt.Errorf("genl: %s: %w: version %d, want %d: %w", f.label(), ErrVersion, now.Version, f.Version, refusal)
+	}
+	f.ID = now.ID
+	return f, nil
+}

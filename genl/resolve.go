@@ -1,0 +1,207 @@
+package genl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Resolve returns the family of that name. The kernel is asked once for each
+// Conn and name: callers at the same time share one look-up, and the answer is
+// kept as long as the Conn. Failures are not kept. No privilege is needed, and
+// where the family is in a module that is not loaded, the kernel tries to load
+// it (ctrl_getfamily in net/netlink/genetlink.c).
+//
+// Each caller waits as long as its own ctx allows; the look-up ends with the
+// last of them. What is kept is returned without looking at ctx, or at whether
+// the Conn is closed. A family that is unloaded and loaded again gets another
+// id. [Family.Request] and [Family.Dump] notice that, and Resolve then returns
+// the new one.
+//
+// For a name that the kernel does not know, errors.Is(err, fs.ErrNotExist)
+// holds. A family that is not available in the Conn's network namespace counts
+// as unknown. An answer that cannot be read gives an error that wraps
+// [wire.ErrMalformed]. Other errors are those of [client.Conn.Request], and that
+// c is not a Conn to NETLINK_GENERIC.
+func Resolve(ctx context.Context, c *client.Conn, name string) (Family, error) {
+	return resolve(ctx, c, name, false)
+}
+
+// resolve is Resolve. With fresh it does not use what is kept.
+func resolve(ctx context.Context, c *client.Conn, name string, fresh bool) (Family, error) {
+	if ctx == nil {
+		return Family{}, fmt.Errorf("genl: %w", errNilContext)
+	}
+	k, err := cacheOf(c)
+	if err != nil {
+		return Family{}, err
+	}
+	if !fresh {
+		if f, ok := k.known(name); ok {
+			return f, nil
+		}
+	}
+	f, err := k.wait(ctx, c, name)
+	if err != nil {
+		return Family{}, fmt.Errorf("genl: family %q: %w", name, err)
+	}
+	return f, nil
+}
+
+// flight is a look-up that somebody waits for.
+type flight struct {
+	ctx     context.Context // ends when nobody waits any more
+	cancel  context.CancelFunc
+	waiting int // callers; the cache's mu guards it
+}
+
+// known returns what is kept under the name.
+func (k *cache) known(name string) (Family, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f, ok := k.families[name]
+	return f.clone(), ok
+}
+
+// wait waits for a look-up of the name, its own or another caller's.
+func (k *cache) wait(ctx context.Context, c *client.Conn, name string) (Family, error) {
+	// The kernel compares whole names and has none like this.
+	if name == "" || len(name) > maxName || strings.IndexByte(name, 0) >= 0 {
+		return Family{}, fmt.Errorf("no name has this form: %w", fs.ErrNotExist)
+	}
+	if err := ctx.Err(); err != nil {
+		return Family{}, err
+	}
+	k.mu.Lock()
+	f := k.flights[name]
+	if f == nil {
+		f = new(flight)
+		f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		k.flights[name] = f
+	}
+	f.waiting++
+	result := k.lookups.DoChan(name, func() (any, error) { return k.lookUp(f, c, name) })
+	k.mu.Unlock()
+	defer k.leave(name, f)
+
+	select {
+	case r := <-result:
+		return answer(r.Val, r.Err)
+	case <-ctx.Done():
+	}
+	// A result that has come beats ctx.
+	select {
+	case r := <-result:
+		return answer(r.Val, r.Err)
+	default:
+		return Family{}, ctx.Err()
+	}
+}
+
+// answer makes a caller's own copy of a look-up's result.
+func answer(val any, err error) (Family, error) {
+	if err != nil {
+		return Family{}, err
+	}
+	return val.(Family).clone(), nil
+}
+
+// leave ends a caller's waiting, and the look-up if it was the last one.
+func (k *cache) leave(name string, f *flight) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if f.waiting--; f.waiting > 0 {
+		return
+	}
+	f.cancel()
+	if k.flights[name] == f {
+		k.removeLocked(name)
+	}
+}
+
+// removeLocked lets the next caller start a look-up of its own.
+func (k *cache) removeLocked(name string) {
+	delete(k.flights, name)
+	k.lookups.Forget(name)
+}
+
+// drop forgets what is kept under the name if it has that id, and has a look-up
+// that may have been answered before now end without being kept.
+func (k *cache) drop(name string, id netlink.MessageType) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if f, ok := k.families[name]; ok && f.ID == id {
+		delete(k.families, name)
+		k.removeLocked(name)
+	}
+}
+
+// lookUp asks the kernel for the family of that name on behalf of the flight.
+func (k *cache) lookUp(fl *flight, c *client.Conn, name string) (Family, error) {
+	f, err := getFamily(fl.ctx, c, name)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.flights[name] != fl:
+		// Nobody waits any more, or what is kept was dropped since.
+	case err == nil:
+		k.families[name] = f
+	case errors.Is(err, fs.ErrNotExist):
+		delete(k.families, name)
+	}
+	return f, err
+}
+
+// getFamily asks the kernel for the family of that name.
+func getFamily(ctx context.Context, c *client.Conn, name string) (Family, error) {
+	var b wire.Builder
+	b.String(attrFamilyName, name)
+	attrs, err := b.Encode()
+	if err != nil {
+		return Family{}, err
+	}
+	replies, err := controller().exchange(ctx, c, ctrlGetFamily, attrs, 0)
+	if err != nil {
+		return Family{}, err
+	}
+	for _, m := range replies {
+		f, err := parseFamily(m.Payload)
+		if err == nil && f.Name != name {
+			err = fmt.Errorf("%w: answer about family %q", wire.ErrMalformed, f.Name)
+		}
+		return f, err
+	}
+	return Family{}, fmt.Errorf("%w: empty answer", wire.ErrMalformed)
+}
+
+// Families returns all families of the kernel that are available in the Conn's
+// network namespace, in the kernel's order. It asks the kernel each time, and
+// what it returns is the caller's own. No privilege is needed.
+//
+// ctx and errors are those of [client.Conn.Request] for a request that dumps:
+// [client.ErrDumpInterrupted] comes together with the families. A reply that
+// cannot be read gives an error that wraps [wire.ErrMalformed].
+func Families(ctx context.Context, c *client.Conn) ([]Family, error) {
+	if _, err := cacheOf(c); err != nil {
+		return nil, err
+	}
+	replies, err := controller().exchange(ctx, c, ctrlGetFamily, nil, netlink.NLM_F_DUMP)
+	var families []Family
+	for _, m := range replies {
+		f, err := ParseFamily(m)
+		if err != nil {
+			return nil, err
+		}
+		families = append(families, f)
+	}
+	if err != nil {
+		return families, fmt.Errorf("genl: list of families: %w", err)
+	}
+	return families, nil
+}
