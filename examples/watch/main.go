@@ -1,0 +1,106 @@
+//go:build linux
+
+// Command watch prints what changes in the network as it happens: links,
+// addresses, routes and neighbours, like ip monitor. It needs no privilege.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+)
+
+func main() {
+	n := flag.Int("n", 0, "stop after this many events, 0 for never")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "watch prints changes of links, addresses, routes and neighbours until Ctrl-C.\n\nUsage: watch [-n N]\n\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() > 0 || *n < 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err == nil {
+		err = run(ctx, os.Stdout, c, *n)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "watch:", err)
+		os.Exit(1)
+	}
+}
+
+// groups are the names of the multicast groups that are watched.
+var groups = map[uint32]string{
+	unix.RTNLGRP_LINK:        "link",
+	unix.RTNLGRP_NEIGH:       "neigh",
+	unix.RTNLGRP_IPV4_IFADDR: "ipv4-ifaddr",
+	unix.RTNLGRP_IPV6_IFADDR: "ipv6-ifaddr",
+	unix.RTNLGRP_IPV4_ROUTE:  "ipv4-route",
+	unix.RTNLGRP_IPV6_ROUTE:  "ipv6-route",
+}
+
+// run prints n events of c, or all until ctx ends, and closes c.
+func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
+	defer c.Close()
+	for group, name := range groups {
+		if err := c.AddMembership(group); err != nil {
+			return fmt.Errorf("group %s: %w", name, err)
+		}
+	}
+	// After joining: a link that comes in between is in the dump or an event.
+	links := make(names)
+	if err := links.read(ctx, c); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "watching the network")
+	for seen := 0; n == 0 || seen < n; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-c.Receive():
+			if !ok {
+				return net.ErrClosed
+			}
+			if e.Header.Type == netlink.NLMSG_OVERRUN {
+				fmt.Fprintln(w, "*** events are missing here ***")
+				if err := links.read(ctx, c); err != nil {
+					return err
+				}
+				continue
+			}
+			seen++
+			fmt.Fprintf(w, "%-12s %s\n", groups[e.Group], links.describe(e.Message))
+		}
+	}
+	return nil
+}
+
+// names are those of the links, by index.
+type names map[uint32]string
+
+// read reads the names of all links.
+func (l names) read(ctx context.Context, c *client.Conn) error {
+	for m, err := range c.Dump(ctx, unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg)) {
+		if errors.Is(err, client.ErrDumpInterrupted) {
+			return nil // what interrupted it comes as events
+		} else if err != nil {
+			return fmt.Errorf("links: %w", err)
+		}
+		l.describe(m)
+	}
+	return nil
+}
