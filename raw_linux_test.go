@@ -86,7 +86,7 @@ func (r *raw) awaitAck(t testing.TB, seq uint32) {
 
 // Message types of nfnetlink: the subsystem and its own number.
 const (
-	ctNew netlink.MessageType = unix.NFNL_SUBSYS_CTNETLINK<<8 | 0 // IPCTNL_MSG_CT_NEW
+	ctNew netlink.MessageType = unix.NFNL_SUBSYS_CTNETLINK << 8   // IPCTNL_MSG_CT_NEW
 	ctGet netlink.MessageType = unix.NFNL_SUBSYS_CTNETLINK<<8 | 1 // IPCTNL_MSG_CT_GET
 
 	nftNewTable netlink.MessageType = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWTABLE

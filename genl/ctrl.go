@@ -6,11 +6,11 @@ import "github.com/nlmux/netlink"
 // id. The numbers here are those of include/uapi/linux/genetlink.h.
 const (
 	ctrlID      netlink.MessageType = 16 // GENL_ID_CTRL
-	ctrlVersion                     = 2  // of genl_ctrl in net/netlink/genetlink.c
+	ctrlVersion uint8               = 2  // of genl_ctrl in net/netlink/genetlink.c
 
-	headerLen = 4  // GENL_HDRLEN, the size of struct genlmsghdr in bytes
-	minID     = 16 // GENL_MIN_ID
-	maxName   = 15 // GENL_NAMSIZ without the NUL, in bytes
+	headerLen int = 4  // GENL_HDRLEN, the size of struct genlmsghdr in bytes
+	minID     int = 16 // GENL_MIN_ID
+	maxName   int = 15 // GENL_NAMSIZ without the NUL, in bytes
 )
 
 // Commands of the controller.

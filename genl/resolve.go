@@ -170,14 +170,14 @@ func getFamily(ctx context.Context, c *client.Conn, name string) (Family, error)
 	if err != nil {
 		return Family{}, err
 	}
-	for _, m := range replies {
-		f, err := parseFamily(m.Payload)
-		if err == nil && f.Name != name {
-			err = fmt.Errorf("%w: answer about family %q", wire.ErrMalformed, f.Name)
-		}
-		return f, err
+	if len(replies) == 0 {
+		return Family{}, fmt.Errorf("%w: empty answer", wire.ErrMalformed)
 	}
-	return Family{}, fmt.Errorf("%w: empty answer", wire.ErrMalformed)
+	f, err := parseFamily(replies[0].Payload)
+	if err == nil && f.Name != name {
+		err = fmt.Errorf("%w: answer about family %q", wire.ErrMalformed, f.Name)
+	}
+	return f, err
 }
 
 // Families returns all families of the kernel that are available in the Conn's
