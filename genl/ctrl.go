@@ -8,9 +8,9 @@ const (
 	ctrlID      netlink.MessageType = 16 // GENL_ID_CTRL
 	ctrlVersion uint8               = 2  // of genl_ctrl in net/netlink/genetlink.c
 
-	headerLen int = 4  // GENL_HDRLEN, the size of struct genlmsghdr in bytes
-	minID     int = 16 // GENL_MIN_ID
-	maxName   int = 15 // GENL_NAMSIZ without the NUL, in bytes
+	headerLen int                 = 4  // GENL_HDRLEN, the size of struct genlmsghdr in bytes
+	minID     netlink.MessageType = 16 // GENL_MIN_ID
+	maxName   int                 = 15 // GENL_NAMSIZ without the NUL, in bytes
 )
 
 // Commands of the controller.
