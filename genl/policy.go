@@ -19,7 +19,7 @@ type Policy struct {
 	Ops []OpPolicy
 	// Sets are the attributes, by the numbers that Ops and AttrPolicy.Set refer
 	// to and in each set by type. An attribute that a set lacks is unknown to
-	// the command. Sets may contain themselves.
+	// the command; a set that is not there has none. Sets may contain themselves.
 	Sets map[int]map[uint16]AttrPolicy
 }
 
