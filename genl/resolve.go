@@ -42,12 +42,7 @@ func resolve(ctx context.Context, c *client.Conn, name string, fresh bool) (Fami
 	if err != nil {
 		return Family{}, err
 	}
-	if !fresh {
-		if f, ok := k.known(name); ok {
-			return f, nil
-		}
-	}
-	f, err := k.wait(ctx, c, name)
+	f, err := k.wait(ctx, c, name, fresh)
 	if err != nil {
 		return Family{}, fmt.Errorf("genl: family %q: %w", name, err)
 	}
@@ -61,24 +56,26 @@ type flight struct {
 	waiting int // callers; the cache's mu guards it
 }
 
-// known returns what is kept under the name.
-func (k *cache) known(name string) (Family, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	f, ok := k.families[name]
-	return f.clone(), ok
-}
-
-// wait waits for a look-up of the name, its own or another caller's.
-func (k *cache) wait(ctx context.Context, c *client.Conn, name string) (Family, error) {
-	// The kernel compares whole names and has none like this.
+// wait returns what is kept under the name, unless it is to be fresh, or waits
+// for a look-up, its own or another caller's.
+func (k *cache) wait(ctx context.Context, c *client.Conn, name string, fresh bool) (Family, error) {
+	// The kernel compares whole names and has none like these.
 	if name == "" || len(name) > maxName || strings.IndexByte(name, 0) >= 0 {
 		return Family{}, fmt.Errorf("no name has this form: %w", fs.ErrNotExist)
 	}
-	if err := ctx.Err(); err != nil {
-		return Family{}, err
-	}
+	over := ctx.Err()
 	k.mu.Lock()
+	// NB: under the same lock as the flights, or what another caller has just
+	// looked up would be looked up again.
+	kept, ok := k.families[name]
+	if ok && !fresh {
+		k.mu.Unlock()
+		return kept.clone(), nil
+	}
+	if over != nil {
+		k.mu.Unlock()
+		return Family{}, over
+	}
 	f := k.flights[name]
 	if f == nil {
 		f = new(flight)

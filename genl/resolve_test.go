@@ -172,7 +172,10 @@ func cached(t *testing.T, c *client.Conn, name string) (Family, bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k.known(name)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f, ok := k.families[name]
+	return f, ok
 }
 
 // overCtx is a ctx that ends when it is waited for, at which time the result has

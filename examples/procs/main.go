@@ -17,7 +17,6 @@ import (
 	"os/signal"
 	"strings"
 	"time"
-	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -73,14 +72,16 @@ var errSilent = errors.New("the kernel does not answer: it tells of processes on
 // run prints n events of c, or all until ctx ends, and closes c.
 func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
 	defer c.Close()
-	if err := c.AddMembership(procGroup); errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("this kernel tells of processes to CAP_NET_ADMIN only, as root has it: %w", err)
-	} else if err != nil {
-		return err
+	err := c.AddMembership(procGroup)
+	if err == nil {
+		err = tell(ctx, c, listen)
 	}
-	if err := tell(ctx, c, listen); errors.Is(err, unix.ECONNREFUSED) {
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("this kernel tells of processes to CAP_NET_ADMIN only, as root has it: %w", err)
+	case errors.Is(err, unix.ECONNREFUSED): // another network namespace
 		return errSilent
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
 	// Kernels before 6.6 count listeners and do not notice when one has gone.
@@ -105,6 +106,9 @@ func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
 				return err
 			}
 			if ev.What == eventNone && ev.Header.Ack == c.PortID()+1 {
+				if errno := unix.Errno(ev.Data[0]); errno != 0 {
+					return fmt.Errorf("the kernel refuses: %w", errno)
+				}
 				silence = nil
 				fmt.Fprintln(w, "watching processes")
 			} else if text := describe(ev); text != "" && silence == nil {
@@ -159,10 +163,5 @@ func command(pid uint32) string {
 	if err != nil || len(line) == 0 {
 		return "(gone)"
 	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.TrimRight(string(line), "\x00"))
+	return fmt.Sprintf("%q", strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00"))
 }

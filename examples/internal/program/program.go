@@ -145,15 +145,16 @@ func (p *Process) WantDone() string {
 }
 
 // WantRefusal waits for the program and fails the test unless it said what is
-// wrong with these words and ended with exit code 1.
-func (p *Process) WantRefusal(texts ...string) {
+// wrong with these texts and ended with exit code 1. It returns what it said.
+func (p *Process) WantRefusal(texts ...string) string {
 	p.t.Helper()
 	stdout, stderr, code := p.Wait()
 	for _, text := range texts {
-		if code != 1 || !strings.Contains(stderr, text) || strings.Contains(stderr, "goroutine ") {
+		if code != 1 || !strings.Contains(stderr, text) || strings.Count(stderr, "\n") != 1 {
 			p.t.Fatalf("exit code %d, standard error %q; want 1 and %q; output:\n%s", code, stderr, text, stdout)
 		}
 	}
+	return strings.TrimSpace(stderr)
 }
 
 // TestFlags checks what every example does with -h and with nonsense.

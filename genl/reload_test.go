@@ -1,0 +1,247 @@
+package genl
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/nltest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// reloaded is acme as it is after its module was unloaded and loaded again.
+func reloaded() Family {
+	f := acme()
+	f.ID = 41
+	f.Groups = map[string]uint32{"events": 21, "alarms": 22}
+	return f
+}
+
+// TestReloadedFamily: what was resolved before goes on working.
+func TestReloadedFamily(t *testing.T) {
+	k := newKernel(acme())
+	c := k.dial(t)
+	f := mustResolve(t, c, "acme")
+	k.load(reloaded(), say(reloaded(), "new"))
+
+	msgs, err := f.Request(bg, c, 1, nil, 0)
+	if err != nil || len(msgs) != 1 || text(msgs[0]) != "new" {
+		t.Errorf("%+v, %v", msgs, err)
+	}
+	if n := k.lookups(); n != 2 {
+		t.Errorf("%d look-ups, want 2", n)
+	}
+	// The old value keeps its id, and what is kept now is used with it.
+	if got, err := dump(f, c); err != nil || fmt.Sprint(got) != "[new]" {
+		t.Errorf("dump: %q, %v", got, err)
+	}
+	if f := mustResolve(t, c, "acme"); f.ID != reloaded().ID || f.Groups["events"] != 21 {
+		t.Errorf("resolved again: %+v", f)
+	}
+	if n := k.lookups(); n != 2 {
+		t.Errorf("%d look-ups, want 2 still", n)
+	}
+}
+
+// TestDumpOfAReloadedFamily is the first to notice.
+func TestDumpOfAReloadedFamily(t *testing.T) {
+	k := newKernel(acme())
+	c := k.dial(t)
+	f := mustResolve(t, c, "acme")
+	k.load(reloaded(), say(reloaded(), "new", "newer"))
+	if got, err := dump(f, c); err != nil || fmt.Sprint(got) != "[new newer]" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestManyNoticeAReload, and look the name up once all together.
+func TestManyNoticeAReload(t *testing.T) {
+	k := newKernel(acme())
+	c := k.dial(t)
+	f := mustResolve(t, c, "acme")
+	k.load(reloaded(), say(reloaded(), "new"))
+	var g sync.WaitGroup
+	for range 100 {
+		g.Go(func() {
+			if msgs, err := f.Request(bg, c, 1, nil, 0); err != nil || len(msgs) != 1 {
+				t.Errorf("%+v, %v", msgs, err)
+			}
+		})
+	}
+	g.Wait()
+	if n := k.lookups(); n != 2 {
+		t.Errorf("%d look-ups, want one more for all", n)
+	}
+}
+
+// TestLookUpFromBeforeAReloadIsNotKept: its answer is on its way when another
+// request tells that the family has another id.
+func TestLookUpFromBeforeAReloadIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKernel(acme())
+		k.hold = make(chan struct{}, 1)
+		c := k.dial(t)
+		k.hold <- struct{}{}
+		f := mustResolve(t, c, "acme")
+
+		join := make(chan error, 1)
+		go func() { join <- Join(bg, c, "acme", "events") }()
+		synctest.Wait() // the old id is on its way
+		k.load(reloaded(), nil)
+		request := make(chan error, 1)
+		go func() {
+			_, err := f.Request(bg, c, 1, nil, 0)
+			request <- err
+		}()
+		synctest.Wait()
+		if n := k.lookups(); n != 3 {
+			t.Errorf("%d look-ups, want a third one", n)
+		}
+		close(k.hold)
+		if err := <-join; err != nil {
+			t.Error(err)
+		}
+		if err := <-request; err != nil {
+			t.Error(err)
+		}
+		if f, ok := cached(t, c, "acme"); !ok || f.ID != reloaded().ID {
+			t.Errorf("%+v is kept, want the new id", f)
+		}
+		wantIdle(t, c)
+	})
+}
+
+// TestENOENTOfTheCommand is returned as it is: the id has not changed.
+func TestENOENTOfTheCommand(t *testing.T) {
+	var requests atomic.Int32
+	k := newKernel()
+	k.load(acme(), func(Message) []wire.Message {
+		requests.Add(1)
+		return []wire.Message{nltest.Error(syscall.ENOENT, wire.ExtAck{Message: "no such gadget"})}
+	})
+	c := k.dial(t)
+	_, err := acme().Request(bg, c, 1, nil, 0)
+	if refusal, ok := err.(*wire.KernelError); !ok || refusal.Ext.Message != "no such gadget" {
+		t.Errorf("%v", err)
+	}
+	if n := requests.Load(); n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+	if _, err := dump(acme(), c); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("dump: %v", err)
+	}
+	if n := requests.Load(); n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+}
+
+// TestENOENTInADump is not that of the id, since the dump had begun.
+func TestENOENTInADump(t *testing.T) {
+	k := newKernel()
+	k.load(acme(), func(m Message) []wire.Message {
+		return append(say(acme(), "one")(m), nltest.Done(syscall.ENOENT, wire.ExtAck{}))
+	})
+	c := k.dial(t)
+	if got, err := dump(acme(), c); !errors.Is(err, syscall.ENOENT) || fmt.Sprint(got) != "[one]" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if n := k.lookups(); n != 0 {
+		t.Errorf("%d look-ups, want none", n)
+	}
+}
+
+// TestFamilyThatIsGone is told by its name, and not kept.
+func TestFamilyThatIsGone(t *testing.T) {
+	k := newKernel(acme())
+	c := k.dial(t)
+	f := mustResolve(t, c, "acme")
+	k.unload("acme")
+	_, err := f.Request(bg, c, 1, nil, 0)
+	var refusal *wire.KernelError
+	if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &refusal) || refusal.Request != f.ID ||
+		!strings.Contains(err.Error(), `"acme" is gone`) {
+		t.Errorf("%v", err)
+	}
+	if _, err := Resolve(bg, c, "acme"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("resolved again: %v", err)
+	}
+	k.load(reloaded(), nil)
+	if _, err := f.Request(bg, c, 1, nil, 0); err != nil {
+		t.Errorf("after it came back: %v", err)
+	}
+}
+
+// TestFamilyThatCameBackAsAnotherVersion: the request may mean something else
+// now, so it is not sent.
+func TestFamilyThatCameBackAsAnotherVersion(t *testing.T) {
+	k := newKernel(acme())
+	c := k.dial(t)
+	f := mustResolve(t, c, "acme")
+	newer := reloaded()
+	newer.Version = 4
+	k.load(newer, func(Message) []wire.Message {
+		t.Error("the request was sent")
+		return nil
+	})
+	_, err := f.Request(bg, c, 1, nil, 0)
+	if !errors.Is(err, ErrVersion) || !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("%v", err)
+	}
+	if _, err := dump(f, c); !errors.Is(err, ErrVersion) {
+		t.Errorf("dump: %v", err)
+	}
+}
+
+// TestOneRetryOnly: a family that is loaded again all the time ends nowhere.
+func TestOneRetryOnly(t *testing.T) {
+	k := newKernel()
+	next := acme()
+	k.controller = func(Message, netlink.Flags) ([]wire.Message, bool) {
+		next.ID++
+		return []wire.Message{describe(next)}, true
+	}
+	c := k.dial(t)
+	_, err := mustResolve(t, c, "acme").Request(bg, c, 1, nil, 0)
+	if refusal, ok := err.(*wire.KernelError); !ok || refusal.Errno != syscall.ENOENT {
+		t.Errorf("%v", err)
+	}
+	if n := k.lookups(); n != 2 {
+		t.Errorf("%d look-ups, want 2", n)
+	}
+}
+
+// TestRefusalStandsWhenTheLookUpFails, for whatever other reason.
+func TestRefusalStandsWhenTheLookUpFails(t *testing.T) {
+	k := newKernel()
+	k.controller = func(Message, netlink.Flags) ([]wire.Message, bool) { return refuse(syscall.EPERM), true }
+	c := k.dial(t)
+	_, err := acme().Request(bg, c, 1, nil, 0)
+	if refusal, ok := err.(*wire.KernelError); !ok || refusal.Errno != syscall.ENOENT || refusal.Request != acme().ID {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestNothingToLookUp: without a name, and for the controller itself.
+func TestNothingToLookUp(t *testing.T) {
+	k := newKernel()
+	c := k.dial(t)
+	for _, f := range []Family{{ID: 40}, {ID: ctrlID, Name: "nlctrl"}} {
+		if _, err := f.Request(bg, c, ctrlGetFamily, nil, 0); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%+v: %v", f, err)
+		}
+	}
+	if n := k.lookups(); n != 0 {
+		t.Errorf("%d look-ups, want none", n)
+	}
+	if _, err := (Family{}).Request(bg, c, 1, nil, 0); !errors.Is(err, syscall.EINVAL) || !client.NotSent(err) {
+		t.Errorf("zero Family: %v", err)
+	}
+}
