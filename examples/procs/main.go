@@ -15,7 +15,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,20 +51,6 @@ const (
 	listen, ignore = 1, 2 // PROC_CN_MCAST_LISTEN and PROC_CN_MCAST_IGNORE of linux/cn_proc.h
 	ackTimeout     = 5 * time.Second
 )
-
-// header is struct cn_msg of linux/connector.h.
-type header struct {
-	Index, Value, Seq, Ack uint32
-	Length, Flags          uint16
-}
-
-// event is a header and struct proc_event of linux/cn_proc.h.
-type event struct {
-	Header    header
-	What, CPU uint32
-	Time      uint64
-	Data      [6]uint32 // as What says
-}
 
 var errSilent = errors.New("the kernel does not answer: it tells of processes only in the initial user, PID and network namespaces (no container)")
 
@@ -130,38 +115,4 @@ func tell(ctx context.Context, c *client.Conn, op uint32) error {
 	}
 	_, err = c.Request(ctx, netlink.NLMSG_DONE, binary.NativeEndian.AppendUint32(payload, op), 0)
 	return err
-}
-
-const (
-	eventNone = 0       // PROC_EVENT_NONE
-	eventFork = 1       // parent's thread and process, child's thread and process
-	eventExec = 2       // thread and process
-	eventExit = 1 << 31 // thread and process, wait status, signal to the parent
-)
-
-// describe tells in words what has become of a process. Of mere threads it tells
-// nothing.
-func describe(ev event) string {
-	d := ev.Data
-	switch {
-	case ev.What == eventFork && d[2] == d[3]:
-		return fmt.Sprintf("start %8d  by %d", d[3], d[1])
-	case ev.What == eventExec:
-		return fmt.Sprintf("exec  %8d  %s", d[1], command(d[1]))
-	case ev.What == eventExit && d[0] == d[1]:
-		if status := unix.WaitStatus(d[2]); status.Signaled() {
-			return fmt.Sprintf("exit  %8d  by signal %d, %v", d[1], status.Signal(), status.Signal())
-		}
-		return fmt.Sprintf("exit  %8d  with status %d", d[1], unix.WaitStatus(d[2]).ExitStatus())
-	}
-	return ""
-}
-
-// command returns the command line of a process that may have ended already.
-func command(pid uint32) string {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || len(line) == 0 {
-		return "(gone)"
-	}
-	return fmt.Sprintf("%q", strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00"))
 }

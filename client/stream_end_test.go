@@ -1,0 +1,182 @@
+package client_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+func TestStreamIgnoresForeignSenders(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(func(req request) [][]byte {
+			req.from.Queue(socktest.Datagram{Data: req.data("forged"), PortID: 77})
+			return table("a")(req)
+		})
+		wantLoop(t, c, "a")
+		wantStats(t, c, client.Stats{Foreign: 1})
+	})
+}
+
+// TestStalledDumpIsPoked: the kernel could not find memory for the next part
+// and takes the dump up again at the next read.
+func TestStalledDumpIsPoked(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		var dump request
+		primed := false
+		k.during(func(req request) error {
+			switch {
+			case req.Header.Flags&netlink.NLM_F_DUMP != 0:
+				dump = req
+				req.reply("a")
+				req.from.Overrun(syscall.ENOBUFS)
+			case primed:
+				req.ack()
+				dump.reply("b")
+				dump.done()
+			default:
+				primed = true
+				req.ack()
+			}
+			return nil
+		})
+		wantLoop(t, c, "a", "b")
+		if !k.socket(1).Closed() {
+			t.Error("a socket on which more may be queued was kept")
+		}
+	})
+}
+
+func TestDumpThatDoesNotGoOnIsLost(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.during(func(req request) error {
+			if req.Header.Flags&netlink.NLM_F_DUMP != 0 {
+				req.reply("a")
+			}
+			return nil // nothing else is answered
+		})
+		err := wantLoopError(t, c, client.ErrReplyLost, false, "a")
+		if !errors.Is(err, syscall.ENOBUFS) {
+			t.Errorf("%v is no ENOBUFS", err)
+		}
+		wantStats(t, c, client.Stats{RepliesLost: 1})
+	})
+}
+
+func TestBadInputOpensNoStream(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		for name, call := range map[string]struct {
+			ctx     context.Context
+			typ     netlink.MessageType
+			payload []byte
+			want    error
+		}{
+			"nil ctx":                  {nil, getAddr, nil, nil},
+			"control type":             {bg, netlink.NLMSG_DONE, nil, syscall.EINVAL},
+			"type that creates":        {bg, newAddr, nil, syscall.EINVAL},
+			"payload of 64 KiB and 1":  {bg, getAddr, make([]byte, 64<<10+1), syscall.EMSGSIZE},
+			"ctx that is over already": {canceled(), getAddr, nil, context.Canceled},
+		} {
+			steps := 0
+			for _, err := range c.Dump(call.ctx, call.typ, call.payload) {
+				steps++
+				if err == nil || !client.NotSent(err) || call.want != nil && !errors.Is(err, call.want) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			if steps != 1 {
+				t.Errorf("%s: %d steps", name, steps)
+			}
+		}
+		if n := len(k.Sockets()); n != 1 {
+			t.Errorf("%d sockets, want the Conn's alone", n)
+		}
+	})
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(bg)
+	cancel()
+	return ctx
+}
+
+// noTwin is a socket beside which no other can be opened, as when the process
+// has too many descriptors.
+type noTwin struct{ *socktest.Socket }
+
+func (noTwin) Twin() (sock.Socket, error) { return nil, syscall.EMFILE }
+
+func TestStreamWithoutASocketFailsUnsent(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.wrap = func(s *socktest.Socket) sock.Socket { return noTwin{s} }
+		c := k.dial()
+		wantLoopError(t, c, syscall.EMFILE, true)
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+func TestStreamWhoseSendFailsIsUnsent(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.during(func(request) error { return syscall.ECONNREFUSED })
+		wantLoopError(t, c, syscall.ECONNREFUSED, true)
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// TestStreamSendsWhatItWasAsked looks at the request itself.
+func TestStreamSendsWhatItWasAsked(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		var seqs []uint32
+		k.answersDumps(func(req request) [][]byte {
+			h := req.Header
+			if h.Type != getAddr || h.Flags != netlink.NLM_F_REQUEST|netlink.NLM_F_ACK|netlink.NLM_F_DUMP ||
+				h.PortID != req.from.PortID() || string(req.Payload) != "dump" {
+				t.Errorf("request %+v", req)
+			}
+			seqs = append(seqs, h.Seq)
+			return table()(req)
+		})
+		wantLoop(t, c)
+		wantLoop(t, c)
+		if len(seqs) != 2 || seqs[0] == seqs[1] || slices.Contains(seqs, 0) {
+			t.Errorf("sequence numbers %d", seqs)
+		}
+	})
+}
+
+// TestPayloadsOfAStreamAreItsBuffer documents the lease: the next step may
+// overwrite what the last one yielded, and a Clone lasts.
+func TestPayloadsOfAStreamAreItsBuffer(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(table("aaaa", "bbbb"))
+		var first, kept []byte
+		for m, err := range c.Dump(bg, getAddr, nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first, kept = m.Payload, m.Clone().Payload
+			}
+		}
+		if string(kept) != "aaaa" {
+			t.Errorf("the clone reads %q", kept)
+		}
+		if binary.NativeEndian.Uint32(first) == binary.NativeEndian.Uint32(kept) {
+			t.Error("each step has memory of its own: then say so in the documentation")
+		}
+	})
+}

@@ -1,0 +1,295 @@
+//go:build linux
+
+package netlink_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/nstest"
+)
+
+// TestGivenUpDumpGoesToNobody: ctx ends dumps in their midst. Their remains end
+// up in nobody's answer, and every dump that is not given up is whole.
+func TestGivenUpDumpGoesToNobody(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	manyAddresses(t, c, 3000)
+	whole := len(request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP))
+	givenUp := func() bool { return c.Stats().Late > 0 }
+	for end := time.Now().Add(patience); !givenUp() && time.Now().Before(end); {
+		ctx, cancel := context.WithTimeout(context.Background(), rand.N(3*time.Millisecond))
+		msgs, err := c.Request(ctx, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
+		cancel()
+		if err == nil && len(msgs) != whole || err != nil && (!errors.Is(err, context.DeadlineExceeded) || len(msgs) != 0) {
+			t.Fatalf("%d entries, %v; want %d, or none and %v", len(msgs), err, whole, context.DeadlineExceeded)
+		}
+		// Other requests do not wait for the remains of a dump.
+		if msgs := request(t, c, unix.RTM_GETLINK, linkRequest(t, loIndex), 0); len(msgs) != 1 || linkIndex(msgs[0]) != loIndex {
+			t.Fatalf("link beside a dump: %v", msgs)
+		}
+	}
+	if !givenUp() {
+		t.Fatal("no dump was given up in its midst")
+	}
+	if n := len(request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)); n != whole {
+		t.Errorf("%d entries after the dump that was given up, want %d", n, whole)
+	}
+	if s := c.Stats(); s.Pending != 0 || s.Events != 0 {
+		t.Errorf("%+v; want nothing pending and no events", s)
+	}
+}
+
+// TestReceiveBringsOwnChange: the event that the Conn's own request causes goes
+// to Receive, with its group, and does not pass for the request's reply.
+func TestReceiveBringsOwnChange(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	if msgs := request(t, c, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) != 0 {
+		t.Errorf("replies %v, want none", msgs)
+	}
+	e := nextEvent(t, c)
+	if e.Header.Type != unix.RTM_NEWADDR || e.Group != unix.RTNLGRP_IPV4_IFADDR || e.NSID != -1 || e.Lost != 0 {
+		t.Errorf("got %+v, want RTM_NEWADDR of the group", e)
+	}
+	var h unix.IfAddrmsg
+	if ip := unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value; !net.IP(ip).Equal(net.IPv4(10, 9, 9, 9)) {
+		t.Errorf("event about %v, want 10.9.9.9", net.IP(ip))
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events counted, want 1", s.Events)
+	}
+	// After leaving, nothing more comes, and the barrier shows that it does not.
+	if err := c.DropMembership(unix.RTNLGRP_IPV4_IFADDR); err != nil {
+		t.Fatal(err)
+	}
+	request(t, c, unix.RTM_DELADDR, loAddress(t, "10.9.9.9/32"), 0)
+	if err := c.Noop(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events counted after leaving the group, want 1", s.Events)
+	}
+	noLosses(t, c)
+}
+
+// TestEchoIsAReply: with NLM_F_ECHO the request's own notification is its reply.
+// Whoever has joined the group gets it as the event as well, once.
+func TestEchoIsAReply(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	echo := func(addr string) {
+		t.Helper()
+		msgs := request(t, c, unix.RTM_NEWADDR, loAddress(t, addr), netlink.NLM_F_CREATE|netlink.NLM_F_ECHO)
+		if len(msgs) != 1 || msgs[0].Header.Type != unix.RTM_NEWADDR || msgs[0].Header.PortID != c.PortID() {
+			t.Fatalf("replies %v, want our own RTM_NEWADDR", msgs)
+		}
+	}
+	echo("10.9.9.1/32")
+	if s := c.Stats(); s.Events != 0 {
+		t.Errorf("%d events without a membership, want 0", s.Events)
+	}
+	join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	echo("10.9.9.2/32")
+	if e := nextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR || e.Group != unix.RTNLGRP_IPV4_IFADDR {
+		t.Errorf("event %+v, want RTM_NEWADDR of the group", e)
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events, want 1", s.Events)
+	}
+	noLosses(t, c)
+}
+
+// TestEventQueueTellsWhatItHadNoRoomFor: nobody takes the events, requests are
+// answered all the same, and afterwards each gap stands where events are
+// missing and counts them.
+func TestEventQueueTellsWhatItHadNoRoomFor(t *testing.T) {
+	const changes = 100
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithEventQueue(10))
+	join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	manyAddresses(t, c, changes)
+	var events, lost int
+	for events+lost < changes {
+		e := nextEvent(t, c)
+		if e.Header.Type == netlink.NLMSG_OVERRUN {
+			if e.Lost == 0 || e.Group != 0 || e.NSID != -1 || len(e.Payload) != 0 {
+				t.Errorf("gap %+v; want a count and nothing else", e)
+			}
+			lost += int(e.Lost)
+			continue
+		}
+		var h unix.IfAddrmsg
+		ip := net.IP(unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value)
+		if want := net.IPv4(10, 0, 0, byte(events+lost)); !ip.Equal(want) || e.Lost != 0 {
+			t.Fatalf("behind %d events and %d lost: %v, Lost %d; want %v, 0", events, lost, ip, e.Lost, want)
+		}
+		events++
+	}
+	if events == 0 || lost == 0 {
+		t.Errorf("%d events and %d lost; want some of both", events, lost)
+	}
+	// The queue has room again.
+	request(t, c, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+	if e := nextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR {
+		t.Errorf("behind the gap: %+v, want RTM_NEWADDR", e)
+	}
+	if s := c.Stats(); s.EventsDropped != uint64(lost) || s.Events != changes+1 || s.Overruns != 0 {
+		t.Errorf("%+v; want %d events, %d dropped, no overrun of the kernel's", s, changes+1, lost)
+	}
+}
+
+// TestCloseEndsWaitingCalls: those that wait for an answer and those that wait
+// for their turn, each with net.ErrClosed.
+func TestCloseEndsWaitingCalls(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_FIB_LOOKUP, client.WithInFlight(2))
+	_, first := waitForever(t, c)
+	_, second := waitForever(t, c)
+	third := make(chan error, 1)
+	go func() {
+		_, err := c.Request(context.Background(), netlink.NLMSG_MIN_TYPE, []byte{0, 0, 0, 0}, 0)
+		third <- err
+	}()
+	if err := c.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	for _, result := range []<-chan error{first, second} {
+		// Close may have come before the send, so NotSent can be either.
+		if err := <-result; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("waiting for an answer: %v, want net.ErrClosed", err)
+		}
+	}
+	if err := <-third; !errors.Is(err, net.ErrClosed) || !client.NotSent(err) {
+		t.Errorf("waiting for its turn: %v, NotSent %v; want net.ErrClosed, not sent", err, client.NotSent(err))
+	}
+	if e, ok := <-c.Receive(); ok {
+		t.Errorf("Receive: %+v, want a closed channel", e)
+	}
+	if n := c.Stats().Pending; n != 0 {
+		t.Errorf("%d requests pending, want 0", n)
+	}
+}
+
+// TestCloseIsIdempotent: many may close at once, and each returns when it is
+// done.
+func TestCloseIsIdempotent(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if err := c.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if _, ok := <-c.Receive(); ok {
+				t.Error("Receive: an event, want a closed channel")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestCloseJoins: after Close neither a descriptor nor a goroutine is left, with
+// one socket or two, with events that nobody took, calls that wait and a dump
+// that was given up.
+func TestCloseJoins(t *testing.T) {
+	ns := nstest.New(t)
+	manyAddresses(t, dial(t, ns, netlink.NETLINK_ROUTE), 3000)
+	busy := func(opts ...client.Option) {
+		route, err := client.Dial(netlink.NETLINK_ROUTE, append(opts, client.WithNetNS(ns.FD()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		join(t, route, unix.RTNLGRP_IPV4_IFADDR)
+		request(t, route, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+		request(t, route, unix.RTM_DELADDR, loAddress(t, "10.9.9.9/32"), 0)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		_, _ = route.Request(ctx, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
+		cancel()
+		lookup, err := client.Dial(netlink.NETLINK_FIB_LOOKUP, append(opts, client.WithNetNS(ns.FD()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, result := waitForever(t, lookup)
+		for _, c := range []*client.Conn{route, lookup} {
+			if err := c.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		}
+		if err := <-result; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("waiting call: %v, want net.ErrClosed", err)
+		}
+	}
+	busy() // what the runtime opens once and keeps is open now
+	files, goroutines := openFiles(t), runtime.NumGoroutine()
+	for range 10 {
+		busy()
+		busy(client.WithEventSocket())
+	}
+	if n := openFiles(t); n != files {
+		t.Errorf("%d open files, %d before", n, files)
+	}
+	noNewGoroutines(t, goroutines)
+}
+
+// TestSyscallConnReachesTheSocket: Control gets the descriptor that requests go
+// through; reading and writing stay the Conn's business.
+func TestSyscallConnReachesTheSocket(t *testing.T) {
+	c := dial(t, nstest.New(t), netlink.NETLINK_GENERIC)
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var family int
+	var name unix.Sockaddr
+	var familyErr, nameErr error
+	if err := raw.Control(func(fd uintptr) {
+		family, familyErr = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL)
+		name, nameErr = unix.Getsockname(int(fd))
+	}); err != nil || familyErr != nil || nameErr != nil {
+		t.Fatal(err, familyErr, nameErr)
+	}
+	if nl, ok := name.(*unix.SockaddrNetlink); !ok || nl.Pid != c.PortID() || family != unix.NETLINK_GENERIC {
+		t.Errorf("descriptor of family %d, address %+v; want %d, port %d", family, name, unix.NETLINK_GENERIC, c.PortID())
+	}
+	never := func(uintptr) bool { t.Error("called"); return true }
+	if err := raw.Read(never); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Read: %v, want errors.ErrUnsupported", err)
+	}
+	if err := raw.Write(never); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Write: %v, want errors.ErrUnsupported", err)
+	}
+	c.Close()
+	if err := raw.Control(func(uintptr) { t.Error("called after Close") }); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Control after Close: %v, want net.ErrClosed", err)
+	}
+}
+
+// TestPortIDIsTheSocketsOwn: every Conn has a port, no two of a namespace have
+// the same, the kernel puts it into what it answers, and it outlives Close.
+func TestPortIDIsTheSocketsOwn(t *testing.T) {
+	ns := nstest.New(t)
+	conns := make(map[uint32]*client.Conn)
+	for range 10 {
+		c := dial(t, ns, netlink.NETLINK_ROUTE)
+		if conns[c.PortID()] != nil || c.PortID() == 0 {
+			t.Errorf("port %d, want one that is new", c.PortID())
+		}
+		conns[c.PortID()] = c
+	}
+	for port, c := range conns {
+		if msgs := request(t, c, unix.RTM_GETLINK, linkRequest(t, loIndex), 0); msgs[0].Header.PortID != port {
+			t.Errorf("reply to port %d, PortID says %d", msgs[0].Header.PortID, port)
+		}
+		c.Close()
+		if c.PortID() != port {
+			t.Errorf("port %d after Close, was %d", c.PortID(), port)
+		}
+	}
+}
