@@ -36,9 +36,9 @@ func tortureBudget(t *testing.T, parts int) budget {
 	b := budget{workers: 1000}
 	text := os.Getenv(tortureEnv)
 	if text == "" {
-		b.ops = 20
+		b.ops = 30
 		if raceDetector() {
-			b.ops = 10
+			b.ops = 5
 		}
 		return b
 	}

@@ -164,6 +164,12 @@ func (w *worker) ended(ctx context.Context, typ netlink.MessageType, err error) 
 			w.fault("type %d: %v, NotSent %v; it is about type %d", typ, err, client.NotSent(err), refusal.Request)
 		}
 		w.answered(refusal.Seq, false)
+		// A reply for which there was no room ends the kernel's work on the
+		// request with this errno (netlink_attachskb), and there may be room
+		// for that.
+		if refusal.Errno == unix.EAGAIN && w.conn.Stats().Overruns == 0 {
+			w.fault("type %d: %v without an overrun", typ, err)
+		}
 	case errors.Is(err, client.ErrReplyLost):
 		w.did.ends["reply lost"]++
 		w.did.lost++
@@ -184,10 +190,10 @@ func (w *worker) ended(ctx context.Context, typ netlink.MessageType, err error) 
 }
 
 // answer reports whether err is the kernel's word on the request: nil or a
-// refusal.
+// refusal for another reason than want of room for the reply.
 func answer(err error) bool {
 	var refusal *wire.KernelError
-	return err == nil || errors.As(err, &refusal)
+	return err == nil || errors.As(err, &refusal) && refusal.Errno != unix.EAGAIN
 }
 
 // get asks for a link by its index.
@@ -324,7 +330,7 @@ func (w *worker) settle(o *object) {
 	for !o.known && !w.over.Load() {
 		msgs, err := w.request(w.ctx, typ, payload, 0)
 		switch {
-		case errors.Is(err, client.ErrReplyLost):
+		case errors.Is(err, client.ErrReplyLost), errors.Is(err, unix.EAGAIN):
 		case errors.Is(err, o.unfound()):
 			o.there, o.known = false, true
 		case err == nil && len(msgs) == 1:
