@@ -112,11 +112,7 @@ func (c *Conn) AddMembership(group uint32) error {
 	if _, ok := c.members[group]; ok {
 		return nil
 	}
-	// First, or the first event could be taken for an echo that nobody but the
-	// requester gets.
-	c.events.table.Join(group)
-	if err := c.events.sock.Join(group); err != nil {
-		c.events.table.Leave(group)
+	if err := c.events.join(group); err != nil {
 		return opError("join", err, true)
 	}
 	c.members[group] = struct{}{}
@@ -132,10 +128,10 @@ func (c *Conn) DropMembership(group uint32) error {
 	}
 	c.memberMu.Lock()
 	defer c.memberMu.Unlock()
-	if err := c.events.sock.Leave(group); err != nil {
+	_, member := c.members[group]
+	if err := c.events.leave(group, member); err != nil {
 		return opError("leave", err, true)
 	}
-	c.events.table.Leave(group)
 	delete(c.members, group)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 // port is one socket with the requests in flight on it and its reader.
 type port struct {
+	family netlink.Family
 	sock   sock.Socket
 	table  *demux.Table
 	window *window
@@ -32,6 +33,11 @@ type port struct {
 	// wanted counts who waits for readMu. The reader lets them in between two
 	// datagrams.
 	wanted atomic.Int32
+
+	lanes    lanes
+	maxFrame int // bytes of a datagram that requests share, at the most
+
+	reader reader
 
 	// sweep asks whoever reads to read to the empty queue once more.
 	sweep atomic.Bool
@@ -56,15 +62,18 @@ const readBuffer = 256 << 10
 var buffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
 
 func newPort(family netlink.Family, s sock.Socket, w *window, q *queue, seq uint32) *port {
-	receive, _ := s.Buffers()
+	receive, send := s.Buffers()
 	p := &port{
+		family: family,
 		sock:   s,
 		window: w,
 		queue:  q,
 		most:   1 + receive/sock.Charge,
 		done:   make(chan struct{}),
 	}
-	p.calls.New = func() any { return &exchange{call: demux.NewCall()} }
+	p.maxFrame = min(maxFrame, send/2)
+	p.reader.nudge = make(chan struct{}, 1)
+	p.calls.New = func() any { return newExchange() }
 	p.event = func(m wire.Message) { q.push(m, p.d.Group, p.d.NSID) }
 	p.table = demux.New(family, s.PortID(), seq, p.release)
 	go p.run()
@@ -79,26 +88,23 @@ func (p *port) release(kind demux.Kind) {
 	p.window.release(kind)
 }
 
-// run is the reader: the one goroutine of the port.
-func (p *port) run() {
-	// It returns when the socket is closed.
-	_ = p.sock.Watch(func() {
-		p.readMu.Lock()
-		p.drain(nil, endless)
-		p.unlock()
-	})
-	p.table.Fail(net.ErrClosed)
-	p.gate.open()
-	close(p.done)
-}
-
-// help reads on the reader's behalf until call has its result or the queue is
-// empty, unless somebody reads already. A caller without company is served
-// without waking another goroutine.
-func (p *port) help(call *demux.Call) {
-	if p.readMu.TryLock() {
+// read reads on the reader's behalf until call, which was sent, has its result
+// or the queue is empty. A caller without company is served without waking
+// another goroutine. If somebody reads already, or if a loss was seen during the
+// send (drain), the queue is read until it is empty.
+func (p *port) read(call *demux.Call, drain bool) {
+	switch {
+	case drain:
+		p.drained()
+	case p.dumping.Load():
+	case p.readMu.TryLock():
 		p.drain(call, endless)
 		p.unlock()
+	default:
+		p.drained()
+	}
+	if !call.Ready() && (call.Kind != demux.Ack || p.dumping.Load()) {
+		p.attend()
 	}
 }
 
@@ -238,6 +244,7 @@ func (p *port) settle() (again bool) {
 // close ends the reader and every call, and waits until they have ended.
 func (p *port) close() error {
 	err := p.sock.Close()
+	p.wake()
 	<-p.done
 	return err
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"syscall"
@@ -120,21 +121,25 @@ func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byt
 type exchange struct {
 	call  *demux.Call
 	frame []byte
+	turn  chan struct{} // one token: lead the lane
+}
+
+func newExchange() *exchange {
+	return &exchange{call: demux.NewCall(), turn: make(chan struct{}, 1)}
 }
 
 // exchange sends one request and waits for its result.
 func (p *port) exchange(ctx context.Context, kind demux.Kind, typ netlink.MessageType, payload []byte, flags netlink.Flags) (msgs []wire.Message, interrupted bool, err error) {
 	x := p.calls.Get().(*exchange)
 	x.call.Type, x.call.Kind, x.call.Echo = typ, kind, flags&netlink.NLM_F_ECHO != 0
-	if err := p.send(ctx, x, payload, flags); err != nil {
-		return nil, false, opError("request", err, true)
+	p.encode(x, payload, flags)
+	if demux.Shares(p.family, typ, kind) {
+		err = p.share(ctx, x)
+	} else {
+		err = p.ask(ctx, x)
 	}
-	if kind == demux.Silent {
-		p.table.Withdraw(x.call)
-		return nil, false, nil
-	}
-	if err := p.wait(ctx, x.call); err != nil {
-		return nil, false, opError("request", err, false)
+	if err != nil {
+		return nil, false, err
 	}
 	msgs, err = x.call.Result()
 	interrupted = x.call.Interrupted()
@@ -147,12 +152,45 @@ func (p *port) exchange(ctx context.Context, kind demux.Kind, typ netlink.Messag
 		p.reuse(x)
 		return nil, false, err
 	}
+	var op *OpError
+	if errors.As(err, &op) {
+		return nil, false, err
+	}
 	return nil, false, opError("request", err, false)
 }
 
-// send registers and sends a request. With an error it has not been sent and
+// ask sends x and waits for its result. NotSent(err) tells whether it was sent.
+func (p *port) ask(ctx context.Context, x *exchange) error {
+	if err := p.open(ctx, x); err != nil {
+		return opError("request", err, true)
+	}
+	if err := p.send(x); err != nil {
+		return err
+	}
+	if x.call.Kind == demux.Silent {
+		p.table.Withdraw(x.call)
+		return nil
+	}
+	return p.wait(ctx, x.call)
+}
+
+// encode lays out the request. Its number is for open to fill in.
+func (p *port) encode(x *exchange, payload []byte, flags netlink.Flags) {
+	x.frame = wire.AppendMessage(x.frame[:0], wire.Message{
+		Header: wire.Header{
+			Type:  x.call.Type,
+			Flags: flags | netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
+			// xfrm and FIB_LOOKUP copy the field into what they send, so it is
+			// our own port and not 0.
+			PortID: p.sock.PortID(),
+		},
+		Payload: payload,
+	})
+}
+
+// open waits for room for the answer and registers the request. With an error
 // nothing stays behind.
-func (p *port) send(ctx context.Context, x *exchange, payload []byte, flags netlink.Flags) error {
+func (p *port) open(ctx context.Context, x *exchange) error {
 	kind := x.call.Kind
 	// Room for the answer first; nothing is registered while we wait for it.
 	if err := p.window.acquire(ctx, kind); err != nil {
@@ -162,7 +200,21 @@ func (p *port) send(ctx context.Context, x *exchange, payload []byte, flags netl
 		p.window.release(kind)
 		return err
 	}
-	// Registered before it is sent, or the answer could come first.
+	return p.register(x)
+}
+
+// tryOpen is open for a request that need not be sent now. It does not wait.
+func (p *port) tryOpen(x *exchange) bool {
+	return p.window.tryAcquire(x.call.Kind) && p.register(x) == nil
+}
+
+// seqAt is where nlmsg_seq stands in a message.
+const seqAt = 8
+
+// register gives x, for which there is room, its number: before it is sent, or
+// the answer could come first.
+func (p *port) register(x *exchange) error {
+	kind := x.call.Kind
 	if err := p.table.Open(x.call); err != nil {
 		p.window.release(kind)
 		return err
@@ -170,44 +222,43 @@ func (p *port) send(ctx context.Context, x *exchange, payload []byte, flags netl
 	if kind == demux.Dump {
 		p.dumping.Store(true)
 	}
-	x.frame = wire.AppendMessage(x.frame[:0], wire.Message{
-		Header: wire.Header{
-			Type:  x.call.Type,
-			Flags: flags | netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
-			Seq:   x.call.Seq,
-			// xfrm and FIB_LOOKUP copy the field into what they send, so it is
-			// our own port and not 0.
-			PortID: p.sock.PortID(),
-		},
-		Payload: payload,
-	})
-	if err := p.sock.Send(x.frame); err != nil {
-		p.table.Withdraw(x.call)
-		return err
-	}
+	binary.NativeEndian.PutUint32(x.frame[seqAt:], x.call.Seq)
 	return nil
 }
 
-// wait waits for the result of a request that was sent. The result beats ctx.
-func (p *port) wait(ctx context.Context, call *demux.Call) error {
-	switch {
-	case p.table.Sent(call):
-		p.drained()
-	case !p.dumping.Load():
-		p.help(call)
+// send sends x, which was opened, alone, and reads what has come of it. With an
+// error it was not sent and nothing stays behind.
+func (p *port) send(x *exchange) error {
+	if err := p.sock.Send(x.frame); err != nil {
+		p.table.Withdraw(x.call)
+		return opError("request", err, true)
 	}
+	p.read(x.call, p.table.Sent(x.call))
+	return nil
+}
+
+// wait waits for the result of a request that was sent and that nobody is about
+// to read the answer of. The result beats ctx.
+func (p *port) wait(ctx context.Context, call *demux.Call) error {
 	if !call.Ready() {
 		select {
 		case <-call.Done():
 			return nil
 		case <-ctx.Done():
-			p.last(call)
+			return p.giveUp(ctx, call)
 		}
-		// The kernel's last word is still to come, so the call stays in the
-		// table, and what it was lent stays lent.
-		if p.table.Abandon(call) {
-			return ctx.Err()
-		}
+	}
+	<-call.Done()
+	return nil
+}
+
+// giveUp leaves a request whose ctx has ended, unless its result is there. The
+// kernel's last word is still to come, so the call stays in the table, and what
+// it was lent stays lent.
+func (p *port) giveUp(ctx context.Context, call *demux.Call) error {
+	p.last(call)
+	if p.table.Abandon(call) {
+		return opError("request", ctx.Err(), false)
 	}
 	<-call.Done()
 	return nil

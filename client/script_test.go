@@ -64,24 +64,27 @@ func play(t *testing.T, script func(t *testing.T, k *kernel)) {
 	})
 }
 
-// asks runs inside Send, in the goroutine of the caller.
+// asks runs inside Send, in the goroutine of the caller. A datagram holds one
+// request or, from a crowd, several.
 func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
-	var req request
-	for m, err := range wire.Messages(frame) {
-		if err != nil || req.from != nil {
-			k.t.Errorf("sent %x, which is not one message: %v", frame, err)
-			return nil
-		}
-		req = request{m, s}
-	}
 	k.mu.Lock()
 	inSend := k.inSend
-	if inSend == nil {
-		k.asked = append(k.asked, req)
-	}
 	k.mu.Unlock()
-	if inSend != nil {
-		return inSend(req)
+	for m, err := range wire.Messages(frame) {
+		if err != nil {
+			k.t.Errorf("sent %x: %v", frame, err)
+			return nil
+		}
+		req := request{m, s}
+		if inSend != nil {
+			if err := inSend(req); err != nil {
+				return err
+			}
+			continue
+		}
+		k.mu.Lock()
+		k.asked = append(k.asked, req)
+		k.mu.Unlock()
 	}
 	return nil
 }

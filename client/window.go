@@ -72,6 +72,11 @@ func (w *window) acquire(ctx context.Context, kind demux.Kind) error {
 	return err
 }
 
+// tryAcquire is acquire for a request that is no dump, without waiting.
+func (w *window) tryAcquire(kind demux.Kind) bool {
+	return w.room.TryAcquire(w.weight(kind))
+}
+
 // release undoes acquire.
 func (w *window) release(kind demux.Kind) {
 	w.room.Release(w.weight(kind))

@@ -1,6 +1,9 @@
 package demux
 
 import (
+	"errors"
+	"syscall"
+
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/wire"
 )
@@ -280,9 +283,20 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 		c.doubt = suspect
 		t.lossy.Store(true)
 		return false
+	case c.Kind == Ack && c.doubt != certain && isDropped(err):
+		if c.waiting {
+			t.count.repliesLost.Add(1)
+		}
+		err = ErrReplyLost
 	}
 	return t.finishLocked(c, err)
 }
+
+// isDropped reports whether an acknowledgement with this error can mean that the
+// request was carried out and that its reply found no room: netlink_attachskb
+// returns EAGAIN then, of which nfnetlink_unicast makes ENOBUFS, and when the
+// queue is read meanwhile the acknowledgement still finds some.
+func isDropped(err error) bool { return errors.Is(err, syscall.EAGAIN) || isNoRoom(err) }
 
 // finishLocked ends c with err: the kernel has said its last word.
 func (t *Table) finishLocked(c *Call, err error) (freed bool) {

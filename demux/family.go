@@ -65,9 +65,8 @@ func isDump(family netlink.Family, typ netlink.MessageType, flags netlink.Flags)
 	}
 	switch family {
 	case netlink.NETLINK_ROUTE:
-		// rtnetlink types come in fours, NEW DEL GET SET, and a GET with
-		// either bit is a dump (rtnetlink_rcv_msg in net/core/rtnetlink.c).
-		return (typ-netlink.NLMSG_MIN_TYPE)&3 == 2
+		// A GET with either bit is a dump (rtnetlink_rcv_msg).
+		return isRouteGet(typ)
 	case netlink.NETLINK_GENERIC:
 		// genl_family_rcv_msg in net/netlink/genetlink.c asks for both.
 		return dump == netlink.NLM_F_DUMP
@@ -75,6 +74,26 @@ func isDump(family netlink.Family, typ netlink.MessageType, flags netlink.Flags)
 	// Elsewhere either bit makes a GET a dump, and NLM_F_CREATE beside one of
 	// them tells a create.
 	return dump == netlink.NLM_F_DUMP || flags&netlink.NLM_F_CREATE == 0
+}
+
+// Shares reports whether requests of type typ may travel in one datagram. The
+// kernel works through a datagram in order and in one go (netlink_rcv_skb in
+// net/netlink/af_netlink.c), so only those may that do next to nothing, or that
+// read, take the same locks and so would wait for each other anyhow.
+func Shares(family netlink.Family, typ netlink.MessageType, kind Kind) bool {
+	switch {
+	case kind != Ack:
+		return false
+	case typ == netlink.NLMSG_NOOP:
+		return true
+	}
+	return family == netlink.NETLINK_ROUTE && isRouteGet(typ)
+}
+
+// isRouteGet reports whether typ is a GET of NETLINK_ROUTE, whose types come in
+// fours: NEW DEL GET SET (rtnetlink_rcv_msg in net/core/rtnetlink.c).
+func isRouteGet(typ netlink.MessageType) bool {
+	return typ >= netlink.NLMSG_MIN_TYPE && (typ-netlink.NLMSG_MIN_TYPE)&3 == 2
 }
 
 // answersFromPortZero reports whether family leaves nlmsg_pid 0 in its replies:

@@ -48,6 +48,29 @@ func TestDrainedWithoutOverrunFailsNobody(t *testing.T) {
 	)
 }
 
+// When the reply is dropped and the queue is read before the acknowledgement is
+// made, that one comes and says EAGAIN or ENOBUFS.
+func TestAcknowledgementOfADroppedReplyIsALoss(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("a", Ack),
+		open("b", Ack),
+		ask("c", Ack),
+		overrun(),
+		drained(),
+		got("c", ErrReplyLost),
+		repliesLost(1),
+		kernel(refuse("a", syscall.EAGAIN), refuse("b", syscall.ENOBUFS)),
+		got("a", ErrReplyLost),
+		got("b", ErrReplyLost),
+		repliesLost(3),
+		drained(),
+		// Without a loss it is the kernel's own word.
+		ask("d", Ack),
+		kernel(refuse("d", syscall.EAGAIN)),
+		got("d", syscall.EAGAIN),
+	)
+}
+
 // The kernel works inside the send. While that runs, the answer may be queued
 // after any look at the queue.
 func TestRunningSendOutlivesTheDrain(t *testing.T) {

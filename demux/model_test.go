@@ -216,6 +216,12 @@ func (m *model) reply(c *modelCall, msg wire.Message) {
 			m.lossy = true
 		case c.kind == Deferred && err == nil:
 			c.acked = true
+		case c.kind == Ack && c.doubted && (err == syscall.EAGAIN || err == syscall.ENOBUFS):
+			// The acknowledgement tells that the reply was dropped.
+			if c.waits {
+				m.stats.RepliesLost++
+			}
+			m.end(c, ErrReplyLost)
 		default:
 			m.end(c, err)
 		}

@@ -44,6 +44,7 @@ type Table struct {
 
 	err    error   // set by Fail; no call can be opened any more
 	seq    uint32  // last sequence number given out
+	opened uint64  // calls so far
 	slots  []*Call // by the low bits of Seq; the length is a power of two
 	used   int     // slots that are not nil
 	joined map[uint32]struct{}
@@ -89,11 +90,19 @@ func (t *Table) Open(c *Call) error {
 	}
 	*t.slotLocked(t.seq) = c
 	t.used++
+	t.opened++
 	c.Seq, c.waiting, c.registered = t.seq, true, true
 	if t.lossy.Load() {
 		c.doubt = unsent
 	}
 	return nil
+}
+
+// Opened returns how many calls have been opened so far.
+func (t *Table) Opened() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.opened
 }
 
 func (t *Table) slotLocked(seq uint32) **Call {
@@ -136,6 +145,38 @@ func (t *Table) Sent(c *Call) (drain bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return c.registered && c.doubt != certain
+}
+
+// SentAll is Sent for the requests of one datagram, of which calls[i] was
+// opened with the number seqs[i]. Those may have been answered meanwhile and be
+// in use again.
+func (t *Table) SentAll(calls []*Call, seqs []uint32) (drain bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, c := range calls {
+		if *t.slotLocked(seqs[i]) == c && c.Seq == seqs[i] {
+			c.sent.Store(true)
+			drain = drain || c.doubt != certain
+		}
+	}
+	return drain
+}
+
+// Reject ends the call that was opened with the number seq, if it has not ended
+// yet, with err: another than the waiter tried to send it, and the kernel never
+// saw it.
+func (t *Table) Reject(c *Call, seq uint32, err error) {
+	t.mu.Lock()
+	mine := *t.slotLocked(seq) == c && c.Seq == seq
+	kind := c.Kind
+	if mine {
+		t.removeLocked(c)
+		c.tellLocked(err)
+	}
+	t.mu.Unlock()
+	if mine {
+		t.release(kind)
+	}
 }
 
 // Abandon notes that nobody waits for c any more. The call keeps its sequence

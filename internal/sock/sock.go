@@ -29,6 +29,11 @@ type Socket interface {
 	// socket has been closed, after the last call of ready has returned.
 	Watch(ready func()) error
 
+	// Mute keeps Watch from calling ready for what arrives, or has it do so
+	// again, at once if something has arrived meanwhile. It reports whether the
+	// socket can be muted.
+	Mute(on bool) bool
+
 	// Join and Leave change the membership of a multicast group.
 	Join(group uint32) error
 	Leave(group uint32) error

@@ -11,12 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket is a Socket on AF_NETLINK. The descriptor is an os.File, so the Go
-// netpoller watches it, and every system call runs inside the file's RawConn,
-// which keeps the descriptor from being closed and reused under it.
+// socket is a Socket on AF_NETLINK. Every system call runs inside the RawConn
+// of an os.File, which keeps the descriptor from being closed and reused under
+// it.
 type socket struct {
 	file *os.File
 	raw  syscall.RawConn
+	bell *bell // nil for a twin
 	port uint32
 	cfg  Config // for twins
 
@@ -31,12 +32,30 @@ func Open(cfg Config) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Non-blocking, so that the file joins the netpoller.
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return nil, wrap("fcntl", err)
+	s, err := newSocket(fd, cfg)
+	if err != nil {
+		return nil, err
 	}
-	return newSocket(fd, cfg)
+	if err := s.watchable(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// watchable hangs the socket on a bell. Only now is the descriptor made
+// non-blocking, or the file would have joined the netpoller by itself, where it
+// cannot be muted.
+func (s *socket) watchable() error {
+	var err error
+	if ctl := s.Control(func(fd uintptr) {
+		if err = wrap("fcntl", unix.SetNonblock(int(fd), true)); err == nil {
+			s.bell, err = newBell(int(fd))
+		}
+	}); ctl != nil {
+		return ctl
+	}
+	return err
 }
 
 // newSocket makes a Socket of a new descriptor, which it owns from now on.
@@ -154,7 +173,7 @@ var senders = sync.Pool{New: func() any {
 // 0, the kernel (netlink_sendmsg).
 func (s *sender) write(fd uintptr) {
 	for {
-		_, s.err = unix.Write(int(fd), s.b)
+		s.err = unix.Send(int(fd), s.b, 0)
 		if s.err != unix.EINTR {
 			return
 		}
@@ -175,15 +194,10 @@ func (s *socket) Send(b []byte) error {
 	return err
 }
 
-// Watch stays inside one RawConn.Read: each time that the netpoller reports
-// the descriptor readable, Read calls the function again. The netpoller is
-// edge-triggered, so ready has to read to the empty queue.
-func (s *socket) Watch(ready func()) error {
-	err := s.raw.Read(func(uintptr) bool {
-		ready()
-		return false
-	})
-	return closed(err)
+func (s *socket) Watch(ready func()) error { return s.bell.watch(ready) }
+
+func (s *socket) Mute(on bool) bool {
+	return s.raw.Control(func(fd uintptr) { s.bell.mute(int(fd), on) }) == nil
 }
 
 func (s *socket) Join(group uint32) error {
@@ -213,7 +227,11 @@ func (s *socket) Buffers() (receive, send int) {
 }
 
 func (s *socket) Close() error {
-	return closed(s.file.Close())
+	err := closed(s.file.Close())
+	if s.bell != nil {
+		s.bell.close()
+	}
+	return err
 }
 
 // Control runs f on the descriptor, which is not closed meanwhile.

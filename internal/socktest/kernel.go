@@ -16,6 +16,7 @@ type Kernel struct {
 	Limit  int    // datagrams that a socket's queue holds, 0: no limit
 	Groups uint32 // highest group that can be joined, 0: any
 	Buffer int    // size of the buffers in bytes, 0: the usual default
+	Mutes  bool   // sockets can be muted; a bubble's time has to pass then
 
 	mu sync.Mutex // guards following
 

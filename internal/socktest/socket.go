@@ -40,6 +40,7 @@ type Socket struct {
 	err       error // reported by the next Recv, once
 	congested bool  // dropping, until the queue has been read empty
 	joined    map[uint32]bool
+	muted     bool
 	isClosed  bool
 }
 
@@ -100,6 +101,21 @@ func (s *Socket) Watch(ready func()) error {
 			return net.ErrClosed
 		}
 	}
+}
+
+// Mute keeps Watch from seeing what is queued, if the kernel allows it.
+func (s *Socket) Mute(on bool) bool {
+	if !s.kernel.Mutes {
+		return false
+	}
+	s.mu.Lock()
+	s.muted = on
+	ring := !on && len(s.queue) > 0
+	s.mu.Unlock()
+	if ring {
+		s.notify()
+	}
+	return true
 }
 
 // Join makes the socket a member of group, if the kernel knows it.
@@ -202,6 +218,12 @@ func (s *Socket) Overrun(err error) {
 }
 
 func (s *Socket) notify() {
+	s.mu.Lock()
+	muted := s.muted && s.err == nil
+	s.mu.Unlock()
+	if muted {
+		return
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default:

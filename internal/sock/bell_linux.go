@@ -1,0 +1,70 @@
+package sock
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// bell rings when something arrives on a socket, unless it is muted. It is an
+// epoll instance of the socket's own that the Go netpoller watches in the
+// socket's place: the netpoller's interest in a descriptor cannot be changed,
+// and waking a thread that waits there costs more than the whole request whose
+// answer its sender is about to read by itself.
+type bell struct {
+	file *os.File // non-blocking, so it joins the netpoller
+	raw  syscall.RawConn
+}
+
+// newBell makes a bell that rings for the socket fd.
+func newBell(fd int) (*bell, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, wrap("epoll_create1", err)
+	}
+	err = unix.SetNonblock(ep, true)
+	if err == nil {
+		err = unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN})
+	}
+	if err != nil {
+		unix.Close(ep)
+		return nil, wrap("epoll_ctl", err)
+	}
+	file := os.NewFile(uintptr(ep), "netlink-epoll")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &bell{file: file, raw: raw}, nil
+}
+
+// watch stays inside one RawConn.Read: each time that the netpoller reports
+// the descriptor readable, Read calls the function again. The netpoller is
+// edge-triggered, so ready has to read the socket to the empty queue. Nobody
+// takes the event out of the bell's own epoll: it rings for every arrival
+// (ep_poll_callback in fs/eventpoll.c) as long as the socket has something when
+// the netpoller looks.
+func (b *bell) watch(ready func()) error {
+	return closed(b.raw.Read(func(uintptr) bool {
+		ready()
+		return false
+	}))
+}
+
+// mute stops or starts the ringing for arrivals; a loss rings all the same,
+// which epoll cannot be told to leave out. Starting rings if there is something
+// already (ep_modify).
+func (b *bell) mute(fd int, on bool) {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN}
+	if on {
+		ev.Events = 0
+	}
+	_ = b.raw.Control(func(ep uintptr) {
+		// The descriptor is on the bell, so this cannot fail.
+		_ = unix.EpollCtl(int(ep), unix.EPOLL_CTL_MOD, fd, &ev)
+	})
+}
+
+func (b *bell) close() { b.file.Close() }
