@@ -2,12 +2,14 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync"
 	"syscall"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/internal/capture"
 )
 
 // Conn is a connection to one netlink family. All its methods may be called by
@@ -21,6 +23,7 @@ type Conn struct {
 	events   *port // the memberships'; requests unless WithEventSocket
 	queue    *queue
 	streams  streams
+	capture  *capture.Recorder // nil unless WithCapture
 
 	closing  sync.Once
 	closeErr error
@@ -69,6 +72,10 @@ func dial(family netlink.Family, opts []Option) (*Conn, error) {
 		dumpRetries: cfg.dumpRetries,
 		queue:       newQueue(cfg.eventQueue),
 		members:     make(map[uint32]struct{}),
+	}
+	if cfg.capture != nil {
+		c.capture = capture.NewRecorder(cfg.capture, family)
+		requests, events = c.capture.Socket(requests), c.capture.Socket(events)
 	}
 	c.streams.family, c.streams.like = family, requests
 	receive, _ := requests.Buffers()
@@ -142,7 +149,8 @@ func (c *Conn) DropMembership(group uint32) error {
 // may be lost. Closing again returns the first call's error, once that is done.
 //
 // A system call that the kernel has not come back from, such as a request that
-// waits for a lock in the kernel, delays Close.
+// waits for a lock in the kernel, delays Close. So does the writer of
+// [WithCapture], when everything else has ended already; its error is Close's.
 func (c *Conn) Close() error {
 	c.closing.Do(func() {
 		err := c.requests.close()
@@ -151,11 +159,22 @@ func (c *Conn) Close() error {
 		}
 		c.streams.close()
 		c.queue.close()
+		if c.capture != nil {
+			err = errors.Join(err, c.captured())
+		}
 		if err != nil {
 			c.closeErr = opError("close", err, true)
 		}
 	})
 	return c.closeErr
+}
+
+// captured ends the capture.
+func (c *Conn) captured() error {
+	if err := c.capture.Close(); err != nil {
+		return fmt.Errorf("capture: %w", err)
+	}
+	return nil
 }
 
 // SyscallConn returns access to the descriptor of the socket for requests, for

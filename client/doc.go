@@ -35,9 +35,9 @@
 //     side by side.
 //
 // A Conn has one goroutine for each socket that can receive events, one more
-// from the first event on, and none for a request. The goroutine that asks
-// usually reads its own answer, which the kernel has queued when the send
-// returns.
+// from the first event on, one that writes the capture of [WithCapture], and none
+// for a request. The goroutine that asks usually reads its own answer, which the
+// kernel has queued when the send returns.
 //
 // # Cancellation
 //

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log"
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -187,4 +188,25 @@ func ExampleNotSent() {
 	err = c.Noop(context.Background())
 	fmt.Println(client.NotSent(err), err)
 	// Output: true netlink: request: use of closed network connection
+}
+
+// The file opens in Wireshark.
+func ExampleWithCapture() {
+	f, err := os.CreateTemp("", "*.pcapng")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.Remove(f.Name())
+	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithCapture(f))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	_, err = c.Request(context.Background(), unix.RTM_GETLINK, linkNamed("lo"), 0)
+	fmt.Println("request:", err)
+	// Close writes the rest and tells whether all could be written.
+	fmt.Println("capture:", errors.Join(c.Close(), f.Close()))
+	// Output:
+	// request: <nil>
+	// capture: <nil>
 }

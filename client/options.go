@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/nlmux/netlink/internal/sock"
 )
@@ -18,6 +19,7 @@ type config struct {
 	eventSocket bool
 	dumpRetries int
 	inFlight    int
+	capture     io.Writer
 	err         error // of an option's value
 }
 
@@ -152,6 +154,41 @@ func WithInFlight(n int) Option {
 	return func(c *config) {
 		c.atLeast("WithInFlight", n, 1)
 		c.inFlight = n
+	}
+}
+
+// WithCapture writes what the Conn sends and receives to w as pcapng, the format
+// of Wireshark: over its sockets for requests and events and over those of the
+// loops over [Conn.Dump]. Default: none, and then it costs nothing. No privilege
+// is needed, nor an nlmon device. Dial fails when w is nil.
+//
+// Each frame that is sent and each datagram that is read is a packet, in an
+// order in which causes come first: a request stands before its answer, and it
+// is written even while the kernel still works on it. The time of a datagram is
+// that of reading it. The comment of a packet tells what its bytes do not: the
+// multicast group and who else than the kernel has sent it, that the kernel
+// dropped messages before it, or, of a request that is there a second time, that
+// the send failed. Of a packet, 256 KiB are kept at most.
+//
+// The Conn never waits for w. One goroutine writes, in pieces of any size. Up to
+// 4 MiB wait for it; packets beyond are dropped, which the next one tells
+// (epb_dropcount) and the statistics at the end (isb_ifdrop). The first error of
+// w ends the capture and nothing else. [Conn.Close] writes what is queued, waits
+// for that as long as w takes, and returns w's error. After that w is the
+// caller's again; closing and syncing it is the caller's in any case. A Write
+// must not call Close.
+//
+// The writer belongs to one Conn at a time. The captures of several Conns, one
+// after the other, are one file to Wireshark.
+//
+// A capture holds whatever the messages do, such as the keys of xfrm and
+// WireGuard.
+func WithCapture(w io.Writer) Option {
+	return func(c *config) {
+		if w == nil && c.err == nil {
+			c.err = errors.New("WithCapture: nil writer")
+		}
+		c.capture = w
 	}
 }
 

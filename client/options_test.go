@@ -28,6 +28,7 @@ func TestOptionsThatMakeNoSenseFailDial(t *testing.T) {
 		// The first one is told, and a good value behind a bad one mends nothing.
 		{[]client.Option{client.WithInFlight(-2), client.WithEventQueue(0)}, "WithInFlight(-2): the least value is 1"},
 		{[]client.Option{client.WithInFlight(-2), client.WithInFlight(1)}, "WithInFlight(-2): the least value is 1"},
+		{[]client.Option{client.WithCapture(nil)}, "WithCapture: nil writer"},
 		{[]client.Option{nil}, "nil option"},
 	} {
 		t.Run(tt.want, func(t *testing.T) {

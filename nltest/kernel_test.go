@@ -1,6 +1,7 @@
 package nltest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/capturetest"
 	"github.com/nlmux/netlink/nltest"
 	"github.com/nlmux/netlink/wire"
 )
@@ -204,6 +206,29 @@ func TestPushReachesMembersOnly(t *testing.T) {
 			t.Errorf("the Conn that has not joined got %q", e.Payload)
 		}
 	})
+}
+
+// TestCapture: what a test did can be looked at, on any GOOS.
+func TestCapture(t *testing.T) {
+	var file bytes.Buffer
+	c := nltest.Dial(netlink.NETLINK_ROUTE, echo, client.WithCapture(&file))
+	if _, err := c.Request(bg, rtmGetLink, []byte("text"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sections, err := capturetest.Read(file.Bytes())
+	if err != nil || len(sections) != 1 || !sections[0].Whole {
+		t.Fatalf("%+v, %v", sections, err)
+	}
+	var got []capturetest.Type
+	for _, p := range sections[0].Packets {
+		got = append(got, p.Type)
+	}
+	if want := []capturetest.Type{capturetest.Sent, capturetest.Unicast, capturetest.Unicast}; !slices.Equal(got, want) {
+		t.Errorf("packets of types %v, want %v: request, answer, acknowledgement", got, want)
+	}
 }
 
 func TestPushOfUevents(t *testing.T) {

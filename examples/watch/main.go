@@ -1,7 +1,8 @@
 //go:build linux
 
 // Command watch prints what changes in the network as it happens: links,
-// addresses, routes and neighbours, like ip monitor. It needs no privilege.
+// addresses, routes and neighbours, like ip monitor. It needs no privilege. With
+// -w it writes what it reads to a file for Wireshark as well.
 package main
 
 import (
@@ -22,8 +23,9 @@ import (
 
 func main() {
 	n := flag.Int("n", 0, "stop after this many events, 0 for never")
+	file := flag.String("w", "", "capture the netlink messages in this file, for Wireshark")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "watch prints changes of links, addresses, routes and neighbours until Ctrl-C.\n\nUsage: watch [-n N]\n\n")
+		fmt.Fprint(flag.CommandLine.Output(), "watch prints changes of links, addresses, routes and neighbours until Ctrl-C.\n\nUsage: watch [-n N] [-w FILE]\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -33,14 +35,33 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	c, err := client.Dial(netlink.NETLINK_ROUTE)
-	if err == nil {
-		err = run(ctx, os.Stdout, c, *n)
-	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err := watch(ctx, *file, *n); err != nil {
 		fmt.Fprintln(os.Stderr, "watch:", err)
 		os.Exit(1)
 	}
+}
+
+// watch dials, with a capture if there is a name for one, and runs.
+func watch(ctx context.Context, file string, n int) error {
+	var opts []client.Option
+	if file != "" {
+		f, err := os.Create(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		opts = append(opts, client.WithCapture(f))
+	}
+	c, err := client.Dial(netlink.NETLINK_ROUTE, opts...)
+	if err != nil {
+		return err
+	}
+	err = run(ctx, os.Stdout, c, n)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	// Closed by run already, and this is what came of the capture.
+	return errors.Join(err, c.Close())
 }
 
 // groups are the names of the multicast groups that are watched.

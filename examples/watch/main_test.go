@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,7 @@ import (
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/examples/internal/program"
+	"github.com/nlmux/netlink/internal/capturetest"
 	"github.com/nlmux/netlink/internal/nstest"
 	"github.com/nlmux/netlink/nltest"
 	"github.com/nlmux/netlink/wire"
@@ -62,6 +65,54 @@ func TestStopsAfterSomeEvents(t *testing.T) {
 	if out := p.WantDone(); strings.Count(out, "\n") != 1+3 {
 		t.Errorf("not 3 events:\n%s", out)
 	}
+}
+
+// TestCapture: the file has the events, and the dump before them.
+func TestCapture(t *testing.T) {
+	ns := nstest.New(t)
+	file := filepath.Join(t.TempDir(), "watch.pcapng")
+	p := program.Start(t, ns.Do, "-w", file)
+	p.Await("watching")
+	ns.Run(t, "ip", "address", "add", "192.0.2.1/24", "dev", "lo")
+	p.Await("new", "192.0.2.1/24")
+	p.Interrupt()
+	p.WantDone()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections, err := capturetest.Read(b)
+	if err != nil || len(sections) != 1 || !sections[0].Whole {
+		t.Fatalf("%+v, %v", sections, err)
+	}
+	type message struct {
+		way capturetest.Type
+		typ netlink.MessageType
+	}
+	found := make(map[message]bool)
+	for _, p := range sections[0].Packets {
+		for m := range wire.Messages(p.Data) {
+			found[message{p.Type, m.Header.Type}] = true
+		}
+	}
+	for _, want := range []message{
+		{capturetest.Sent, unix.RTM_GETLINK},
+		{capturetest.Unicast, unix.RTM_NEWLINK},
+		{capturetest.Multicast, unix.RTM_NEWADDR},
+	} {
+		if !found[want] {
+			t.Errorf("no %+v in %+v", want, found)
+		}
+	}
+}
+
+func TestCaptureThatFails(t *testing.T) {
+	program.Start(t, nil, "-w", filepath.Join(t.TempDir(), "no", "directory")).WantRefusal("no such file")
+	// A device without room.
+	p := program.Start(t, nil, "-w", "/dev/full")
+	p.Await("watching")
+	p.Interrupt()
+	p.WantRefusal("no space left")
 }
 
 func TestUnprivileged(t *testing.T) {

@@ -1,0 +1,98 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/internal/capturetest"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+// stopped is a writer whose writes wait for a token each.
+type stopped struct {
+	bytes.Buffer
+
+	tokens chan struct{}
+}
+
+func (w *stopped) Write(p []byte) (int, error) {
+	<-w.tokens
+	return w.Buffer.Write(p)
+}
+
+// The news that the kernel dropped something waits for a packet that is
+// recorded, if the one behind the loss is not.
+func TestNewsOfALossIsNotDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &stopped{tokens: make(chan struct{})}
+		r := NewRecorder(w, netlink.NETLINK_ROUTE)
+		synctest.Wait()
+		var k socktest.Kernel
+		inner, _ := k.Open(sock.Config{})
+		s := r.Socket(inner)
+		recv := func(data []byte) {
+			t.Helper()
+			k.Sockets()[0].Queue(socktest.Datagram{Data: data})
+			if err := s.Recv(&sock.Datagram{Buf: make([]byte, limit)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fill := make([]byte, limit-overhead)
+		recv(fill)
+		k.Sockets()[0].Overrun(syscall.ENOBUFS)
+		if err := s.Recv(&sock.Datagram{Buf: make([]byte, 1)}); err != syscall.ENOBUFS {
+			t.Fatal(err)
+		}
+		recv(fill) // no room: the first is not written yet
+		w.tokens <- struct{}{}
+		synctest.Wait()
+		recv([]byte{1})
+		recv([]byte{2})
+		close(w.tokens)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		sections, err := capturetest.Read(w.Bytes())
+		if err != nil || len(sections[0].Packets) != 3 {
+			t.Fatalf("%v, %d packets, want 3", err, len(sections[0].Packets))
+		}
+		for i, told := range []bool{false, true, false} {
+			p := sections[0].Packets[i]
+			if strings.Contains(p.Comment, "lost") != told || (p.Dropped == 1) != told {
+				t.Errorf("packet %d: %q, %d dropped", i, p.Comment, p.Dropped)
+			}
+		}
+	})
+}
+
+// failing is a writer without room.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// A capture that has ended, in whichever way, takes no memory.
+func TestNothingIsKeptAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := packet{direction: sent, data: make([]byte, 1000), length: 1000}
+		failed := NewRecorder(failing{}, netlink.NETLINK_ROUTE)
+		synctest.Wait() // the header could not be written
+		closed := NewRecorder(new(bytes.Buffer), netlink.NETLINK_ROUTE)
+		if err := closed.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*Recorder{failed, closed} {
+			if r.record(p) || len(r.waiting) != 0 {
+				t.Errorf("%d bytes are queued", len(r.waiting))
+			}
+		}
+		if err := failed.Close(); !errors.Is(err, syscall.ENOSPC) {
+			t.Error(err)
+		}
+	})
+}

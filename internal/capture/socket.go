@@ -1,0 +1,125 @@
+package capture
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/nlmux/netlink/internal/sock"
+)
+
+// socket is a Socket whose frames and datagrams are recorded. It embeds none, so
+// that a method that Socket gets one day does not pass by unrecorded.
+type socket struct {
+	inner    sock.Socket
+	recorder *Recorder
+
+	loss error // reported by Recv since the last datagram that was recorded; Recv's
+}
+
+// descriptor is what a socket with a descriptor has.
+type descriptor interface {
+	Control(f func(fd uintptr)) error
+}
+
+// withDescriptor is a socket with a descriptor.
+type withDescriptor struct {
+	*socket
+	descriptor
+}
+
+// Socket returns a socket that does what s does and records it. So do the twins
+// of the new socket. It has a method Control if s has one.
+func (r *Recorder) Socket(s sock.Socket) sock.Socket {
+	x := &socket{inner: s, recorder: r}
+	if d, ok := s.(descriptor); ok {
+		return withDescriptor{x, d}
+	}
+	return x
+}
+
+// Send records b before it sends it: the kernel answers inside the send, so
+// another goroutine may read and record the answer before the send returns. And
+// a request that hangs in the kernel, or takes the process with it, has been
+// recorded. If the send fails, the frame is recorded again, with a comment that
+// says so.
+func (s *socket) Send(b []byte) error {
+	s.recorder.record(packet{direction: sent, data: b, length: len(b)})
+	err := s.inner.Send(b)
+	if err != nil {
+		s.recorder.record(packet{
+			direction: sent,
+			data:      b,
+			length:    len(b),
+			comment:   fmt.Sprintf("not sent, so the kernel has not seen it: %v", err),
+		})
+	}
+	return err
+}
+
+func (s *socket) Recv(d *sock.Datagram) error {
+	err := s.inner.Recv(d)
+	switch {
+	case err == nil:
+		s.received(d)
+	case err != syscall.EAGAIN && err != net.ErrClosed:
+		s.loss = err
+	}
+	return err
+}
+
+// received records a datagram.
+func (s *socket) received(d *sock.Datagram) {
+	p := packet{direction: unicast, data: d.Buf[:d.N], length: d.N, comment: s.comment(d)}
+	if d.Group != 0 {
+		p.direction = multicast
+	}
+	if d.Truncated {
+		p.length++ // at the least
+	}
+	if s.recorder.record(p) {
+		s.loss = nil
+	}
+}
+
+// comment tells what the bytes of a datagram do not: nothing if it comes whole
+// from the kernel to this socket alone.
+func (s *socket) comment(d *sock.Datagram) string {
+	var c []string
+	if s.loss != nil {
+		c = append(c, fmt.Sprintf("the socket has lost messages: %v", s.loss))
+	}
+	if d.Group != 0 {
+		c = append(c, fmt.Sprintf("group %d", d.Group))
+	}
+	if d.PortID != 0 {
+		c = append(c, fmt.Sprintf("from port %d", d.PortID))
+	}
+	if d.NSID >= 0 {
+		c = append(c, fmt.Sprintf("from network namespace %d", d.NSID))
+	}
+	if d.Group != 0 || d.PortID != 0 {
+		c = append(c, fmt.Sprintf("to port %d", s.PortID()))
+	}
+	if d.Truncated {
+		c = append(c, "the end was not read, so the length is not known")
+	}
+	return strings.Join(c, ", ")
+}
+
+func (s *socket) Twin() (sock.Socket, error) {
+	twin, err := s.inner.Twin()
+	if err != nil {
+		return nil, err
+	}
+	return s.recorder.Socket(twin), nil
+}
+
+func (s *socket) PortID() uint32               { return s.inner.PortID() }
+func (s *socket) Watch(ready func()) error     { return s.inner.Watch(ready) }
+func (s *socket) Join(group uint32) error      { return s.inner.Join(group) }
+func (s *socket) Leave(group uint32) error     { return s.inner.Leave(group) }
+func (s *socket) Buffers() (receive, send int) { return s.inner.Buffers() }
+func (s *socket) Backlog() int                 { return s.inner.Backlog() }
+func (s *socket) Close() error                 { return s.inner.Close() }
