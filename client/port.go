@@ -89,9 +89,9 @@ func (p *port) release(kind demux.Kind) {
 }
 
 // read reads on the reader's behalf until call, which was sent, has its result
-// or the queue is empty. A caller without company is served without waking
-// another goroutine. If somebody reads already, or if a loss was seen during the
-// send (drain), the queue is read until it is empty.
+// or the queue is empty: a caller without company is served without waking
+// another goroutine. drain says that a loss was seen during the send, so that the
+// queue has to be read until it is empty.
 func (p *port) read(call *demux.Call, drain bool) {
 	switch {
 	case drain:
@@ -100,17 +100,20 @@ func (p *port) read(call *demux.Call, drain bool) {
 	case p.readMu.TryLock():
 		p.drain(call, endless)
 		p.unlock()
-	default:
-		p.drained()
+	case p.reader.away.Load():
+		// Else the reader has been woken and comes next.
+		p.last(call)
 	}
 	if !call.Ready() && (call.Kind != demux.Ack || p.dumping.Load()) {
 		p.attend()
 	}
 }
 
-// last reads on behalf of a call whose ctx has ended, so that a result that is
-// queued beats ctx. It reads no more than can have been queued before: while a
-// dump runs there is no end, and a dump itself is worth no read.
+// last waits for the read side and reads on behalf of a call, of which nobody
+// else may read the result that is queued: not the reader who is away, and not in
+// time where a result is to beat a ctx that has ended. It reads no more than can
+// have been queued before: while a dump runs there is no end, and a dump itself
+// is worth no read.
 func (p *port) last(call *demux.Call) {
 	if call.Kind == demux.Dump {
 		return
