@@ -22,7 +22,7 @@ func dialVishShared() (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The timeouts are those that NewHandle sets.
+	// The timeouts are those of the sockets that a request opens for itself.
 	if err := s.SetSendTimeout(&nl.SocketTimeoutTv); err != nil {
 		s.Close()
 		return nil, err

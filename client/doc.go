@@ -54,8 +54,8 @@
 // Conn's requests do not fill it: they wait for room, unsent. A burst of events
 // can. Then the requests whose answers are lost fail with ErrReplyLost, as soon
 // as the rest has been read and without any timeout, and the gap is told in
-// Receive; see there for how to resynchronise. [WithEventSocket] keeps requests
-// out of this altogether.
+// Receive; the Example Resync shows how to go on from there. [WithEventSocket]
+// keeps requests out of this altogether.
 //
 // # Network namespaces
 //

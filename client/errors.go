@@ -21,8 +21,10 @@ var (
 	ErrTruncated = demux.ErrTruncated
 
 	// ErrDumpInterrupted reports that the table changed while the kernel dumped
-	// it (NLM_F_DUMP_INTR), so entries may be missing or stand twice. It comes
-	// together with the entries.
+	// it (NLM_F_DUMP_INTR), so entries may be missing or stand twice, those that
+	// nobody touched included: the kernel goes on by an entry's place in the
+	// list (as inet_dump_ifaddr in net/ipv4/devinet.c does). It comes with the
+	// entries.
 	ErrDumpInterrupted = errors.New("dump interrupted by a change of the table")
 )
 

@@ -8,7 +8,8 @@ import "github.com/nlmux/netlink/wire"
 // An Event whose Header.Type is NLMSG_OVERRUN is a gap: events were lost here. In
 // a storm in which the Conn cannot read as fast as events come, those just before
 // it may be younger than the loss, never those behind it older. A consumer that
-// keeps a copy of kernel state has to dump it again. No kernel sends a message of this type
+// keeps a copy of kernel state has to dump it again, as the Example Resync of the
+// package does. No kernel sends a message of this type
 // (include/uapi/linux/netlink.h only defines it); the Conn makes it.
 //
 // Events of NETLINK_KOBJECT_UEVENT have no netlink header: Header is zero and

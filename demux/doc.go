@@ -10,8 +10,8 @@
 //
 // Sequence numbers alone misroute: a notification can carry the number, and
 // even the port, of the request that caused it, and families count
-// notifications from 1 upwards. [Table.verdict] is the only place that knows
-// the rule, one verdict for each message:
+// notifications from 1 upwards. [Table.Deliver] gives one verdict for each
+// message:
 //
 //  1. A sender other than the kernel is not believed.
 //  2. A destination group makes an event, whatever the header says. The

@@ -185,3 +185,19 @@ func ExampleJoin() {
 	// true genl: family "nlctrl" has no group "nosuchgroup": file does not exist
 	// joined
 }
+
+// Groups have names, ids only until the family's module is unloaded.
+func ExampleLeave() {
+	ctx := context.Background()
+	c, err := client.Dial(netlink.NETLINK_GENERIC)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	fmt.Println(genl.Join(ctx, c, "nlctrl", "notify"))
+	fmt.Println(genl.Leave(ctx, c, "nlctrl", "notify"))
+	// Output:
+	// <nil>
+	// <nil>
+}

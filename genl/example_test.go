@@ -1,7 +1,10 @@
 package genl_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/genl"
@@ -29,4 +32,51 @@ func ExampleParseMessage() {
 	m, err := genl.ParseMessage(e.Message)
 	fmt.Println(m.Command, m.Version, len(m.Payload), err)
 	// Output: 5 1 0 <nil>
+}
+
+// The controller tells of a family that comes.
+func ExampleParseFamily() {
+	const (
+		ctrlCmdNewFamily   = 1 // CTRL_CMD_NEWFAMILY
+		ctrlAttrFamilyID   = 1 // CTRL_ATTR_FAMILY_ID
+		ctrlAttrFamilyName = 2 // CTRL_ATTR_FAMILY_NAME
+	)
+	var b wire.Builder
+	b.Struct([]byte{ctrlCmdNewFamily, 2, 0, 0})
+	b.Uint16(ctrlAttrFamilyID, 30)
+	b.String(ctrlAttrFamilyName, "wireguard")
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	m, err := genl.ParseMessage(wire.Message{Header: wire.Header{Type: 16}, Payload: payload})
+	if err != nil {
+		log.Fatal(err)
+	}
+	f, err := genl.ParseFamily(m)
+	fmt.Println(m.Command, f.Name, uint16(f.ID), err)
+	// Output: 1 wireguard 30 <nil>
+}
+
+// A Family made by hand is used as it is, without a look-up. Replies of another
+// version come together with an error.
+func ExampleFamily_Request_version() {
+	c := nltest.Dial(netlink.NETLINK_GENERIC, func(req wire.Message) []wire.Message {
+		reply := wire.Message{Header: wire.Header{Type: req.Header.Type}, Payload: []byte{5, 2, 0, 0}}
+		return []wire.Message{reply}
+	})
+	defer c.Close()
+
+	f := genl.Family{ID: 30, Version: 1}
+	replies, err := f.Request(context.Background(), c, 5, nil, 0)
+	fmt.Println(len(replies), errors.Is(err, genl.ErrVersion))
+	// Output: 1 true
+}
+
+// What a command can do, and who may use it.
+func ExampleOpFlags_String() {
+	op := genl.Op{Command: 5, Flags: genl.GENL_CMD_CAP_DO | genl.GENL_UNS_ADMIN_PERM}
+	fmt.Println(op.Flags, op.Flags&genl.GENL_CMD_CAP_DUMP != 0)
+	// Output: CMD_CAP_DO|UNS_ADMIN_PERM false
 }

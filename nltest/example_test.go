@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 
 	"github.com/nlmux/netlink"
@@ -70,4 +71,108 @@ func ExampleKernel_Push() {
 	e := <-c.Receive()
 	fmt.Printf("%d %s\n", e.Group, e.Payload)
 	// Output: 1 up
+}
+
+// A kernel with a state, and two connections to it.
+func ExampleNew() {
+	var mu sync.Mutex // the handler runs in the goroutine of each request
+	var links []wire.Message
+	k := nltest.New(netlink.NETLINK_ROUTE, func(req wire.Message) []wire.Message {
+		mu.Lock()
+		defer mu.Unlock()
+		switch req.Header.Type {
+		case rtmNewLink:
+			links = append(links, wire.Message{Header: wire.Header{Type: rtmNewLink}, Payload: req.Payload})
+			return nil // an acknowledgement
+		case rtmGetLink:
+			return links
+		}
+		return []wire.Message{nltest.Error(syscall.EOPNOTSUPP, wire.ExtAck{})}
+	})
+	one, other := k.Dial(), k.Dial()
+	defer one.Close()
+	defer other.Close()
+
+	ctx := context.Background()
+	if _, err := one.Request(ctx, rtmNewLink, []byte("eth0"), netlink.NLM_F_CREATE); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for m, err := range other.Dump(ctx, rtmGetLink, nil) {
+		fmt.Printf("%s %v\n", m.Payload, err)
+	}
+	// Output: eth0 <nil>
+}
+
+// A dump that the kernel breaks off.
+func ExampleDone() {
+	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
+		return []wire.Message{
+			{Header: wire.Header{Type: rtmNewLink}, Payload: []byte("eth0")},
+			nltest.Done(syscall.ENOMEM, wire.ExtAck{Message: "no memory left"}),
+		}
+	})
+	defer c.Close()
+
+	for m, err := range c.Dump(context.Background(), rtmGetLink, nil) {
+		var refusal *wire.KernelError
+		if errors.As(err, &refusal) {
+			fmt.Println(refusal.Errno == syscall.ENOMEM, refusal.Ext.Message)
+			continue
+		}
+		fmt.Printf("%s\n", m.Payload)
+	}
+	// Output:
+	// eth0
+	// true no memory left
+}
+
+// A refusal with all that the kernel can say of it.
+func ExampleError() {
+	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
+		return []wire.Message{nltest.Error(syscall.EINVAL, wire.ExtAck{
+			Message: "what is this?",
+			Offset:  wire.HeaderLen, HasOffset: true,
+		})}
+	})
+	defer c.Close()
+
+	_, err := c.Request(context.Background(), rtmNewLink, []byte("eth0"), 0)
+	var refusal *wire.KernelError
+	if errors.As(err, &refusal) {
+		fmt.Println(refusal.Ext.Message, refusal.Ext.Offset)
+	}
+	// Output: what is this? 16
+}
+
+// An event of another network namespace.
+func ExampleKernel_PushFrom() {
+	k := nltest.New(netlink.NETLINK_ROUTE, nil)
+	c := k.Dial(client.WithListenAllNSID())
+	defer c.Close()
+	const group = 1
+	if err := c.AddMembership(group); err != nil {
+		fmt.Println(err)
+		return
+	}
+	k.PushFrom(3, group, wire.Message{Header: wire.Header{Type: rtmNewLink}})
+	e := <-c.Receive()
+	fmt.Println(e.NSID)
+	// Output: 3
+}
+
+// A test of how a program copes with a kernel that is not there for a while.
+func ExampleKernel_Stop() {
+	k := nltest.New(netlink.NETLINK_ROUTE, nil)
+	c := k.Dial()
+	defer c.Close()
+
+	k.Stop(syscall.ECONNREFUSED)
+	err := c.Noop(context.Background())
+	fmt.Println(errors.Is(err, syscall.ECONNREFUSED), client.NotSent(err))
+	k.Stop(nil)
+	fmt.Println(c.Noop(context.Background()))
+	// Output:
+	// true true
+	// <nil>
 }

@@ -1,0 +1,134 @@
+package migration
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the code into the page")
+
+const page = "../../docs/MIGRATION.md"
+
+// block matches a block of code on the page, and the comment before it that
+// names the package and the declarations.
+var block = regexp.MustCompile("(?s)<!-- (\\w+): ([\\w ]+) -->\n```go\n(.*?)```\n")
+
+// TestPageShowsTheCode: what the page shows is what is compiled and run here.
+func TestPageShowsTheCode(t *testing.T) {
+	old, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := make(map[string]bool)
+	var broken error
+	now := block.ReplaceAllFunc(old, func(b []byte) []byte {
+		part := block.FindSubmatch(b)
+		library := string(part[1])
+		var code []string
+		for name := range strings.FieldsSeq(string(part[2])) {
+			shown[library+"."+name] = true
+			text, err := declaration(library, name)
+			broken = errors.Join(broken, err)
+			code = append(code, text)
+		}
+		return fmt.Appendf(nil, "<!-- %s: %s -->\n```go\n%s\n```\n", library, part[2], strings.Join(code, "\n\n"))
+	})
+	if broken != nil {
+		t.Fatal(broken)
+	}
+	for _, library := range libraries {
+		for _, name := range exported(t, library.name) {
+			if !shown[library.name+"."+name] {
+				t.Errorf("the page does not show %s of %s", name, library.name)
+			}
+		}
+	}
+	if bytes.Count(old, []byte("```go\n")) != len(block.FindAll(old, -1)) {
+		t.Error("the page has Go code that no comment names")
+	}
+	switch {
+	case bytes.Equal(old, now):
+	case *update:
+		if err := os.WriteFile(page, now, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Error("the page shows other code than there is; go test ./migration -update writes it")
+	}
+}
+
+// TestPageNamesTheVersions: the page speaks of those versions of the peers that
+// go.mod requires.
+func TestPageNamesTheVersions(t *testing.T) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, peer := range []string{"github.com/mdlayher/netlink", "github.com/vishvananda/netlink"} {
+		version := regexp.MustCompile(regexp.QuoteMeta(peer) + ` (v\S+)`).FindSubmatch(mod)
+		if version == nil {
+			t.Fatalf("go.mod does not require %s", peer)
+		}
+		if want := fmt.Sprintf("`%s` %s", peer, version[1]); !bytes.Contains(text, []byte(want)) {
+			t.Errorf("the page does not say %s", want)
+		}
+	}
+}
+
+// parse returns the one file of a library's package, and its bytes.
+func parse(library string) (*ast.File, []byte, error) {
+	name := library + "/" + library + ".go"
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Positions in a set of one file are offsets, counted from 1.
+	f, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ParseComments)
+	return f, src, err
+}
+
+// declaration returns a function as it stands in the file, with its comment.
+func declaration(library, name string) (string, error) {
+	f, src, err := parse(library)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range f.Decls {
+		if d, ok := d.(*ast.FuncDecl); ok && d.Name.Name == name {
+			start := d.Pos()
+			if d.Doc != nil {
+				start = d.Doc.Pos()
+			}
+			return string(src[start-1 : d.End()-1]), nil
+		}
+	}
+	return "", fmt.Errorf("no function %s in package %s", name, library)
+}
+
+// exported returns the names of the functions that are for the page.
+func exported(t *testing.T, library string) (names []string) {
+	t.Helper()
+	f, _, err := parse(library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range f.Decls {
+		if d, ok := d.(*ast.FuncDecl); ok && d.Name.IsExported() {
+			names = append(names, d.Name.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,134 @@
+//go:build linux
+
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/nltest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// A Conn for bursts of events: they have a socket of their own, with a larger
+// buffer, and more of them wait for the consumer.
+func ExampleWithEventSocket() {
+	c, err := client.Dial(netlink.NETLINK_ROUTE,
+		client.WithEventSocket(),
+		client.WithReceiveBuffer(1<<20),
+		client.WithEventQueue(1<<16),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	// Without CAP_NET_ADMIN it is net.core.rmem_max that limits the buffer.
+	fmt.Println(c.Stats().ReceiveBuffer > 0)
+	// Output: true
+}
+
+// Large requests, and no more than 8 that wait for the kernel at once.
+func ExampleWithInFlight() {
+	c, err := client.Dial(netlink.NETLINK_NETFILTER, client.WithInFlight(8), client.WithSendBuffer(256<<10))
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		return // a kernel without netfilter
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	// Output:
+}
+
+// Neither the goroutine nor its thread enters the namespace.
+func ExampleWithNetNS() {
+	ns, err := os.Open("/proc/self/ns/net") // or such as /run/netns/blue
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer ns.Close()
+	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(int(ns.Fd())))
+	if errors.Is(err, unix.EPERM) {
+		return // without CAP_SYS_ADMIN
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	// Output:
+}
+
+// A port of one's own is needed where another process has to know it.
+func ExampleWithPortID() {
+	port := uint32(os.Getpid()) | 1<<30
+	c, err := client.Dial(netlink.NETLINK_USERSOCK, client.WithPortID(port))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Println(c.PortID() == port)
+
+	_, err = client.Dial(netlink.NETLINK_USERSOCK, client.WithPortID(port))
+	fmt.Println(errors.Is(err, unix.EADDRINUSE))
+	// Output:
+	// true
+	// true
+}
+
+// What the kernel would otherwise ignore, it refuses.
+func ExampleWithStrictChecking() {
+	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithStrictChecking())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	ifaddrmsg := make([]byte, unix.SizeofIfAddrmsg)
+	ifaddrmsg[1] = 24 // a prefix length, by which the kernel does not filter
+	_, err = c.Request(context.Background(), unix.RTM_GETADDR, ifaddrmsg, netlink.NLM_F_DUMP)
+	fmt.Println(errors.Is(err, unix.EINVAL))
+	// Output: true
+}
+
+// What has been read of a table that does not come to rest is returned as well.
+func ExampleWithDumpRetries() {
+	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
+		return []wire.Message{{
+			Header:  wire.Header{Type: unix.RTM_NEWLINK, Flags: netlink.NLM_F_DUMP_INTR},
+			Payload: []byte("a link"),
+		}}
+	}, client.WithDumpRetries(10))
+	defer c.Close()
+
+	replies, err := c.Request(context.Background(), unix.RTM_GETLINK, nil, netlink.NLM_F_DUMP)
+	fmt.Println(len(replies), errors.Is(err, client.ErrDumpInterrupted))
+	// Output: 1 true
+}
+
+// One Conn for all namespaces that have an id in its own.
+func ExampleWithListenAllNSID() {
+	k := nltest.New(netlink.NETLINK_ROUTE, nil)
+	c := k.Dial(client.WithListenAllNSID())
+	defer c.Close()
+	if err := c.AddMembership(unix.RTNLGRP_LINK); err != nil {
+		log.Fatal(err)
+	}
+
+	link := wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK}}
+	k.PushFrom(7, unix.RTNLGRP_LINK, link)
+	k.Push(unix.RTNLGRP_LINK, link)
+	for range 2 {
+		e := <-c.Receive()
+		fmt.Println(e.Group, e.NSID)
+	}
+	// Output:
+	// 1 7
+	// 1 -1
+}

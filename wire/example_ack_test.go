@@ -1,0 +1,48 @@
+package wire_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+// A success can come with a warning, which ParseAck does not look at.
+func ExampleDecodeAck() {
+	var b wire.Builder
+	b.Raw(make([]byte, 4))              // no errno
+	b.Raw(make([]byte, wire.HeaderLen)) // the request's header
+	b.String(1, "this is deprecated")   // NLMSGERR_ATTR_MSG
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ack, err := wire.DecodeAck(wire.Message{
+		Header:  wire.Header{Type: netlink.NLMSG_ERROR, Flags: netlink.NLM_F_CAPPED | netlink.NLM_F_ACK_TLVS},
+		Payload: payload,
+	})
+	fmt.Println(ack.Errno == 0, ack.Ext.Message, err)
+	// Output: true this is deprecated <nil>
+}
+
+// What a refusal says, for programs and for people. The attribute at Offset is
+// the one that the kernel did not like.
+func ExampleKernelError() {
+	var err error = &wire.KernelError{
+		Errno:   syscall.Errno(2), // ENOENT
+		Request: 18,
+		Ext:     wire.ExtAck{Message: "no such thing", Offset: 20, HasOffset: true},
+	}
+	fmt.Println(errors.Is(err, fs.ErrNotExist))
+	var refusal *wire.KernelError
+	if errors.As(err, &refusal) && refusal.Ext.HasOffset {
+		fmt.Println(refusal.Ext.Message, "at", refusal.Ext.Offset)
+	}
+	// Output:
+	// true
+	// no such thing at 20
+}

@@ -1,0 +1,81 @@
+package wire_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/nlmux/netlink/wire"
+)
+
+// One Builder for many requests: it keeps its memory, and what Encode has
+// returned is valid until the next use.
+func ExampleBuilder_Reset() {
+	var b wire.Builder
+	for _, name := range []string{"lo", "eth0"} {
+		b.Reset()
+		b.String(3, name) // IFLA_IFNAME
+		payload, err := b.Encode()
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%d bytes: %q\n", len(payload), payload[4:])
+	}
+	// Output:
+	// 8 bytes: "lo\x00\x00"
+	// 12 bytes: "eth0\x00\x00\x00\x00"
+}
+
+// Errors need to be looked at only once: the first one sticks.
+func ExampleBuilder_Encode() {
+	var b wire.Builder
+	b.String(3, "eth\x000")
+	b.Uint32(4, 1500)
+	_, err := b.Encode()
+	fmt.Println(err)
+	// Output: wire: attribute type 3: NUL in string "eth\x000"
+}
+
+// Families have integers in big endian, and of as many bytes as they need. A flag
+// has none.
+func ExampleBuilder_Uint32BE() {
+	var b wire.Builder
+	b.Uint32BE(1, 80)
+	b.Int(2, -1)
+	b.Uint(3, 1<<40)
+	b.Flag(4)
+	attributes, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for a, err := range wire.Attrs(attributes) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(a.Type, len(a.Value))
+	}
+	// Output:
+	// 1 4
+	// 2 4
+	// 3 8
+	// 4 0
+}
+
+// Attributes of one message become part of another.
+func ExampleBuilder_Raw() {
+	var b wire.Builder
+	b.String(3, "lo")
+	encoded, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var outer wire.Builder
+	outer.Nest(18, func(b *wire.Builder) { b.Raw(encoded) })
+	payload, err := outer.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	a, _, err := wire.NextAttr(payload)
+	fmt.Println(a.Type, a.Nested, len(a.Value), err)
+	// Output: 18 true 8 <nil>
+}

@@ -1,0 +1,49 @@
+package wire_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+// The length is filled in and the end is padded, so that messages can follow
+// one another in a datagram.
+func ExampleAppendMessage() {
+	datagram := wire.AppendMessage(nil, wire.Message{
+		Header:  wire.Header{Type: 20, Flags: netlink.NLM_F_REQUEST, Seq: 7},
+		Payload: []byte("abcde"),
+	})
+	m, rest, err := wire.Next(datagram)
+	fmt.Println(len(datagram), m.Header.Length, len(rest), err)
+	// Output: 24 21 0 <nil>
+}
+
+// Of a datagram that was cut, Next returns what there is.
+func ExampleNext() {
+	datagram := wire.AppendMessage(nil, wire.Message{
+		Header:  wire.Header{Type: 20, Seq: 7},
+		Payload: []byte("abcdefgh"),
+	})
+	m, _, err := wire.Next(datagram[:20])
+	fmt.Println(errors.Is(err, wire.ErrMalformed))
+	fmt.Printf("seq %d: %q of %d bytes\n", m.Header.Seq, m.Payload, m.Header.Length-wire.HeaderLen)
+	// Output:
+	// true
+	// seq 7: "abcd" of 8 bytes
+}
+
+// A buffer that is read into again takes its messages along, but for copies.
+func ExampleMessage_Clone() {
+	buffer := wire.AppendMessage(nil, wire.Message{Payload: []byte("first")})
+	m, _, err := wire.Next(buffer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	kept := m.Clone()
+	copy(buffer[wire.HeaderLen:], "other")
+	fmt.Printf("%s %s\n", m.Payload, kept.Payload)
+	// Output: other first
+}
