@@ -25,7 +25,9 @@ type Kernel struct {
 
 	mu sync.Mutex // guards following
 
-	stopped error // what sends fail with, nil while the kernel is there
+	stopped  error                    // what sends fail with, nil while the kernel is there
+	asking   map[*socktest.Socket]int // requests that are being worked on
+	overruns int                      // calls of Overrun
 }
 
 // New returns a kernel of that family. With a nil handler every request is
@@ -83,7 +85,18 @@ func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 // by the handler, that is the answer to the request at hand, which then fails
 // with [client.ErrReplyLost]. A Conn that has joined a group gets a gap event.
 func (k *Kernel) Overrun() {
+	k.mu.Lock()
+	k.overruns++
+	var full []*socktest.Socket
 	for _, s := range k.sockets.Sockets() {
+		// A loop's socket that waits for the next loop gets nothing that could
+		// fill it.
+		if !s.IsTwin() || k.asking[s] > 0 {
+			full = append(full, s)
+		}
+	}
+	k.mu.Unlock()
+	for _, s := range full {
 		s.Overrun(syscall.ENOBUFS)
 	}
 }
@@ -121,10 +134,37 @@ func (k *Kernel) answer(s *socktest.Socket, req wire.Message) {
 	kind := demux.KindOf(k.family, req.Header.Type, req.Header.Flags)
 	control := req.Header.Type < netlink.NLMSG_MIN_TYPE && kind == demux.Ack
 	if k.handler != nil && !control {
+		overruns := k.begin(s)
 		msgs = k.handler(req)
+		if k.end(s) != overruns {
+			// The reader may have read the queue away by now; the answer was
+			// lost before that.
+			return
+		}
 	}
 	for _, m := range complete(kind, req, msgs) {
 		fill(&m, req, s.PortID())
 		s.Queue(socktest.Datagram{Data: wire.AppendMessage(nil, m)})
 	}
+}
+
+// begin notes that a handler works on a request of s. It returns how many
+// overruns there have been, as end does.
+func (k *Kernel) begin(s *socktest.Socket) (overruns int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asking == nil {
+		k.asking = make(map[*socktest.Socket]int)
+	}
+	k.asking[s]++
+	return k.overruns
+}
+
+func (k *Kernel) end(s *socktest.Socket) (overruns int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asking[s]--; k.asking[s] == 0 {
+		delete(k.asking, s)
+	}
+	return k.overruns
 }
