@@ -5,7 +5,8 @@
 // [Messages] walks the messages of a datagram and [Attrs] the attributes behind
 // a family's header; [Next] and [NextAttr] are single steps of the two.
 // [Builder] encodes attributes and [AppendMessage] a message. [ParseAck] tells
-// whether the kernel refused a request, and why.
+// whether the kernel refused a request, and why; [ExtAck.Path] finds the attribute
+// that was wrong.
 //
 // # Byte order
 //

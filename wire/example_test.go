@@ -126,3 +126,27 @@ func ExampleParseAck() {
 	// request 16: errno 19: Device does not exist
 	// true
 }
+
+// The kernel explains a refusal by an offset in the request.
+func ExampleExtAck_Path() {
+	var b wire.Builder
+	b.Struct(make([]byte, 16))            // struct ifinfomsg
+	b.Nest(18, func(link *wire.Builder) { // IFLA_LINKINFO
+		link.String(1, "bridge")             // IFLA_INFO_KIND
+		link.Nest(2, func(b *wire.Builder) { // IFLA_INFO_DATA
+			b.Uint16(1, 1) // IFLA_BR_FORWARD_DELAY, which has 4 bytes
+		})
+	})
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	refused := wire.ExtAck{Offset: 52, HasOffset: true}
+	fmt.Println(refused.Path(wire.Message{Payload: payload}, 16))
+	missing := wire.ExtAck{MissingType: 9, HasMissingType: true, MissingNest: 32, HasMissingNest: true}
+	fmt.Println(missing.Path(wire.Message{Payload: payload}, 16))
+	// Output:
+	// [18 2 1]
+	// [18 9]
+}

@@ -210,7 +210,7 @@ func readAck(t *testing.T, m wire.Message) {
 	for i := range m.Payload {
 		m.Payload[i] ^= 0xff
 	}
-	same := reflect.DeepEqual(wire.Ack(*kerr), a) && kerr.Error() == text
+	same := reflect.DeepEqual(asAck(kerr), a) && kerr.Error() == text
 	for i := range m.Payload {
 		m.Payload[i] ^= 0xff
 	}
