@@ -91,6 +91,41 @@ func ExampleAttrs() {
 	// kind dummy
 }
 
+func ExampleDecoder() {
+	var b wire.Builder
+	b.String(3, "lo")
+	b.Uint32(4, 65536)
+	b.Nest(18, func(link *wire.Builder) { link.String(1, "dummy") })
+	attributes, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var link struct {
+		Name, Kind string
+		MTU        uint32
+	}
+	d := wire.NewDecoder(attributes)
+	for d.Next() {
+		switch d.Type() {
+		case 3: // IFLA_IFNAME
+			link.Name = d.String()
+		case 4: // IFLA_MTU
+			link.MTU = d.Uint32()
+		case 18: // IFLA_LINKINFO
+			d.Nest(func() {
+				for d.Next() {
+					if d.Type() == 1 { // IFLA_INFO_KIND
+						link.Kind = d.String()
+					}
+				}
+			})
+		}
+	}
+	fmt.Printf("%+v %v\n", link, d.Err())
+	// Output: {Name:lo Kind:dummy MTU:65536} <nil>
+}
+
 func ExampleParseAck() {
 	// The refusal of a request, as a socket receives it: the errno, the
 	// request's header, an explanation.
