@@ -10,7 +10,7 @@ import (
 // been refused, and returns the error that it was given.
 func explain(family netlink.Family, typ netlink.MessageType, payload []byte, err error) error {
 	refusal, ok := err.(*wire.KernelError)
-	if !ok || !refusal.Ext.HasOffset && !refusal.Ext.HasMissingType {
+	if !ok {
 		return err
 	}
 	if header, attrs, ok := attrname.Of(family, typ); ok {

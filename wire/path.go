@@ -36,7 +36,7 @@ func (x ExtAck) Path(request Message, header int) []uint16 {
 // pathTo returns the path to the attribute that begins at an offset from the
 // start of the message whose payload it is given.
 func pathTo(payload []byte, header int, offset uint32) (path []uint16) {
-	if header < 0 || header > len(payload) || uint64(offset) > uint64(HeaderLen+len(payload)) {
+	if header < 0 || header > len(payload) {
 		return nil
 	}
 	header += -header & 3
