@@ -41,10 +41,10 @@ type KernelError struct {
 	// Path names the attribute that Ext is about, led by the nests around it:
 	// "IFLA_LINKINFO > IFLA_INFO_KIND". It is the missing attribute with
 	// Ext.HasMissingType, and otherwise the one at Ext.Offset; a type that has no
-	// name here stands as its number. It takes the request to find out, so
-	// ParseAck leaves Path empty and package client fills it in. It is empty, too,
-	// where Ext is about no attribute or the request is of a family or a type
-	// that is not known there. See [ExtAck.Path] for the types themselves.
+	// name stands as its number. It takes the request to find out, so ParseAck
+	// leaves Path empty, and packages client and genl fill it in. It is empty, too,
+	// where Ext is about no attribute or they do not know the request's header.
+	// See [ExtAck.Path] for the types themselves.
 	Path string
 }
 
