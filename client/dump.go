@@ -78,7 +78,7 @@ func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []by
 		return nil
 	case errors.As(err, &refusal):
 		refusal.Request = typ
-		return refusal
+		return explain(c.family, typ, payload, refusal)
 	}
 	return opError("dump", err, false)
 }

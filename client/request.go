@@ -39,12 +39,13 @@ const busyRetries = 3
 // in the receive buffer has not been sent. The system call that sends cannot
 // be interrupted: the kernel does the request's work in it.
 //
-// The kernel's refusal is a [*wire.KernelError]. Other errors are an
-// [*OpError] around ctx's error, [ErrReplyLost], [ErrTruncated],
-// net.ErrClosed, an error of the send, or the reason why the request makes no
-// sense: a nil ctx, a typ below NLMSG_MIN_TYPE (the kernel acknowledges those
-// and ignores them), a payload over 64 KiB or over the send buffer (EMSGSIZE).
-// [NotSent] tells which of them left the kernel untouched.
+// The kernel's refusal is a [*wire.KernelError], which names the attribute that
+// was wrong where the kernel tells. Other errors are an [*OpError] around ctx's
+// error, [ErrReplyLost], [ErrTruncated], net.ErrClosed, an error of the send, or
+// the reason why the request makes no sense: a nil ctx, a typ below
+// NLMSG_MIN_TYPE (the kernel acknowledges those and ignores them), a payload over
+// 64 KiB or over the send buffer (EMSGSIZE). [NotSent] tells which of them left
+// the kernel untouched.
 //
 // Some families answer in ways of their own. NETLINK_FIB_LOOKUP sends no
 // acknowledgement, so the first reply ends the request. NETLINK_CONNECTOR
@@ -63,7 +64,7 @@ func (c *Conn) Request(ctx context.Context, typ netlink.MessageType, payload []b
 		case again > 0 && err == nil && interrupted:
 			again--
 		default:
-			return msgs, dumpError(err, interrupted)
+			return msgs, explain(c.family, typ, payload, dumpError(err, interrupted))
 		}
 		msgs, interrupted, err = c.requests.exchange(ctx, kind, typ, payload, flags)
 		// The kernel has seen the earlier ones.
@@ -71,7 +72,7 @@ func (c *Conn) Request(ctx context.Context, typ netlink.MessageType, payload []b
 			err = opError("request", errors.Unwrap(err), false)
 		}
 	}
-	return msgs, err
+	return msgs, explain(c.family, typ, payload, err)
 }
 
 // dumpError returns err, or the error of an interrupted dump that has none.

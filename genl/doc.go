@@ -47,9 +47,10 @@
 //
 // # Errors
 //
-// What the kernel says is a [*wire.KernelError] or wraps one, and the failures
-// of a Conn are those of package client, so [client.NotSent] works on both. A
-// name that does not exist, be it of a family or of a group, gives an error for
-// which errors.Is(err, fs.ErrNotExist) holds and that names it. What cannot be
-// read gives one that wraps [wire.ErrMalformed].
+// What the kernel says is a [*wire.KernelError] or wraps one; the attributes in
+// its Path are numbers, but for those of the controller. The failures of a Conn
+// are those of package client, so [client.NotSent] works on both. A name that does
+// not exist, be it of a family or of a group, gives an error for which
+// errors.Is(err, fs.ErrNotExist) holds and that names it. What cannot be read
+// gives one that wraps [wire.ErrMalformed].
 package genl

@@ -112,107 +112,82 @@ func ParseFamily(m Message) (Family, error) {
 // net/netlink/genetlink.c write.
 func parseFamily(b []byte) (Family, error) {
 	var f Family
-	for a, err := range wire.Attrs(b) {
-		if err != nil {
-			return Family{}, err
-		}
-		switch a.Type {
+	d := wire.NewDecoder(b)
+	for d.Next() {
+		switch d.Type() {
 		case attrFamilyID:
-			var id uint16
-			id, err = a.Uint16()
-			f.ID = netlink.MessageType(id)
+			f.ID = netlink.MessageType(d.Uint16())
 		case attrFamilyName:
-			f.Name = a.String()
+			f.Name = d.String()
 		case attrVersion:
-			f.Version, err = a.Uint32()
+			f.Version = d.Uint32()
 		case attrHeaderSize:
-			f.HeaderSize, err = a.Uint32()
+			f.HeaderSize = d.Uint32()
 		case attrMaxAttr:
-			f.MaxAttr, err = a.Uint32()
+			f.MaxAttr = d.Uint32()
 		case attrOps:
-			f.Ops, err = parseOps(a)
+			d.Nest(func() { f.Ops = parseOps(&d) })
 		case attrGroups:
-			f.Groups, err = parseGroups(a)
-		}
-		if err != nil {
-			return Family{}, err
+			d.Nest(func() { f.Groups = parseGroups(&d) })
 		}
 	}
 	// A type below that belongs to netlink itself.
 	if f.ID < minID {
-		return Family{}, fmt.Errorf("%w: family %q with id %d", wire.ErrMalformed, f.Name, uint16(f.ID))
+		d.Fail(fmt.Errorf("%w: family %q with id %d", wire.ErrMalformed, f.Name, uint16(f.ID)))
+	}
+	if d.Err() != nil {
+		return Family{}, d.Err()
 	}
 	return f, nil
 }
 
-func parseOps(list wire.Attr) (ops []Op, err error) {
-	for nest, err := range list.Attrs() {
-		if err != nil {
-			return nil, err
-		}
-		op, err := parseOp(nest)
-		if err != nil {
-			return nil, err
-		}
-		ops = append(ops, op)
+// parseOps reads a list of commands.
+func parseOps(d *wire.Decoder) (ops []Op) {
+	for d.Next() {
+		d.Nest(func() { ops = append(ops, parseOp(d)) })
 	}
-	return ops, nil
+	return ops
 }
 
-func parseOp(nest wire.Attr) (Op, error) {
+func parseOp(d *wire.Decoder) Op {
 	var command, flags uint32
-	for a, err := range nest.Attrs() {
-		if err != nil {
-			return Op{}, err
-		}
-		switch a.Type {
+	for d.Next() {
+		switch d.Type() {
 		case attrOpID:
-			command, err = a.Uint32()
+			command = d.Uint32()
 		case attrOpFlags:
-			flags, err = a.Uint32()
-		}
-		if err != nil {
-			return Op{}, err
+			flags = d.Uint32()
 		}
 	}
 	if command > math.MaxUint8 {
-		return Op{}, fmt.Errorf("%w: command %d", wire.ErrMalformed, command)
+		d.Fail(fmt.Errorf("%w: command %d", wire.ErrMalformed, command))
 	}
-	return Op{Command: uint8(command), Flags: OpFlags(flags)}, nil
+	return Op{Command: uint8(command), Flags: OpFlags(flags)}
 }
 
-func parseGroups(list wire.Attr) (map[string]uint32, error) {
+// parseGroups reads a list of groups.
+func parseGroups(d *wire.Decoder) map[string]uint32 {
 	groups := make(map[string]uint32)
-	for nest, err := range list.Attrs() {
-		if err != nil {
-			return nil, err
-		}
-		name, id, err := parseGroup(nest)
-		if err != nil {
-			return nil, err
-		}
-		groups[name] = id
+	for d.Next() {
+		d.Nest(func() {
+			name, id := parseGroup(d)
+			groups[name] = id
+		})
 	}
-	return groups, nil
+	return groups
 }
 
-func parseGroup(nest wire.Attr) (name string, id uint32, err error) {
-	for a, err := range nest.Attrs() {
-		if err != nil {
-			return "", 0, err
-		}
-		switch a.Type {
+func parseGroup(d *wire.Decoder) (name string, id uint32) {
+	for d.Next() {
+		switch d.Type() {
 		case attrGroupName:
-			name = a.String()
+			name = d.String()
 		case attrGroupID:
-			id, err = a.Uint32()
-		}
-		if err != nil {
-			return "", 0, err
+			id = d.Uint32()
 		}
 	}
 	if name == "" || id == 0 {
-		return "", 0, fmt.Errorf("%w: group %q with id %d", wire.ErrMalformed, name, id)
+		d.Fail(fmt.Errorf("%w: group %q with id %d", wire.ErrMalformed, name, id))
 	}
-	return name, id, nil
+	return name, id
 }

@@ -156,71 +156,51 @@ func (p *Policy) number(ops []Op) {
 // add reads one message of ctrl_dumppolicy in net/netlink/genetlink.c. Each
 // tells of one command, or of one attribute of one set.
 func (p *Policy) add(b []byte) error {
-	for a, err := range wire.Attrs(b) {
-		if err != nil {
-			return err
-		}
-		switch a.Type {
+	d := wire.NewDecoder(b)
+	for d.Next() {
+		switch d.Type() {
 		case attrOpPolicy:
-			err = p.addOps(a)
+			d.Nest(func() { p.addOps(&d) })
 		case attrPolicy:
-			err = p.addSets(a)
-		}
-		if err != nil {
-			return err
+			d.Nest(func() { p.addSets(&d) })
 		}
 	}
-	return nil
+	return d.Err()
 }
 
-func (p *Policy) addOps(list wire.Attr) error {
-	for nest, err := range list.Attrs() {
-		if err != nil {
-			return err
+func (p *Policy) addOps(d *wire.Decoder) {
+	for d.Next() {
+		if d.Type() > math.MaxUint8 {
+			d.Fail(fmt.Errorf("%w: command %d", wire.ErrMalformed, d.Type()))
 		}
-		if nest.Type > math.MaxUint8 {
-			return fmt.Errorf("%w: command %d", wire.ErrMalformed, nest.Type)
-		}
-		op := OpPolicy{Command: uint8(nest.Type), Do: -1, Dump: -1}
-		for a, err := range nest.Attrs() {
-			if err != nil {
-				return err
+		op := OpPolicy{Command: uint8(d.Type()), Do: -1, Dump: -1}
+		d.Nest(func() {
+			for d.Next() {
+				switch d.Type() {
+				case attrPolicyDo:
+					op.Do = index(d)
+				case attrPolicyDump:
+					op.Dump = index(d)
+				}
 			}
-			switch a.Type {
-			case attrPolicyDo:
-				op.Do, err = index(a)
-			case attrPolicyDump:
-				op.Dump, err = index(a)
-			}
-			if err != nil {
-				return err
-			}
-		}
+		})
 		p.Ops = append(p.Ops, op)
 	}
-	return nil
 }
 
-func (p *Policy) addSets(list wire.Attr) error {
-	for set, err := range list.Attrs() {
-		if err != nil {
-			return err
-		}
-		for nest, err := range set.Attrs() {
-			if err != nil {
-				return err
+func (p *Policy) addSets(d *wire.Decoder) {
+	for d.Next() {
+		set := int(d.Type())
+		d.Nest(func() {
+			for d.Next() {
+				if p.Sets[set] == nil {
+					p.Sets[set] = make(map[uint16]AttrPolicy)
+				}
+				typ := d.Type()
+				d.Nest(func() { p.Sets[set][typ] = parseAttrPolicy(d) })
 			}
-			a, err := parseAttrPolicy(nest)
-			if err != nil {
-				return err
-			}
-			if p.Sets[int(set.Type)] == nil {
-				p.Sets[int(set.Type)] = make(map[uint16]AttrPolicy)
-			}
-			p.Sets[int(set.Type)][nest.Type] = a
-		}
+		})
 	}
-	return nil
 }
 
 // Attributes of an attribute's policy (enum netlink_policy_type_attr in
@@ -238,56 +218,42 @@ const (
 	polMask       = 12
 )
 
-func parseAttrPolicy(nest wire.Attr) (AttrPolicy, error) {
+func parseAttrPolicy(d *wire.Decoder) AttrPolicy {
 	p := AttrPolicy{Set: -1}
-	for a, err := range nest.Attrs() {
-		if err != nil {
-			return AttrPolicy{}, err
-		}
-		switch a.Type {
+	for d.Next() {
+		switch d.Type() {
 		case polType:
-			var t uint32
-			t, err = a.Uint32()
-			p.Type = AttrType(t)
+			p.Type = AttrType(d.Uint32())
 		case polMinInt:
-			p.MinInt, err = a.Int64()
-			p.HasRange = true
+			p.MinInt, p.HasRange = d.Int64(), true
 		case polMaxInt:
-			p.MaxInt, err = a.Int64()
-			p.HasRange = true
+			p.MaxInt, p.HasRange = d.Int64(), true
 		case polMin:
-			p.Min, err = a.Uint64()
-			p.HasRange = true
+			p.Min, p.HasRange = d.Uint64(), true
 		case polMax:
-			p.Max, err = a.Uint64()
-			p.HasRange = true
+			p.Max, p.HasRange = d.Uint64(), true
 		case polMinLen:
-			p.MinLen, err = a.Uint32()
+			p.MinLen = d.Uint32()
 		case polMaxLen:
-			p.MaxLen, err = a.Uint32()
+			p.MaxLen = d.Uint32()
 		case polSet:
-			p.Set, err = index(a)
+			p.Set = index(d)
 		case polBitfield32:
-			var mask uint32
-			mask, err = a.Uint32()
-			p.Mask = uint64(mask)
+			p.Mask = uint64(d.Uint32())
 		case polMask:
-			p.Mask, err = a.Uint64()
-		}
-		if err != nil {
-			return AttrPolicy{}, err
+			p.Mask = d.Uint64()
 		}
 	}
-	return p, nil
+	return p
 }
 
 // index reads the number of a set, which is a type of attribute as well.
-func index(a wire.Attr) (int, error) {
-	v, err := a.Uint32()
-	if err == nil && v > math.MaxUint16 {
-		err = fmt.Errorf("%w: set %d", wire.ErrMalformed, v)
+func index(d *wire.Decoder) int {
+	v := d.Uint32()
+	if v > math.MaxUint16 {
+		d.Fail(fmt.Errorf("%w: set %d", wire.ErrMalformed, v))
 	}
-	return int(v), err
+	return int(v)
 }
 
 // Op returns the policy of a command, and whether there is one.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/attrname"
 	"github.com/nlmux/netlink/wire"
 )
 
@@ -79,9 +80,10 @@ func (f Family) Request(ctx context.Context, c *client.Conn, command uint8, attr
 
 // exchange is Request for the ID that f has.
 func (f Family) exchange(ctx context.Context, c *client.Conn, command uint8, attrs []byte, flags netlink.Flags) ([]Message, error) {
-	replies, err := c.Request(ctx, f.ID, f.payload(command, attrs), flags)
+	payload := f.payload(command, attrs)
+	replies, err := c.Request(ctx, f.ID, payload, flags)
 	if len(replies) == 0 {
-		return nil, err
+		return nil, f.explain(payload, err)
 	}
 	msgs := make([]Message, len(replies))
 	for i, reply := range replies {
@@ -136,9 +138,10 @@ func (f Family) Dump(ctx context.Context, c *client.Conn, command uint8, attrs [
 // stream is one loop over a dump for the ID that f has. It returns nil when the
 // loop was broken off.
 func (f Family) stream(ctx context.Context, c *client.Conn, command uint8, attrs []byte, yield func(Message) bool) error {
-	for reply, err := range c.Dump(ctx, f.ID, f.payload(command, attrs)) {
+	payload := f.payload(command, attrs)
+	for reply, err := range c.Dump(ctx, f.ID, payload) {
 		if err != nil {
-			return err
+			return f.explain(payload, err)
 		}
 		m, err := f.parse(reply)
 		if err != nil {
@@ -149,6 +152,17 @@ func (f Family) stream(ctx context.Context, c *client.Conn, command uint8, attrs
 		}
 	}
 	return nil
+}
+
+// explain finds the attribute that a refusal is about, where package client could
+// not because it does not know the family's own header, and returns the error that
+// it was given. The attributes have no names here.
+func (f Family) explain(payload []byte, err error) error {
+	if refusal, ok := err.(*wire.KernelError); ok && refusal.Path == "" {
+		types := refusal.Ext.Path(wire.Message{Payload: payload}, headerLen+int(f.HeaderSize))
+		refusal.Path = attrname.Set(0).Path(types)
+	}
+	return err
 }
 
 // payload lays out struct genlmsghdr and what follows.

@@ -86,8 +86,11 @@ func TestShortReply(t *testing.T) {
 }
 
 // dump collects the texts of a dump and the error at its end.
-func dump(f Family, c *client.Conn) (texts []string, err error) {
-	for m, err := range f.Dump(bg, c, 1, nil) {
+func dump(f Family, c *client.Conn) (texts []string, err error) { return dumpOf(f, c, nil) }
+
+// dumpOf is dump with attributes.
+func dumpOf(f Family, c *client.Conn, attrs []byte) (texts []string, err error) {
+	for m, err := range f.Dump(bg, c, 1, attrs) {
 		if err != nil {
 			return texts, err
 		}

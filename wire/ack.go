@@ -37,6 +37,15 @@ type KernelError struct {
 	Request netlink.MessageType // of the request, 0 if the message does not tell, as a DONE
 	Seq     uint32              // of the request
 	Ext     ExtAck              // zero unless the socket has set NETLINK_EXT_ACK
+
+	// Path names the attribute that Ext is about, led by the nests around it:
+	// "IFLA_LINKINFO > IFLA_INFO_KIND". It is the missing attribute with
+	// Ext.HasMissingType, and otherwise the one at Ext.Offset; a type that has no
+	// name stands as its number. It takes the request to find out, so ParseAck
+	// leaves Path empty, and packages client and genl fill it in. It is empty, too,
+	// where Ext is about no attribute or they do not know the request's header.
+	// See [ExtAck.Path] for the types themselves.
+	Path string
 }
 
 // Error tells the request, the errno and what the kernel explained of it.
@@ -50,15 +59,25 @@ func (e *KernelError) Error() string {
 	if e.Ext.Message != "" {
 		s.WriteString(": " + e.Ext.Message)
 	}
-	if e.Ext.HasOffset {
+	path := e.Path
+	if path != "" && path[0] >= '0' && path[0] <= '9' {
+		path = "attribute " + path
+	}
+	switch {
+	case !e.Ext.HasOffset:
+	case path != "" && !e.Ext.HasMissingType:
+		fmt.Fprintf(&s, " (at %s)", path)
+	default:
 		fmt.Fprintf(&s, " (at offset %d)", e.Ext.Offset)
 	}
-	if e.Ext.HasMissingType {
-		fmt.Fprintf(&s, " (missing attribute type %d", e.Ext.MissingType)
-		if e.Ext.HasMissingNest {
-			fmt.Fprintf(&s, " in the nest at offset %d", e.Ext.MissingNest)
-		}
-		s.WriteString(")")
+	switch {
+	case !e.Ext.HasMissingType:
+	case path != "":
+		fmt.Fprintf(&s, " (missing %s)", path)
+	case e.Ext.HasMissingNest:
+		fmt.Fprintf(&s, " (missing attribute type %d in the nest at offset %d)", e.Ext.MissingType, e.Ext.MissingNest)
+	default:
+		fmt.Fprintf(&s, " (missing attribute type %d)", e.Ext.MissingType)
 	}
 	return s.String()
 }
@@ -92,8 +111,8 @@ type ExtAck struct {
 }
 
 // Ack is the end of an answer, a success as well. It shares no memory with the
-// message that brought it. The fields are those of [KernelError], but Errno is 0
-// for a success.
+// message that brought it. The fields are those of [KernelError] without the
+// Path, but Errno is 0 for a success.
 type Ack struct {
 	Errno   syscall.Errno
 	Request netlink.MessageType
@@ -114,8 +133,8 @@ func ParseAck(m Message) (*KernelError, error) {
 	if err != nil || errno == 0 {
 		return nil, err
 	}
-	e := KernelError(decodeAck(m.Header, errno, rest))
-	return &e, nil
+	a := decodeAck(m.Header, errno, rest)
+	return &KernelError{Errno: a.Errno, Request: a.Request, Seq: a.Seq, Ext: a.Ext}, nil
 }
 
 // DecodeAck reads an NLMSG_ERROR or NLMSG_DONE like [ParseAck], and of a success

@@ -46,6 +46,11 @@ func ext(f func(b *wire.Builder)) []byte {
 	return p
 }
 
+// asAck returns what a KernelError shares with an Ack.
+func asAck(e *wire.KernelError) wire.Ack {
+	return wire.Ack{Errno: e.Errno, Request: e.Request, Seq: e.Seq, Ext: e.Ext}
+}
+
 func TestDecodeAck(t *testing.T) {
 	const failed, done = netlink.NLMSG_ERROR, netlink.NLMSG_DONE
 	request := header(16, 20, 5, 7, 9)
@@ -138,7 +143,7 @@ func TestDecodeAck(t *testing.T) {
 				}
 				return
 			}
-			if kerr == nil || !reflect.DeepEqual(wire.Ack(*kerr), tt.want) {
+			if kerr == nil || kerr.Path != "" || !reflect.DeepEqual(asAck(kerr), tt.want) {
 				t.Errorf("ParseAck:\ngot  %+v\nwant %+v", kerr, tt.want)
 			}
 		})
@@ -200,6 +205,24 @@ func TestKernelErrorText(t *testing.T) {
 			}},
 			"netlink: request seq 0: %s (at offset 24) (missing attribute type 3 in the nest at offset 40)",
 		},
+		{
+			wire.KernelError{Path: "IFLA_LINKINFO > IFLA_INFO_KIND", Ext: wire.ExtAck{Message: "why", HasOffset: true, Offset: 36}},
+			"netlink: request seq 0: %s: why (at IFLA_LINKINFO > IFLA_INFO_KIND)",
+		},
+		{
+			wire.KernelError{Path: "1 > 3", Ext: wire.ExtAck{HasOffset: true, Offset: 36}},
+			"netlink: request seq 0: %s (at attribute 1 > 3)",
+		},
+		{
+			wire.KernelError{Path: "IFLA_IFNAME", Ext: wire.ExtAck{HasMissingType: true, MissingType: 3}},
+			"netlink: request seq 0: %s (missing IFLA_IFNAME)",
+		},
+		{
+			wire.KernelError{Path: "1 > 3", Ext: wire.ExtAck{HasOffset: true, Offset: 24, HasMissingType: true, MissingType: 3}},
+			"netlink: request seq 0: %s (at offset 24) (missing attribute 1 > 3)",
+		},
+		// A path without an explanation explains nothing.
+		{wire.KernelError{Path: "IFLA_IFNAME"}, "netlink: request seq 0: %s"},
 	} {
 		tt.in.Errno = 19
 		if got, want := tt.in.Error(), fmt.Sprintf(tt.want, text); got != want {

@@ -264,9 +264,11 @@ func TestBuilderAllocs(t *testing.T) {
 		b.Struct(fixed)
 		b.String(1, "name")
 		b.Uint32(2, 7)
+		b.Uint16BE(6, 8)
+		b.Int(7, -9)
 		b.Nest(3, func(b *wire.Builder) {
 			b.Bytes(4, fixed)
-			b.Flag(5)
+			b.Nest(8, func(b *wire.Builder) { b.Flag(5) })
 		})
 		p, err := b.Encode()
 		if err != nil {

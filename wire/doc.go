@@ -3,9 +3,10 @@
 // any system that has a syscall.Errno, which is every one but Plan 9.
 //
 // [Messages] walks the messages of a datagram and [Attrs] the attributes behind
-// a family's header; [Next] and [NextAttr] are single steps of the two.
-// [Builder] encodes attributes and [AppendMessage] a message. [ParseAck] tells
-// whether the kernel refused a request, and why.
+// a family's header; [Next] and [NextAttr] are single steps of the two. [Decoder]
+// reads attributes without an error to check for each. [Builder] encodes them and
+// [AppendMessage] a message. [ParseAck] tells whether the kernel refused a
+// request, and why; [ExtAck.Path] finds the attribute that was wrong.
 //
 // # Byte order
 //
@@ -29,5 +30,6 @@
 // # Concurrency
 //
 // Functions and values may be used by any number of goroutines as long as
-// nobody writes to the bytes. A [Builder] belongs to one goroutine at a time.
+// nobody writes to the bytes. A [Builder] and a [Decoder] belong to one goroutine
+// at a time.
 package wire

@@ -91,6 +91,41 @@ func ExampleAttrs() {
 	// kind dummy
 }
 
+func ExampleDecoder() {
+	var b wire.Builder
+	b.String(3, "lo")
+	b.Uint32(4, 65536)
+	b.Nest(18, func(link *wire.Builder) { link.String(1, "dummy") })
+	attributes, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var link struct {
+		Name, Kind string
+		MTU        uint32
+	}
+	d := wire.NewDecoder(attributes)
+	for d.Next() {
+		switch d.Type() {
+		case 3: // IFLA_IFNAME
+			link.Name = d.String()
+		case 4: // IFLA_MTU
+			link.MTU = d.Uint32()
+		case 18: // IFLA_LINKINFO
+			d.Nest(func() {
+				for d.Next() {
+					if d.Type() == 1 { // IFLA_INFO_KIND
+						link.Kind = d.String()
+					}
+				}
+			})
+		}
+	}
+	fmt.Printf("%+v %v\n", link, d.Err())
+	// Output: {Name:lo Kind:dummy MTU:65536} <nil>
+}
+
 func ExampleParseAck() {
 	// The refusal of a request, as a socket receives it: the errno, the
 	// request's header, an explanation.
@@ -125,4 +160,28 @@ func ExampleParseAck() {
 	// Output:
 	// request 16: errno 19: Device does not exist
 	// true
+}
+
+// The kernel explains a refusal by an offset in the request.
+func ExampleExtAck_Path() {
+	var b wire.Builder
+	b.Struct(make([]byte, 16))            // struct ifinfomsg
+	b.Nest(18, func(link *wire.Builder) { // IFLA_LINKINFO
+		link.String(1, "bridge")             // IFLA_INFO_KIND
+		link.Nest(2, func(b *wire.Builder) { // IFLA_INFO_DATA
+			b.Uint16(1, 1) // IFLA_BR_FORWARD_DELAY, which has 4 bytes
+		})
+	})
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	refused := wire.ExtAck{Offset: 52, HasOffset: true}
+	fmt.Println(refused.Path(wire.Message{Payload: payload}, 16))
+	missing := wire.ExtAck{MissingType: 9, HasMissingType: true, MissingNest: 32, HasMissingNest: true}
+	fmt.Println(missing.Path(wire.Message{Payload: payload}, 16))
+	// Output:
+	// [18 2 1]
+	// [18 9]
 }

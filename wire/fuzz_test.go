@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -89,9 +90,13 @@ func readAttrs(t *testing.T, b []byte, depth int) {
 	var read []wire.Attr
 	var build wire.Builder
 	at, stopped := 0, false
+	d := wire.NewDecoder(b)
 	for a, err := range wire.Attrs(b) {
 		if stopped {
 			t.Fatal("goes on after an error")
+		}
+		if ok := d.Next(); ok != (err == nil) || !sameAttr(d.Attr(), a) || fmt.Sprint(d.Err()) != fmt.Sprint(err) {
+			t.Fatalf("Decoder: %+v, %v; Attrs: %+v, %v", d.Attr(), d.Err(), a, err)
 		}
 		if err != nil {
 			if !errors.Is(err, wire.ErrMalformed) || !reflect.DeepEqual(a, wire.Attr{}) {
@@ -115,6 +120,9 @@ func readAttrs(t *testing.T, b []byte, depth int) {
 		if depth < 4 {
 			readAttrs(t, a.Value, depth+1)
 		}
+	}
+	if d.Next() {
+		t.Fatalf("Decoder goes on with %+v", d.Attr())
 	}
 	if !stopped && at != len(b) {
 		t.Fatalf("ends at %d of %d bytes without an error", at, len(b))
@@ -210,7 +218,7 @@ func readAck(t *testing.T, m wire.Message) {
 	for i := range m.Payload {
 		m.Payload[i] ^= 0xff
 	}
-	same := reflect.DeepEqual(wire.Ack(*kerr), a) && kerr.Error() == text
+	same := reflect.DeepEqual(asAck(kerr), a) && kerr.Error() == text
 	for i := range m.Payload {
 		m.Payload[i] ^= 0xff
 	}

@@ -13,7 +13,7 @@ import struct
 CAP_ACK, EXT_ACK, STRICT = 10, 11, 12  # socket options
 REQUEST, ACK, DUMP, CREATE = 1, 4, 0x300, 0x400
 ROUTE, GENERIC = 0, 16  # families
-NOOP, GETLINK, GETADDR, NEWQDISC, NEWTCLASS, GENL_CTRL = 1, 18, 22, 36, 40, 16
+NOOP, NEWLINK, GETLINK, GETADDR, NEWQDISC, NEWTCLASS, GENL_CTRL = 1, 16, 18, 22, 36, 40, 16
 PORT = 0x6E6C
 
 
@@ -87,3 +87,19 @@ ask(ROUTE, [], NEWQDISC, ACK | CREATE, 1, tcmsg(0x10000, 0xFFFFFFFF) + attr(1, b
 rate = struct.pack("=BBHhHI", 0, 1, 0, 0, 0, 125)
 options = attr(2, attr(1, rate + rate + struct.pack("=5I", 1000, 1000, 0, 0, 0)))
 show("NEWTCLASS htb", ROUTE, [EXT_ACK], NEWTCLASS, ACK | CREATE, 13, tcmsg(0x10001, 0x10000) + attr(1, b"htb\0") + options)
+
+# Attributes in nests, with the whole request in the answer. The veth's peer has
+# a header of its own in front of its attributes.
+ifinfomsg = struct.pack("=BxHiII", 0, 0, 0, 0, 0)
+kind, data = 1, 2  # in the nest 18
+bridge = attr(18, attr(kind, b"bridge\0") + attr(data, attr(1, b"\1\0")))
+show("NEWLINK bridge", ROUTE, [EXT_ACK], NEWLINK, ACK | CREATE, 14, ifinfomsg + bridge)
+peer = ifinfomsg + attr(3, b"a\0") + attr(4, b"\1\0")
+veth = attr(18, attr(kind, b"veth\0") + attr(data, attr(1, peer)))
+show("NEWLINK veth", ROUTE, [EXT_ACK], NEWLINK, ACK | CREATE, 15, ifinfomsg + veth)
+
+# ETHTOOL_MSG_TSINFO_GET with half a timestamp provider, in the nest 7.
+answer = ask(GENERIC, [], GENL_CTRL, 0, 1, genl(3, attr(2, b"ethtool\0")))[0]
+ethtool = struct.unpack_from("=H", answer, 20 + 12 + 4)[0]  # behind the name
+lo, half = attr(1 | 1 << 15, attr(1, struct.pack("=I", 1))), attr(7 | 1 << 15, attr(1, struct.pack("=I", 0)))
+show("TSINFO_GET", GENERIC, [EXT_ACK], ethtool, ACK, 16, genl(25, lo, half))

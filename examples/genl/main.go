@@ -1,0 +1,103 @@
+//go:build linux
+
+// Command genl lists the families of generic netlink with their multicast groups,
+// like genl ctrl list, or shows what one of them takes. It needs no privilege.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/genl"
+)
+
+func main() {
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "genl lists the families of generic netlink, or shows one with what its commands take.\n\nUsage: genl [NAME]\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() > 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Stdout, flag.Args()); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "genl:", strings.TrimPrefix(err.Error(), "genl: "))
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, names []string) error {
+	c, err := client.Dial(netlink.NETLINK_GENERIC)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(names) == 0 {
+		err = list(ctx, w, c)
+	} else {
+		err = show(ctx, w, c, names[0])
+	}
+	return errors.Join(err, w.Flush())
+}
+
+// list prints all families, one a line.
+func list(ctx context.Context, w io.Writer, c *client.Conn) error {
+	families, err := genl.Families(ctx, c)
+	if errors.Is(err, client.ErrDumpInterrupted) {
+		fmt.Fprintln(os.Stderr, "genl: the list changed while it was read")
+	} else if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "ID\tNAME\tVERSION\tHEADER\tCOMMANDS\tGROUPS")
+	for _, f := range families {
+		groups := strings.Join(slices.Sorted(maps.Keys(f.Groups)), " ")
+		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%s\n", uint16(f.ID), f.Name, f.Version, f.HeaderSize, len(f.Ops), cmp.Or(groups, "-"))
+	}
+	return nil
+}
+
+// show prints one family, its groups and commands, and the attributes that they
+// take.
+func show(ctx context.Context, w io.Writer, c *client.Conn, name string) error {
+	f, err := genl.Resolve(ctx, c, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no family has the name %q", name)
+	} else if err != nil {
+		return err
+	}
+	policy, err := f.Policy(ctx, c)
+	var untold string
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		untold = "This kernel does not tell what commands take.\n"
+	case errors.Is(err, unix.ENODATA):
+		untold = "Of this family the kernel does not tell what commands take.\n"
+	case err != nil:
+		return err
+	}
+	fmt.Fprintf(w, "ID\tNAME\tVERSION\tHEADER\n%d\t%s\t%d\t%d\n", uint16(f.ID), f.Name, f.Version, f.HeaderSize)
+	describeGroups(w, f)
+	describeCommands(w, f, policy)
+	describeAttributes(w, policy)
+	fmt.Fprint(w, untold)
+	return nil
+}

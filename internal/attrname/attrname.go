@@ -1,0 +1,81 @@
+// Package attrname names the attributes of requests, for the texts of errors. It
+// knows those that people meet most; the rest are numbers.
+package attrname
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/nlmux/netlink"
+)
+
+// Set is the attributes of one level of a request. The zero value names none.
+type Set uint8
+
+// nest tells what is inside the attribute of a type.
+type nest struct {
+	typ uint16
+	in  Set
+}
+
+// layout is a request's fixed header, in bytes, and the attributes behind it.
+type layout struct {
+	header int
+	attrs  Set
+}
+
+// Of returns how long the fixed header in front of a request's attributes is, in
+// bytes without padding, and what they are called. It is not ok if that is not
+// known here: the family's types may be, or a generic family's own header.
+func Of(family netlink.Family, typ netlink.MessageType) (header int, attrs Set, ok bool) {
+	var l layout
+	switch family {
+	case netlink.NETLINK_ROUTE:
+		if group := int(typ-netlink.NLMSG_MIN_TYPE) / 4; group < len(routes) {
+			l, ok = routes[group], routes[group].header > 0
+		}
+	case netlink.NETLINK_NETFILTER:
+		// The subsystem is in the upper byte, its message in the lower.
+		l, ok = layout{header: nfgenmsg}, true
+		if typ>>8 == nftables && int(typ&0xff) < len(tables) {
+			l.attrs = tables[typ&0xff]
+		}
+	case netlink.NETLINK_GENERIC:
+		l, ok = layout{genlmsghdr, controller}, typ == ctrlID
+	}
+	return l.header, l.attrs, ok
+}
+
+// Path returns the names of attributes each of which contains the next, such as
+// "IFLA_LINKINFO > IFLA_INFO_KIND". The first of them is of the set s. A type
+// without a name stands as its number. Of no attributes the path is empty.
+func (s Set) Path(types []uint16) string {
+	var path strings.Builder
+	for i, typ := range types {
+		if i > 0 {
+			path.WriteString(" > ")
+		}
+		path.WriteString(s.name(typ))
+		s = s.in(typ)
+	}
+	return path.String()
+}
+
+// name returns the name of a type in s, or its number.
+func (s Set) name(typ uint16) string {
+	names := strings.Fields(sets[s].names)
+	if int(typ) >= len(names) {
+		return strconv.Itoa(int(typ))
+	}
+	return sets[s].prefix + names[typ]
+}
+
+// in returns the set of what is inside the attribute of a type in s.
+func (s Set) in(typ uint16) Set {
+	for _, n := range sets[s].nests {
+		if n.typ == typ {
+			return n.in
+		}
+	}
+	return 0
+}
