@@ -118,6 +118,13 @@ func (s *Socket) Mute(on bool) bool {
 	return true
 }
 
+// Muted reports whether the socket is muted.
+func (s *Socket) Muted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.muted
+}
+
 // Join makes the socket a member of group, if the kernel knows it.
 func (s *Socket) Join(group uint32) error { return s.member(group, true) }
 

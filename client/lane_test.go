@@ -1,0 +1,357 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// A heldSocket keeps sends back, so that others meet behind them, and notes the
+// datagrams.
+type heldSocket struct {
+	*socktest.Socket
+
+	t    *testing.T
+	hold chan struct{} // a send waits for one token
+	sent [][]wire.Message
+	err  error // of the next send
+}
+
+// holdSends has the sends of the next Conn's first socket wait for release.
+func (k *kernel) holdSends() *heldSocket {
+	h := &heldSocket{t: k.t, hold: make(chan struct{})}
+	k.wrap = func(s *socktest.Socket) sock.Socket {
+		h.Socket = s
+		return h
+	}
+	return h
+}
+
+func (h *heldSocket) Send(b []byte) error {
+	<-h.hold
+	var msgs []wire.Message
+	for m, err := range wire.Messages(slices.Clone(b)) {
+		if err != nil {
+			h.t.Error(err)
+		}
+		msgs = append(msgs, m)
+	}
+	h.sent = append(h.sent, msgs)
+	if err := h.err; err != nil {
+		h.err = nil
+		return err
+	}
+	return h.Socket.Send(b)
+}
+
+// release lets one send go, once all that can wait for it does.
+func (h *heldSocket) release() {
+	synctest.Wait()
+	h.hold <- struct{}{}
+	synctest.Wait()
+}
+
+// wantShares requires that the datagrams so far held so many requests each.
+func (h *heldSocket) wantShares(want ...int) {
+	h.t.Helper()
+	synctest.Wait()
+	var got []int
+	for _, msgs := range h.sent {
+		got = append(got, len(msgs))
+	}
+	if !slices.Equal(got, want) {
+		h.t.Fatalf("datagrams of %d requests, want %d", got, want)
+	}
+}
+
+// echoes answers each request inside its send with its own payload.
+func echoes(req request) error {
+	req.reply(string(req.Payload))
+	req.ack()
+	return nil
+}
+
+// Those who come while one sends share the next datagram, and each gets what is
+// its own.
+func TestCrowdSharesADatagram(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		k.during(echoes)
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		var crowd []*task[[]wire.Message]
+		for i := range 5 {
+			crowd = append(crowd, k.request(bg, c, getLink, fmt.Sprint(i), 0))
+			synctest.Wait() // in this order
+		}
+		h.wantShares()
+		h.release()
+		wantTexts(t, first, "first")
+		h.release()
+		for i, call := range crowd {
+			wantTexts(t, call, fmt.Sprint(i))
+		}
+		h.wantShares(1, 5)
+		// Who leads goes last, so that it reads the others' answers on the way.
+		if last := h.sent[1][4]; string(last.Payload) != "0" {
+			t.Errorf("the last of the datagram is %q, want that of who waited longest", last.Payload)
+		}
+	})
+}
+
+// A refusal of one is none of the others'.
+func TestSharedDatagramSharesNoRefusal(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		k.during(func(req request) error {
+			if string(req.Payload) == "bad" {
+				req.fail(syscall.ENODEV)
+				return nil
+			}
+			return echoes(req)
+		})
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		a := k.request(bg, c, getLink, "a", 0)
+		bad := k.request(bg, c, getLink, "bad", 0)
+		b := k.request(bg, c, getLink, "b", 0)
+		h.release()
+		h.release()
+		wantTexts(t, first, "first")
+		wantTexts(t, a, "a")
+		wantError(t, bad, syscall.ENODEV, false)
+		wantTexts(t, b, "b")
+		h.wantShares(1, 3)
+	})
+}
+
+// A datagram that cannot be sent is the failure of all that are in it, and
+// leaves nothing behind.
+func TestSharedDatagramThatFailsFailsAll(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		k.during(echoes)
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		a, b := k.get(bg, c), k.get(bg, c)
+		h.release()
+		h.err = syscall.ENOMEM
+		h.release()
+		wantTexts(t, first, "first")
+		wantError(t, a, syscall.ENOMEM, true)
+		wantError(t, b, syscall.ENOMEM, true)
+		h.wantShares(1, 2)
+		wantStats(t, c, client.Stats{})
+
+		after := k.request(bg, c, getLink, "after", 0)
+		h.release()
+		wantTexts(t, after, "after")
+	})
+}
+
+// Who waits in a lane has not been sent, and leaves it when its ctx ends.
+func TestCtxEndsTheWaitInALane(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		k.during(echoes)
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(bg)
+		gone := k.request(ctx, c, getLink, "gone", 0)
+		synctest.Wait()
+		stays := k.request(bg, c, getLink, "stays", 0)
+		synctest.Wait()
+		cancel()
+		wantError(t, gone, context.Canceled, true)
+		h.release()
+		h.release()
+		wantTexts(t, first, "first")
+		wantTexts(t, stays, "stays")
+		h.wantShares(1, 1)
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// Who is in a datagram that another sends right now has probably been sent; its
+// answer, when it comes, is nobody's.
+func TestCtxEndsInAnotherSend(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		k.during(echoes)
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		leads := k.request(bg, c, getLink, "leads", 0)
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(bg)
+		gone := k.request(ctx, c, getLink, "gone", 0)
+		h.release()
+		wantTexts(t, first, "first")
+		leads.wantWaiting("its send is held")
+		cancel()
+		wantError(t, gone, context.Canceled, false)
+		h.release()
+		wantTexts(t, leads, "leads")
+		h.wantShares(1, 2)
+		wantStats(t, c, client.Stats{Late: 2})
+	})
+}
+
+// Requests of other types, which may wait for other locks in the kernel, and
+// those that change something do not wait for a lane.
+func TestLanesDoNotWaitForEachOther(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		stuck := make(chan struct{})
+		k.during(func(req request) error {
+			if string(req.Payload) == "stuck" {
+				<-stuck
+			}
+			return echoes(req)
+		})
+		first := k.request(bg, c, getLink, "stuck", 0)
+		synctest.Wait()
+		behind := k.request(bg, c, getLink, "behind", 0)
+		other := k.request(bg, c, getAddr, "other", 0)
+		change := k.request(bg, c, newAddr, "change", 0)
+		noop := runAsync(t, func() (bool, error) { return true, c.Noop(bg) })
+		wantTexts(t, other, "other")
+		wantTexts(t, change, "change")
+		if _, err := noop.result(); err != nil {
+			t.Fatal(err)
+		}
+		behind.wantWaiting("the kernel works on one of its type")
+		close(stuck)
+		wantTexts(t, first, "stuck")
+		wantTexts(t, behind, "behind")
+	})
+}
+
+// A lane takes no more along than there is room for answers.
+func TestSharedDatagramKeepsToTheWindow(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial(client.WithInFlight(3))
+		first := k.request(bg, c, getLink, "0", 0)
+		synctest.Wait()
+		var calls []*task[[]wire.Message]
+		for range 5 {
+			calls = append(calls, k.request(bg, c, getLink, "", 0))
+		}
+		h.release()
+		h.release()
+		h.wantShares(1, 2)
+		k.want(getLink).ack()
+		wantTexts(t, first)
+		h.release()
+		h.wantShares(1, 2, 1)
+		// Who leads takes the first room there is, alone.
+		for range 3 {
+			k.want(getLink).ack()
+		}
+		h.release()
+		h.release()
+		h.wantShares(1, 2, 1, 1, 1)
+		k.want(getLink).ack()
+		k.want(getLink).ack()
+		for _, call := range calls {
+			wantTexts(t, call)
+		}
+	})
+}
+
+// A datagram stays within the send buffer.
+func TestSharedDatagramKeepsToTheSendBuffer(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Buffer = 6 * 6144
+		h := k.holdSends()
+		c := k.dial()
+		k.during(func(req request) error { req.ack(); return nil })
+		first := k.get(bg, c)
+		synctest.Wait()
+		big := string(make([]byte, k.Buffer/2-100))
+		a := k.request(bg, c, getLink, big, 0)
+		b := k.request(bg, c, getLink, big, 0)
+		for range 3 {
+			h.release()
+		}
+		wantTexts(t, first)
+		wantTexts(t, a)
+		wantTexts(t, b)
+		h.wantShares(1, 1, 1)
+	})
+}
+
+// Close ends those who wait in a lane as well.
+func TestCloseEndsTheWaitInALane(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		var calls []*task[[]wire.Message]
+		for range 4 {
+			calls = append(calls, k.get(bg, c))
+			synctest.Wait()
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		close(h.hold) // the kernel has come back
+		for i, call := range calls {
+			msgs, err := call.result()
+			if len(msgs) != 0 || !errors.Is(err, net.ErrClosed) {
+				t.Fatalf("call %d: %q, %v", i, texts(msgs), err)
+			}
+			// The first was on its way when the Conn was closed.
+			if i > 0 && !client.NotSent(err) {
+				t.Errorf("call %d: %v, want that it was not sent", i, err)
+			}
+		}
+		h.wantShares(1)
+	})
+}
+
+// Cancelled ones who are to lead that moment must not take the lane with them.
+func TestCancelledLeaderPassesTheLead(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		k.during(echoes)
+		for range 100 {
+			first := k.request(bg, c, getLink, "first", 0)
+			synctest.Wait()
+			ctx, cancel := context.WithCancel(bg)
+			next := k.request(ctx, c, getLink, "next", 0)
+			synctest.Wait()
+			last := k.request(bg, c, getLink, "last", 0)
+			synctest.Wait()
+			// Both at once.
+			go cancel()
+			h.hold <- struct{}{}
+			synctest.Wait()
+			select {
+			case h.hold <- struct{}{}:
+			default:
+			}
+			synctest.Wait()
+			wantTexts(t, first, "first")
+			wantTexts(t, last, "last")
+			if msgs, err := next.result(); err != nil && (!errors.Is(err, context.Canceled) || len(msgs) > 0) {
+				t.Fatalf("%q, %v", texts(msgs), err)
+			}
+		}
+	})
+}

@@ -1,0 +1,192 @@
+package client_test
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+// crowd makes so many requests, one after the other and in no time, that the
+// reader sees no use in being woken for each.
+func (k *kernel) crowd(c *client.Conn) {
+	k.t.Helper()
+	for range 200 {
+		if _, err := c.Request(bg, getLink, nil, 0); err != nil {
+			k.t.Fatal(err)
+		}
+		synctest.Wait() // the reader looks
+	}
+}
+
+// away dials a Conn whose reader stays away from a crowd.
+func (k *kernel) away() *client.Conn {
+	k.t.Helper()
+	k.Mutes = true
+	c := k.dial()
+	k.during(func(req request) error { req.ack(); return nil })
+	k.crowd(c)
+	if !k.socket(0).Muted() {
+		k.t.Fatal("the reader is there")
+	}
+	return c
+}
+
+// wantBack requires that the reader is back after d of the bubble's time.
+func (k *kernel) wantBack(d time.Duration) {
+	k.t.Helper()
+	time.Sleep(d)
+	synctest.Wait()
+	if k.socket(0).Muted() {
+		k.t.Fatalf("the reader is still away after %v", d)
+	}
+}
+
+// When the crowd is gone the reader comes back.
+func TestReaderComesBackFromACrowd(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.away()
+		k.wantBack(2 * time.Millisecond)
+	})
+}
+
+// As long as it lasts the reader stays away, and looks in once in a while: what
+// nobody has asked for waits no longer than that.
+func TestUnaskedMessagesWaitLittleBehindACrowd(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		for range 20 {
+			k.crowd(c)
+			k.socket(0).Queue(socktest.Datagram{Data: event("unasked")})
+			wantEvents(t, c)
+			time.Sleep(time.Millisecond)
+			wantEvents(t, c, "unasked")
+			if !k.socket(0).Muted() {
+				t.Fatal("the reader came back to the crowd")
+			}
+		}
+		k.wantBack(2 * time.Millisecond)
+	})
+}
+
+// Answers that no sender can wait for by reading are worth the reader's coming
+// back at once.
+func TestReaderComesBackForADump(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.during(nil)
+		dump := k.dump(bg, c)
+		req := k.want(getAddr)
+		k.wantBack(0)
+		req.reply("a", "b")
+		req.done()
+		wantTexts(t, dump, "a", "b")
+	})
+}
+
+func TestReaderComesBackForADeferredAnswer(t *testing.T) {
+	const auditGet netlink.MessageType = 1000
+	play(t, func(t *testing.T, k *kernel) {
+		k.Mutes = true
+		c := k.dialFamily(netlink.NETLINK_AUDIT)
+		k.during(func(req request) error { req.ack(); return nil })
+		for range 200 {
+			if _, err := c.Request(bg, 1001, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if !k.socket(0).Muted() {
+			t.Fatal("the reader is there")
+		}
+		k.during(nil)
+		call := k.request(bg, c, auditGet, "status", 0)
+		req := k.want(auditGet)
+		req.ack()
+		synctest.Wait()
+		k.wantBack(0)
+		req.send(req.answer(auditGet, 0, []byte("later")))
+		wantTexts(t, call, "later")
+	})
+}
+
+// Events come at any time.
+func TestReaderComesBackForAMembership(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.join(c, linkGroup)
+		k.wantBack(0)
+		k.multicast(linkGroup, "up")
+		wantEvents(t, c, "up")
+
+		// It stays as long as there is one.
+		k.join(c, addrGroup)
+		if err := c.DropMembership(linkGroup); err != nil {
+			t.Fatal(err)
+		}
+		k.crowd(c)
+		if k.socket(0).Muted() {
+			t.Fatal("the reader is away from a member")
+		}
+		if err := c.DropMembership(addrGroup); err != nil {
+			t.Fatal(err)
+		}
+		k.crowd(c)
+		if !k.socket(0).Muted() {
+			t.Fatal("the reader is there, and nothing can be expected")
+		}
+	})
+}
+
+// A loss is read away, and told to who lost by it, while the reader is away.
+func TestLossIsToldWhileTheReaderIsAway(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.during(func(req request) error {
+			k.socket(0).Overrun(syscall.ENOBUFS)
+			return nil
+		})
+		call := k.get(bg, c)
+		wantError(t, call, client.ErrReplyLost, false)
+	})
+}
+
+// An answer that comes late, against what the kernel does, is found within a
+// moment, and its ctx still ends a wait.
+func TestLateAnswerIsFoundWhileTheReaderIsAway(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.during(nil)
+		call := k.get(bg, c)
+		req := k.want(getLink)
+		ctx, cancel := context.WithCancel(bg)
+		cancelled := k.request(ctx, c, newAddr, "", 0)
+		other := k.want(newAddr)
+		cancel()
+		wantError(t, cancelled, context.Canceled, false)
+		req.ack()
+		time.Sleep(time.Millisecond)
+		wantTexts(t, call)
+		other.ack()
+		time.Sleep(time.Millisecond)
+	})
+}
+
+// Close does not wait for a reader who is away.
+func TestCloseWhileTheReaderIsAway(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		start := time.Now()
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("Close took %v", d)
+		}
+	})
+}
