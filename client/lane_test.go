@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -27,8 +28,11 @@ type heldSocket struct {
 	err  error // of the next send
 }
 
-// holdSends has the sends of the next Conn's first socket wait for release.
+// holdSends has the sends of the next Conn's first socket wait for release. One
+// at a time leads there, as on a machine of one processor.
 func (k *kernel) holdSends() *heldSocket {
+	procs := runtime.GOMAXPROCS(1)
+	k.t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
 	h := &heldSocket{t: k.t, hold: make(chan struct{})}
 	k.wrap = func(s *socktest.Socket) sock.Socket {
 		h.Socket = s
@@ -215,7 +219,9 @@ func TestCtxEndsInAnotherSend(t *testing.T) {
 // those that change something do not wait for a lane.
 func TestLanesDoNotWaitForEachOther(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
+		procs := runtime.GOMAXPROCS(1)
 		c := k.dial()
+		runtime.GOMAXPROCS(procs)
 		stuck := make(chan struct{})
 		k.during(func(req request) error {
 			if string(req.Payload) == "stuck" {

@@ -3,6 +3,7 @@ package client
 import (
 	"math"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,6 +36,7 @@ type port struct {
 	wanted atomic.Int32
 
 	lanes    lanes
+	leaders  int // who send on a lane at once, at the most
 	maxFrame int // bytes of a datagram that requests share, at the most
 
 	reader reader
@@ -71,6 +73,7 @@ func newPort(family netlink.Family, s sock.Socket, w *window, q *queue, seq uint
 		most:   1 + receive/sock.Charge,
 		done:   make(chan struct{}),
 	}
+	p.leaders = runtime.GOMAXPROCS(0)
 	p.maxFrame = min(maxFrame, send/2)
 	p.reader.nudge = make(chan struct{}, 1)
 	p.calls.New = func() any { return newExchange() }
@@ -212,9 +215,10 @@ func (p *port) overrun() {
 // outdated reports whether with the datagram just read all is read that was
 // queued before an overrun. Where events come faster than they are read, no read
 // finds the queue empty, and this is what ends the wait for it. The parts of a
-// dump are queued even then, so beside one it cannot be told.
+// dump are queued even then, so beside one it cannot be told, nor beside one
+// that runs on in the kernel after its call was given up for lost.
 func (p *port) outdated() bool {
-	if p.congested = p.congested && !p.dumping.Load(); !p.congested {
+	if p.congested = p.congested && !p.dumping.Load() && !p.table.Tail(); !p.congested {
 		return false
 	}
 	p.old -= p.d.N + sock.Charge

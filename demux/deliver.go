@@ -179,6 +179,10 @@ func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
 func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
 	t.mu.Lock()
 	out, call := t.verdict(m.Header, o)
+	if m.Header.Type == netlink.NLMSG_DONE && out != Multicast {
+		// A socket runs one dump at a time: none runs on behind this.
+		t.tail.Store(false)
+	}
 	freed, kind := false, Kind(0)
 	if out == Routed {
 		kind = call.Kind

@@ -2,6 +2,7 @@ package demux
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +47,47 @@ func TestDrainedWithoutOverrunFailsNobody(t *testing.T) {
 		got("a", nil),
 		drained(),
 	)
+}
+
+// A dump that was given up for lost may run on in the kernel, until its end or
+// that of another dump has come.
+func TestTailOfALostDump(t *testing.T) {
+	tail := func(want bool) step {
+		return func(s *script) {
+			s.Helper()
+			if got := s.table.Tail(); got != want {
+				s.failf("tail = %t, want %t", got, want)
+			}
+		}
+	}
+	for _, end := range []struct {
+		name  string
+		steps []step
+	}{
+		{"its own end", []step{kernel(done("lost", 0)), late(1)}},
+		{"the next one's", []step{ask("next", Dump), kernel(done("next", 0)), got("next", nil)}},
+	} {
+		t.Run(end.name, func(t *testing.T) {
+			play(t, netlink.NETLINK_ROUTE, slices.Concat([]step{
+				ask("lost", Dump),
+				ask("also lost", Ack),
+				overrun(),
+				tail(false),
+				drained(),
+				got("lost", ErrReplyLost),
+				got("also lost", ErrReplyLost),
+				repliesLost(2),
+				tail(true),
+				ask("other", Ack),
+				kernel(ack("other")),
+				got("other", nil),
+				tail(true),
+				multicast(5, done("lost", 0)),
+				event("\x00\x00\x00\x00"),
+				tail(true),
+			}, end.steps, []step{tail(false)})...)
+		})
+	}
 }
 
 // When the reply is dropped and the queue is read before the acknowledgement is

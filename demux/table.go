@@ -37,6 +37,9 @@ type Table struct {
 	// sender and every drained read asks.
 	lossy atomic.Bool
 
+	// tail is true while the kernel may run a dump whose call has ended.
+	tail atomic.Bool
+
 	count counters
 	run   []wire.Message // owned by Deliver: a run of messages for one call, reused
 
@@ -244,6 +247,9 @@ func (t *Table) Drained() (again bool) {
 		if c.waiting {
 			t.count.repliesLost.Add(1)
 		}
+		if c.Kind == Dump {
+			t.tail.Store(true)
+		}
 		return ErrReplyLost
 	})
 	// This read began after the loss but perhaps before these sends returned.
@@ -260,6 +266,11 @@ func (t *Table) Drained() (again bool) {
 	t.releaseAll(freed)
 	return again
 }
+
+// Tail reports whether a dump may still run in the kernel although its call has
+// ended as lost: an overrun does not end a dump, whose parts are queued even
+// while everything else is dropped (netlink_dump queues by itself).
+func (t *Table) Tail() bool { return t.tail.Load() }
 
 // endLostLocked ends each call for which verdict returns an error, and returns
 // their kinds for releaseAll.
