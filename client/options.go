@@ -1,7 +1,6 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/nlmux/netlink/internal/sock"
@@ -34,7 +33,7 @@ func newConfig(opts []Option) (config, error) {
 	}
 	for _, o := range opts {
 		if o == nil {
-			return cfg, errors.New("nil option")
+			return cfg, errNilOption
 		}
 		o(&cfg)
 	}

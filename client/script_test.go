@@ -24,6 +24,11 @@ const (
 	getAddr netlink.MessageType = 22
 )
 
+// batchBegin opens a batch (NFNL_MSG_BATCH_BEGIN of
+// include/uapi/linux/netfilter/nfnetlink.h). NETLINK_ROUTE's newLink has the same
+// number, but nothing stands behind it.
+const batchBegin netlink.MessageType = 16
+
 // linkGroup is a multicast group of NETLINK_ROUTE (RTNLGRP_LINK).
 const linkGroup = 1
 
@@ -49,7 +54,8 @@ type kernel struct {
 type request struct {
 	wire.Message
 
-	from *socktest.Socket
+	from  *socktest.Socket
+	batch []wire.Message // of a batch, all messages behind the one that opens it
 }
 
 // play runs a script in a bubble. Time stands still there, synctest.Wait
@@ -68,11 +74,15 @@ func play(t *testing.T, script func(t *testing.T, k *kernel)) {
 func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
 	var req request
 	for m, err := range wire.Messages(frame) {
-		if err != nil || req.from != nil {
+		switch {
+		case err == nil && req.from == nil:
+			req = request{Message: m, from: s}
+		case err == nil && req.Header.Type == batchBegin:
+			req.batch = append(req.batch, m)
+		default:
 			k.t.Errorf("sent %x, which is not one message: %v", frame, err)
 			return nil
 		}
-		req = request{m, s}
 	}
 	k.mu.Lock()
 	inSend := k.inSend
