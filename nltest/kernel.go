@@ -3,6 +3,7 @@ package nltest
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/nlmux/netlink"
@@ -22,6 +23,9 @@ type Kernel struct {
 	family  netlink.Family
 	handler Handler
 	sockets socktest.Kernel
+	turn    chan struct{} // holds a token while a batch runs
+
+	overruns atomic.Int64 // calls of Overrun
 
 	mu sync.Mutex // guards following
 
@@ -31,7 +35,7 @@ type Kernel struct {
 // New returns a kernel of that family. With a nil handler every request is
 // acknowledged.
 func New(family netlink.Family, handler func(req wire.Message) []wire.Message) *Kernel {
-	k := &Kernel{family: family, handler: handler}
+	k := &Kernel{family: family, handler: handler, turn: make(chan struct{}, 1)}
 	k.sockets.Request = k.request
 	return k
 }
@@ -83,6 +87,7 @@ func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 // by the handler, that is the answer to the request at hand, which then fails
 // with [client.ErrReplyLost]. A Conn that has joined a group gets a gap event.
 func (k *Kernel) Overrun() {
+	k.overruns.Add(1)
 	for _, s := range k.sockets.Sockets() {
 		s.Overrun(syscall.ENOBUFS)
 	}
@@ -105,6 +110,10 @@ func (k *Kernel) request(s *socktest.Socket, frame []byte) error {
 	if stopped != nil {
 		return stopped
 	}
+	if k.isBatch(frame) {
+		k.batch(s, frame)
+		return nil
+	}
 	for req, err := range wire.Messages(frame) {
 		if err != nil {
 			// netlink_rcv_skb ends silently there.
@@ -117,14 +126,28 @@ func (k *Kernel) request(s *socktest.Socket, frame []byte) error {
 
 // answer queues the answer to one request.
 func (k *Kernel) answer(s *socktest.Socket, req wire.Message) {
+	before := k.overruns.Load()
 	var msgs []wire.Message
 	kind := demux.KindOf(k.family, req.Header.Type, req.Header.Flags)
 	control := req.Header.Type < netlink.NLMSG_MIN_TYPE && kind == demux.Ack
 	if k.handler != nil && !control {
 		msgs = k.handler(req)
 	}
+	var answer []wire.Message
 	for _, m := range complete(kind, req, msgs) {
 		fill(&m, req, s.PortID())
+		answer = append(answer, m)
+	}
+	k.queue(s, answer, before)
+}
+
+// queue queues messages, unless there was an overrun since there had been as many
+// as before: the Conn may have read that away by now, and would not lose them.
+func (k *Kernel) queue(s *socktest.Socket, msgs []wire.Message, before int64) {
+	if k.overruns.Load() != before {
+		return
+	}
+	for _, m := range msgs {
 		s.Queue(socktest.Datagram{Data: wire.AppendMessage(nil, m)})
 	}
 }
