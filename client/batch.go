@@ -207,7 +207,7 @@ func (b *batch) frame(seq, port uint32) []byte {
 	}
 	// struct nfgenmsg, with the subsystem in big endian as its res_id.
 	edge := []byte{0, 0, 0, b.subsystem}
-	add(batchBegin, 0, append(edge[:genmsgLen:genmsgLen], b.attributes()...))
+	add(batchBegin, 0, slices.Concat(edge, b.attributes()))
 	for i, m := range b.msgs {
 		flags := m.Flags &^ netlink.NLM_F_ACK
 		if i == 0 || i == len(b.msgs)-1 {

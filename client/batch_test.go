@@ -315,6 +315,27 @@ func TestBatchTakesRoomForItsRefusals(t *testing.T) {
 	})
 }
 
+// Whoever gives up waiting for room gives back his turn, too.
+func TestContextEndsTheWaitForRoomOfABatch(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(1))
+		get := k.get(bg, c)
+		req := k.want(getLink)
+		ctx, cancel := context.WithCancel(bg)
+		left := k.batch(ctx, c, tables("a"))
+		left.wantWaiting("there is no room")
+		cancel()
+		wantError(t, left, context.Canceled, true)
+		req.ack()
+		wantTexts(t, get)
+		call := k.batch(bg, c, tables("b"))
+		req, barrier := k.wantBatch(1)
+		req.message(0).ack()
+		barrier.ack()
+		wantTexts(t, call)
+	})
+}
+
 func TestBatchCountsAsOneRequestInFlight(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(2))

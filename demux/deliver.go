@@ -169,7 +169,6 @@ func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
 			// acknowledgement is a datagram of its own.
 			call.acked = false // nothing more is sure to come
 			call.doubtLocked()
-			call.lostLocked()
 			t.lossy.Store(true)
 		}
 	}

@@ -50,9 +50,6 @@ func (k *Kernel) batch(s *socktest.Socket, frame []byte) {
 	if !x.refused {
 		x.commit(msgs[last], msgs[1])
 	}
-	if x.refused {
-		x.replies = nil
-	}
 	k.queue(s, append(x.replies, x.acks...), before)
 }
 
@@ -60,9 +57,9 @@ func (k *Kernel) batch(s *socktest.Socket, frame []byte) {
 type transaction struct {
 	kernel  *Kernel
 	port    uint32
-	replies []wire.Message // for when it is applied
-	acks    []wire.Message // for when it is through
-	refused bool           // it will not be applied
+	replies []wire.Message // before the acknowledgements; a refusal makes them void
+	acks    []wire.Message
+	refused bool // it will not be applied
 }
 
 // ask has the handler answer a message.

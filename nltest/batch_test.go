@@ -103,6 +103,9 @@ func TestBatchIsAllOrNothing(t *testing.T) {
 		wantRefused(t, err, at(syscall.EEXIST, 0))
 		_, err = c.Batch(bg, nfTables, tables(0, "d", "uncommittable"))
 		wantRefused(t, err, at(syscall.EOPNOTSUPP, -1))
+		if refusal := new(wire.KernelError); !errors.As(err, &refusal) || refusal.Request != newTable {
+			t.Errorf("%+v; the kernel names the first message", refusal)
+		}
 		_, err = c.Batch(bg, nfTables, tables(0, "d"), client.AtGeneration(7))
 		wantRefused(t, err, at(syscall.ESTALE, -1))
 		if _, err = c.Batch(bg, nfTables, tables(0, "d"), client.AtGeneration(1)); err != nil {

@@ -32,8 +32,8 @@
 //   - the END: the commit has failed, the batch is refused as a whole
 //
 // So a handler that keeps state notes what the messages change, forgets that at
-// each BEGIN, and makes it true at the END. Data is sent, as the echoes of the
-// messages, when the batch has been applied.
+// each BEGIN, and makes it true at the END. Data that it returns for a message is
+// that message's echo, which only a batch that was applied brings.
 //
 // # Determinism
 //
