@@ -243,21 +243,9 @@ func TestNfTablesDump(t *testing.T) {
 	ns := nstest.New(t)
 	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)
 	inet := build(t, unix.Nfgenmsg{Nfgen_family: unix.AF_INET})
-	generation := func() uint32 {
-		msgs := request(t, c, nftGetGen, inet, 0)
-		if len(msgs) != 1 {
-			t.Fatalf("generation: %v, want one message", msgs)
-		}
-		var h unix.Nfgenmsg
-		id, err := unpack(t, msgs[0], &h)[unix.NFTA_GEN_ID].Uint32BE()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return id
-	}
-	before := generation()
+	before := nftGeneration(t, c)
 	addNftTables(t, openRaw(t, ns, netlink.NETLINK_NETFILTER), 1, "first", "second")
-	if after := generation(); after != before+1 {
+	if after := nftGeneration(t, c); after != before+1 {
 		t.Errorf("generation %d, want %d", after, before+1)
 	}
 	var names []string

@@ -2,7 +2,8 @@
 // of goroutines share.
 //
 // [Dial] opens a [Conn] to one family. [Conn.Request] sends a message and
-// returns the kernel's replies, [Conn.Dump] walks through a table, and
+// returns the kernel's replies, [Conn.Batch] has many messages of nf_tables
+// applied as one transaction, [Conn.Dump] walks through a table, and
 // [Conn.AddMembership] makes multicast messages come out of [Conn.Receive].
 // Messages are made and read with package wire.
 //
@@ -31,8 +32,8 @@
 //  2. A dump is no snapshot: see [ErrDumpInterrupted].
 //  3. With [WithEventSocket] the order between replies and events is undefined.
 //     Without, an event that a request causes is queued before its reply.
-//  4. A Request that dumps waits for the others that do; loops over Dump run
-//     side by side.
+//  4. A Request that dumps waits for the others that do, and a Batch for other
+//     batches; loops over Dump run side by side.
 //
 // A Conn has one goroutine for each socket that can receive events, one more
 // from the first event on, one that writes the capture of [WithCapture], and none
@@ -52,10 +53,11 @@
 // The kernel drops what finds the receive buffer full, replies and events
 // alike, and until that buffer has been read away it drops everything. The
 // Conn's requests do not fill it: they wait for room, unsent. A burst of events
-// can. Then the requests whose answers are lost fail with ErrReplyLost, as soon
-// as the rest has been read and without any timeout, and the gap is told in
-// Receive; the Example Resync shows how to go on from there. [WithEventSocket]
-// keeps requests out of this altogether.
+// can, and so can a batch of which the kernel refuses more messages than there
+// is room for, some 250 with its default buffer. Then the requests whose answers
+// are lost fail with ErrReplyLost, as soon as the rest has been read and without
+// any timeout, and the gap is told in Receive; the Example Resync shows how to go
+// on from there. [WithEventSocket] keeps requests out of the events' way.
 //
 // # Network namespaces
 //

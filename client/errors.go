@@ -54,6 +54,7 @@ func NotSent(err error) bool {
 // Causes of bad input.
 var (
 	errNilContext = errors.New("nil context")
+	errNilOption  = errors.New("nil option")
 	errGroupZero  = fmt.Errorf("group 0 is not a multicast group: %w", syscall.EINVAL)
 )
 

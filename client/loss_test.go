@@ -36,12 +36,17 @@ func (s *slowReader) goOn() { s.resume <- struct{}{} }
 // dialSlow opens a Conn whose reader stops after each loss.
 func (k *kernel) dialSlow(opts ...client.Option) (*client.Conn, *slowReader) {
 	k.t.Helper()
+	return k.dialSlowFamily(netlink.NETLINK_ROUTE, opts...)
+}
+
+func (k *kernel) dialSlowFamily(family netlink.Family, opts ...client.Option) (*client.Conn, *slowReader) {
+	k.t.Helper()
 	var slow *slowReader
 	k.wrap = func(s *socktest.Socket) sock.Socket {
 		slow = &slowReader{Socket: s, resume: make(chan struct{})}
 		return slow
 	}
-	c := k.dial(opts...)
+	c := k.dialFamily(family, opts...)
 	return c, slow
 }
 

@@ -36,7 +36,7 @@ func newConfig(opts []Option) (config, error) {
 	}
 	for _, o := range opts {
 		if o == nil {
-			return cfg, errors.New("nil option")
+			return cfg, errNilOption
 		}
 		o(&cfg)
 	}

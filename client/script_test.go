@@ -24,6 +24,11 @@ const (
 	getAddr netlink.MessageType = 22
 )
 
+// batchBegin opens a batch (NFNL_MSG_BATCH_BEGIN of
+// include/uapi/linux/netfilter/nfnetlink.h). NETLINK_ROUTE's newLink has the same
+// number, but nothing stands behind it.
+const batchBegin netlink.MessageType = 16
+
 // linkGroup is a multicast group of NETLINK_ROUTE (RTNLGRP_LINK).
 const linkGroup = 1
 
@@ -49,7 +54,8 @@ type kernel struct {
 type request struct {
 	wire.Message
 
-	from *socktest.Socket
+	from  *socktest.Socket
+	batch []wire.Message // of a batch, all messages behind the one that opens it
 }
 
 // play runs a script in a bubble. Time stands still there, synctest.Wait
@@ -65,26 +71,33 @@ func play(t *testing.T, script func(t *testing.T, k *kernel)) {
 }
 
 // asks runs inside Send, in the goroutine of the caller. A datagram holds one
-// request or, from a crowd, several.
+// request, several of a crowd, or a batch.
 func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
-	k.mu.Lock()
-	inSend := k.inSend
-	k.mu.Unlock()
+	var reqs []request
 	for m, err := range wire.Messages(frame) {
-		if err != nil {
+		switch {
+		case err != nil:
 			k.t.Errorf("sent %x: %v", frame, err)
 			return nil
+		case len(reqs) > 0 && reqs[0].Header.Type == batchBegin:
+			reqs[0].batch = append(reqs[0].batch, m)
+		default:
+			reqs = append(reqs, request{Message: m, from: s})
 		}
-		req := request{m, s}
-		if inSend != nil {
-			if err := inSend(req); err != nil {
-				return err
-			}
-			continue
+	}
+	k.mu.Lock()
+	inSend := k.inSend
+	if inSend == nil {
+		k.asked = append(k.asked, reqs...)
+	}
+	k.mu.Unlock()
+	if inSend == nil {
+		return nil
+	}
+	for _, req := range reqs {
+		if err := inSend(req); err != nil {
+			return err
 		}
-		k.mu.Lock()
-		k.asked = append(k.asked, req)
-		k.mu.Unlock()
 	}
 	return nil
 }

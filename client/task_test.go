@@ -31,6 +31,13 @@ func runAsync[T any](t *testing.T, f func() (T, error)) *task[T] {
 	return a
 }
 
+// run is runAsync for a call that ends by itself, and has ended.
+func run[T any](t *testing.T, f func() (T, error)) *task[T] {
+	a := runAsync(t, f)
+	<-a.over
+	return a
+}
+
 // result requires that the call has returned, as far as it can by itself.
 func (a *task[T]) result() (T, error) {
 	a.t.Helper()

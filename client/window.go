@@ -14,8 +14,12 @@ import (
 type window struct {
 	room       *semaphore.Weighted // in the unit of weight
 	dump       *semaphore.Weighted // the socket's one dump (netlink_dump_start: EBUSY)
+	batch      *semaphore.Weighted // one batch at a time, as in the kernel (nf_tables_valid_genid locks)
 	size       int64
+	counted    bool // the unit is a request
 	dumpWeight int64
+
+	batchWeight int64 // of the batch that has the slot
 }
 
 // answerRoom is what the answer to one request is taken to occupy of the
@@ -26,6 +30,11 @@ const answerRoom = 6 << 10
 // dumpPart is the most that one part of a dump occupies: 32 KiB of messages
 // and the kernel's overhead.
 const dumpPart = 40 << 10
+
+// refusalRoom is what one answer to a batch is taken to occupy: a refusal is
+// charged 832 bytes, the kernel's explanation included, and echoes share
+// datagrams.
+const refusalRoom = 832
 
 // newWindow returns the window of a socket whose receive buffer has this many
 // bytes, or of n requests if n is not 0.
@@ -44,15 +53,20 @@ func newWindow(receiveBuffer, n int) *window {
 	return &window{
 		room:       semaphore.NewWeighted(size),
 		dump:       semaphore.NewWeighted(1),
+		batch:      semaphore.NewWeighted(1),
 		size:       size,
+		counted:    n != 0,
 		dumpWeight: max(1, min(dump, size-1)),
 	}
 }
 
 // weight returns how much room a request of this kind takes.
 func (w *window) weight(kind demux.Kind) int64 {
-	if kind == demux.Dump {
+	switch kind {
+	case demux.Dump:
 		return w.dumpWeight
+	case demux.Batch:
+		return w.batchWeight
 	}
 	return 1
 }
@@ -77,10 +91,30 @@ func (w *window) tryAcquire(kind demux.Kind) bool {
 	return w.room.TryAcquire(w.weight(kind))
 }
 
-// release undoes acquire.
+// acquireBatch waits for the batch slot and for room for so many answers to a
+// batch, or for all the room that there is.
+func (w *window) acquireBatch(ctx context.Context, answers int) error {
+	if err := w.batch.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	w.batchWeight = 1
+	if !w.counted {
+		w.batchWeight = min(w.size, 1+int64(answers)*refusalRoom/answerRoom)
+	}
+	err := w.room.Acquire(ctx, w.batchWeight)
+	if err != nil {
+		w.batch.Release(1)
+	}
+	return err
+}
+
+// release undoes acquire and acquireBatch.
 func (w *window) release(kind demux.Kind) {
 	w.room.Release(w.weight(kind))
-	if kind == demux.Dump {
+	switch kind {
+	case demux.Dump:
 		w.dump.Release(1)
+	case demux.Batch:
+		w.batch.Release(1)
 	}
 }

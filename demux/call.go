@@ -15,8 +15,10 @@ type Call struct {
 	Kind Kind                // how the kernel ends its answer
 	Echo bool                // the request carries NLM_F_ECHO
 
+	Parts *Parts // of a Batch, nil for any other kind
+
 	// Set by Open.
-	Seq uint32 // nlmsg_seq to send
+	Seq uint32 // nlmsg_seq to send; of a Batch, the first of its numbers
 
 	// sent is true once the send has returned. Outside the mutex, so that the
 	// common request takes the lock twice and not three times; see Table.Sent.

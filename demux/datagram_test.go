@@ -98,7 +98,11 @@ func (w *walk) messages(o Origin) (msgs []wire.Message) {
 func (w *walk) number() uint32 {
 	switch n := w.IntN(10); {
 	case n < 6 && len(w.live) > 0:
-		return one(w, w.live...).call.Seq
+		c := one(w, w.live...)
+		if w.chance(30) {
+			return c.call.Seq + c.width() - 1 // the barrier of a batch
+		}
+		return c.call.Seq + w.Uint32N(c.width())
 	case n < 8 && len(w.old) > 0:
 		return one(w, w.old...)
 	case n < 9:

@@ -40,13 +40,16 @@ func (t *Table) verdict(h wire.Header, o Origin) (Outcome, *Call) {
 	if call != nil && call.Seq != h.Seq {
 		call = nil
 	}
+	if call == nil {
+		call = t.batchLocked(h.Seq)
+	}
 	ours := h.PortID == t.port
 
 	if o.Group != 0 {
 		// nlmsg_notify sends the requester the same skb that the group got, so
 		// an echo keeps its group; a socket that has joined gets this one copy
 		// only. With an nsid the port is one of another namespace.
-		if call != nil && call.Echo && ours && o.NSID == NoNSID && !IsEnd(h.Type) {
+		if call != nil && call.echoes(h.Seq) && ours && o.NSID == NoNSID && !IsEnd(h.Type) {
 			if _, joined := t.joined[o.Group]; !joined {
 				return Routed, call
 			}
@@ -55,7 +58,7 @@ func (t *Table) verdict(h wire.Header, o Origin) (Outcome, *Call) {
 		// A notification whose type is NLMSG_DONE (connector) ends nothing.
 		return Multicast, nil
 	}
-	if call != nil && IsReply(t.family, t.port, call.Seq, h, o.Group) {
+	if call != nil && IsReply(t.family, t.port, h.Seq, h, o.Group) {
 		return Routed, call
 	}
 	if ours && h.Seq != 0 {
@@ -258,6 +261,9 @@ func (c *Call) wantsOneLocked() bool {
 // endLocked takes a message of type NLMSG_ERROR or NLMSG_DONE for c and reports
 // whether c is done.
 func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
+	if c.Kind == Batch {
+		return t.answerLocked(c, m)
+	}
 	if c.waiting {
 		c.interrupted = c.interrupted || m.Header.Flags&netlink.NLM_F_DUMP_INTR != 0
 	} else {

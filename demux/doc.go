@@ -29,6 +29,13 @@
 // client lent to it, until the kernel's final message, or until the socket was
 // seen drained after a loss.
 //
+// # Batches
+//
+// A batch of nfnetlink is one call with many sequence numbers, so the number of
+// an answer tells which message it is about; see [Parts]. The kernel answers some
+// of its messages, or none, so nothing that it says of them ends the call: the
+// barrier does, and on the way to it only the refusals are taken down.
+//
 // # Losses
 //
 // Every reply but a dump's later parts is queued on the socket before the send

@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -44,6 +45,22 @@ func interrupted(name string, want bool) step {
 		s.Helper()
 		if got := s.call(name).Interrupted(); got != want {
 			s.failf("%s: interrupted = %t", name, got)
+		}
+	}
+}
+
+// refused: these messages of the batch were refused, as index:errno, and perhaps
+// more.
+func refused(name string, incomplete bool, want ...string) step {
+	return func(s *script) {
+		s.Helper()
+		p := s.call(name).Parts
+		var got []string
+		for _, r := range p.Refusals() {
+			got = append(got, fmt.Sprintf("%d:%d", r.Index, r.Err.Errno))
+		}
+		if !slices.Equal(got, want) || p.Incomplete() != incomplete {
+			s.failf("%s: refused %q, incomplete = %t; want %q, %t", name, got, p.Incomplete(), want, incomplete)
 		}
 	}
 }

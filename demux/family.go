@@ -19,6 +19,9 @@ const (
 	Deferred
 	// Silent is never answered; it has happened when the send returns.
 	Silent
+	// Batch is a transaction of nfnetlink, many messages with many answers; see
+	// [Parts]. It ends with the answer to its barrier.
+	Batch
 )
 
 // Audit requests that a kernel thread answers after the acknowledgement

@@ -21,7 +21,8 @@ func FuzzDeliver(f *testing.F) {
 			Header: wire.Header{Type: typ, Seq: seq, PortID: port}, Payload: payload,
 		})
 	}
-	for i := range uint32(9) {
+	// Ten calls with a number each, and two batches with five.
+	for i := range uint32(20) {
 		reply := message(newAddr, first+i, port, []byte("payload"))
 		ack := message(netlink.NLMSG_ERROR, first+i, port, make([]byte, 20))
 		refusal := message(netlink.NLMSG_ERROR, first+i, port, ending)
@@ -45,12 +46,18 @@ func FuzzDeliver(f *testing.F) {
 		table := New(netlink.Family(family), port, first-1, func(k Kind) { released[k]++ })
 		table.Join(5)
 		var calls []*Call
-		for _, kind := range []Kind{Ack, Dump, First, Deferred, Silent} {
+		for _, kind := range []Kind{Ack, Dump, First, Deferred, Silent, Batch} {
 			for _, echo := range []bool{false, true} {
 				c := NewCall()
 				c.Kind, c.Type, c.Echo = kind, auditGet, echo
 				if kind == Deferred && echo {
 					c.Type = auditListRules
+				}
+				if kind == Batch {
+					c.Parts = &Parts{N: 2}
+					if echo {
+						c.Parts.Echo = []bool{false, true}
+					}
 				}
 				if err := table.Open(c); err != nil {
 					t.Fatal(err)
@@ -94,6 +101,9 @@ func FuzzDeliver(f *testing.F) {
 			if i%2 == 0 && !table.Abandon(c) || i%2 == 1 && c.Ready() {
 				told = append(told, c)
 			}
+			if c.Kind == Batch {
+				table.Unfenced(c)
+			}
 			if i%3 == 0 {
 				table.Sent(c)
 			}
@@ -118,8 +128,8 @@ func FuzzDeliver(f *testing.F) {
 		down := errors.New("down")
 		table.Fail(down)
 		balanced("fail")
-		if table.used != 0 {
-			t.Fatalf("%d calls are left", table.used)
+		if n := table.used + len(table.batches); n != 0 {
+			t.Fatalf("%d calls are left", n)
 		}
 		for i, c := range calls {
 			table.Withdraw(c)

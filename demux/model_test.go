@@ -15,7 +15,7 @@ import (
 // kernel, not after the table.
 type model struct {
 	family netlink.Family
-	calls  map[uint32]*modelCall
+	calls  map[uint32]*modelCall // by each of their numbers
 	joined map[uint32]bool
 
 	now   int  // counts what happens
@@ -47,6 +47,7 @@ type modelCall struct {
 	doubted bool          // a loss may have hit its answer
 	told    bool          // there was a waiter, and he has his result
 	err     error
+	batch   *modelBatch // nil for any other kind
 }
 
 func newModel(family netlink.Family) *model {
@@ -55,7 +56,15 @@ func newModel(family netlink.Family) *model {
 
 func (m *model) open(c *Call) *modelCall {
 	mc := &modelCall{call: c, kind: c.Kind, typ: c.Type, echo: c.Echo, waits: true, doubted: m.lossy}
-	m.calls[c.Seq] = mc
+	if c.Kind == Batch {
+		mc.batch = &modelBatch{n: c.Parts.N, echo: c.Parts.Echo}
+		if mc.batch.echo == nil {
+			mc.batch.echo = make([]bool, c.Parts.N)
+		}
+	}
+	for i := range mc.width() {
+		m.calls[c.Seq+i] = mc
+	}
 	return mc
 }
 
@@ -63,7 +72,7 @@ func (m *model) holds(c *modelCall) bool { return m.calls[c.call.Seq] == c }
 
 func (m *model) sent(c *modelCall) (drain bool) {
 	c.sentAt = m.now
-	return m.lossy && m.holds(c) && (c.doubted || c.refused != 0)
+	return m.lossy && m.holds(c) && (c.doubted || c.refused != 0 || c.batch != nil && c.batch.unfenced)
 }
 
 func (m *model) withdraw(c *modelCall) {
@@ -80,7 +89,9 @@ func (m *model) abandon(c *modelCall) bool {
 }
 
 func (m *model) remove(c *modelCall) {
-	delete(m.calls, c.call.Seq)
+	for i := range c.width() {
+		delete(m.calls, c.call.Seq+i)
+	}
 	m.released = append(m.released, c.kind)
 }
 
@@ -100,7 +111,7 @@ func (m *model) end(c *modelCall, err error) {
 func (m *model) overrun() {
 	m.stats.Overruns++
 	m.lossy, m.mark = true, m.now
-	for _, c := range m.calls {
+	for c := range m.each() {
 		c.doubted = true
 	}
 }
@@ -112,19 +123,22 @@ func (m *model) drained() (again bool) {
 		return false
 	}
 	m.lossy = false
-	for _, c := range m.calls {
+	for c := range m.each() {
 		returned := c.sentAt != 0 && c.sentAt < m.mark
+		unsettled := c.doubted || c.batch != nil && c.batch.unfenced
 		switch {
 		case c.refused != 0 && (!c.doubted || returned):
 			m.end(c, c.refused)
 		case c.doubted && returned && c.kind == Deferred && c.acked:
 			c.doubted = false // a kernel thread answers, and waits for room
-		case c.doubted && returned:
+		case c.batch != nil && unsettled && returned:
+			m.conclude(c)
+		case unsettled && returned:
 			if c.waits {
 				m.stats.RepliesLost++
 			}
 			m.end(c, ErrReplyLost)
-		case c.doubted:
+		case unsettled:
 			m.lossy = true
 			again = again || c.sentAt != 0
 		}
@@ -136,7 +150,7 @@ func (m *model) drained() (again bool) {
 func (m *model) fail(err error) {
 	m.failed = err
 	m.lossy = false
-	for _, c := range m.calls {
+	for c := range m.each() {
 		m.end(c, err)
 	}
 }
@@ -148,7 +162,7 @@ func (m *model) place(h wire.Header, o Origin) (c *modelCall, event bool) {
 	own := h.PortID == port
 	if o.Group != 0 {
 		ending := h.Type == netlink.NLMSG_DONE || h.Type == netlink.NLMSG_ERROR
-		if c == nil || !c.echo || !own || ending || o.NSID != NoNSID {
+		if c == nil || !c.wantsEcho(h.Seq) || !own || ending || o.NSID != NoNSID {
 			return nil, true
 		}
 		return c, m.joined[o.Group]
@@ -201,6 +215,11 @@ func (m *model) deliver(msgs []wire.Message, o Origin, cut bool) (lost bool) {
 func (m *model) reply(c *modelCall, msg wire.Message) {
 	if !c.waits {
 		m.stats.Late++
+	}
+	ending := msg.Header.Type == netlink.NLMSG_DONE || msg.Header.Type == netlink.NLMSG_ERROR
+	if c.batch != nil && ending {
+		m.say(c, msg)
+		return
 	}
 	if msg.Header.Flags&netlink.NLM_F_DUMP_INTR != 0 && c.waits {
 		c.marked = true

@@ -173,7 +173,8 @@ func matches(c *Call, err, want error) bool {
 		return errors.Is(err, want)
 	}
 	var refusal *wire.KernelError
-	return errors.As(err, &refusal) && refusal.Errno == errno && refusal.Request == c.Type && refusal.Seq == c.Seq
+	return errors.As(err, &refusal) && refusal.Errno == errno &&
+		(c.Kind == Batch || refusal.Request == c.Type && refusal.Seq == c.Seq)
 }
 
 // Actions.
@@ -198,12 +199,45 @@ func openTyped(name string, kind Kind, typ netlink.MessageType, echo bool) step 
 		s.Helper()
 		c := NewCall()
 		c.Kind, c.Type, c.Echo = kind, typ, echo
-		if err := s.table.Open(c); err != nil {
-			s.failf("open %s: %v", name, err)
-		}
-		s.calls[name], s.phases[name] = c, waits
+		s.open(name, c)
 	})
 }
+
+func (s *script) open(name string, c *Call) {
+	s.Helper()
+	if err := s.table.Open(c); err != nil {
+		s.failf("open %s: %v", name, err)
+	}
+	s.calls[name], s.phases[name] = c, waits
+}
+
+// openBatch opens a call for a batch of n messages.
+func openBatch(name string, n int) step { return openEchoes(name, make([]bool, n)...) }
+
+// openEchoes opens a call for a batch whose messages carry NLM_F_ECHO, or not.
+func openEchoes(name string, echo ...bool) step {
+	return act(func(s *script) {
+		s.Helper()
+		c := NewCall()
+		c.Kind, c.Parts = Batch, &Parts{N: len(echo)}
+		if slices.Contains(echo, true) {
+			c.Parts.Echo = echo
+		}
+		s.open(name, c)
+	})
+}
+
+// askBatch opens a batch and has both of its sends return.
+func askBatch(name string, n int) step {
+	return func(s *script) {
+		s.Helper()
+		openBatch(name, n)(s)
+		sent(name)(s)
+	}
+}
+
+// unfenced: the second send of a batch has failed.
+func unfenced(name string) step { return act(func(s *script) { s.table.Unfenced(s.call(name)) }) }
 
 // ask opens a call and has its send return: the usual start.
 func ask(name string, kind Kind) step {

@@ -12,13 +12,14 @@ import (
 // is delivered.
 type sketch struct {
 	wire.Message
-	to string
+	to    string
+	ahead uint32 // of the call's first number
 }
 
 func (m sketch) message(s *script) wire.Message {
 	s.Helper()
 	if m.to != "" {
-		m.Header.Seq = s.call(m.to).Seq
+		m.Header.Seq = s.call(m.to).Seq + m.ahead
 	}
 	return m.Message
 }
@@ -58,6 +59,10 @@ func done(to string, errno syscall.Errno) sketch {
 func (m sketch) typed(typ netlink.MessageType) sketch { m.Header.Type = typ; return m }
 func (m sketch) flagged(f netlink.Flags) sketch       { m.Header.Flags |= f; return m }
 func (m sketch) from(port uint32) sketch              { m.Header.PortID = port; return m }
+
+// at makes the message answer the i-th message of a batch; the one that opens it
+// is at -1.
+func (m sketch) at(i int) sketch { m.ahead = uint32(i + 1); return m }
 
 // errnoBytes is the payload of an NLMSG_DONE.
 func errnoBytes(errno syscall.Errno) string {

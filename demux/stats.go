@@ -20,7 +20,7 @@ type counters struct {
 // Stats returns the counts so far.
 func (t *Table) Stats() Stats {
 	t.mu.Lock()
-	pending := t.used
+	pending := t.used + len(t.batches)
 	t.mu.Unlock()
 	return Stats{
 		Pending:     pending,

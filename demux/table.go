@@ -2,6 +2,7 @@ package demux
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -51,6 +52,9 @@ type Table struct {
 	slots  []*Call // by the low bits of Seq; the length is a power of two
 	used   int     // slots that are not nil
 	joined map[uint32]struct{}
+
+	// Batches have no slots, or few of them would make the array huge.
+	batches []*Call
 }
 
 // minSlots is the size of a new table's slot array; the window of a socket with
@@ -76,29 +80,39 @@ func New(family netlink.Family, port, seq uint32, release func(Kind)) *Table {
 }
 
 // Open registers c and gives it a sequence number that is neither 0 nor in use,
-// be it by a call that nobody waits for any more. It fails only after Fail,
-// with Fail's error.
+// be it by a call that nobody waits for any more; to a Batch it gives several in
+// a row. It fails only after Fail, with Fail's error.
 func (t *Table) Open(c *Call) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.err != nil {
 		return t.err
 	}
+	if c.Kind == Batch {
+		t.openBatchLocked(c)
+	} else {
+		t.openOneLocked(c)
+	}
+	t.opened++
+	c.waiting, c.registered = true, true
+	if t.lossy.Load() {
+		c.doubt = unsent
+		c.lostLocked()
+	}
+	return nil
+}
+
+func (t *Table) openOneLocked(c *Call) {
 	if 2*(t.used+1) > len(t.slots) {
 		t.growLocked()
 	}
 	// At most half of the slots are taken, so this ends.
-	for t.seq++; t.seq == 0 || *t.slotLocked(t.seq) != nil; {
+	for t.seq++; t.seq == 0 || *t.slotLocked(t.seq) != nil || t.batchLocked(t.seq) != nil; {
 		t.seq++
 	}
 	*t.slotLocked(t.seq) = c
 	t.used++
-	t.opened++
-	c.Seq, c.waiting, c.registered = t.seq, true, true
-	if t.lossy.Load() {
-		c.doubt = unsent
-	}
-	return nil
+	c.Seq = t.seq
 }
 
 // Opened returns how many calls have been opened so far.
@@ -216,10 +230,9 @@ func (t *Table) Overrun() {
 	t.lossy.Store(true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, c := range t.slots {
-		if c != nil {
-			c.doubtLocked()
-		}
+	for c := range t.callsLocked() {
+		c.doubtLocked()
+		c.lostLocked()
 	}
 }
 
@@ -232,7 +245,8 @@ func (t *Table) Drained() (again bool) {
 		return false
 	}
 	t.mu.Lock()
-	freed := t.endLostLocked(func(c *Call) error {
+	freed := t.settleBatchesLocked()
+	freed = append(freed, t.endLostLocked(func(c *Call) error {
 		switch {
 		case c.doubt != suspect:
 			return nil
@@ -251,11 +265,11 @@ func (t *Table) Drained() (again bool) {
 			t.tail.Store(true)
 		}
 		return ErrReplyLost
-	})
+	})...)
 	// This read began after the loss but perhaps before these sends returned.
 	open := false
-	for _, c := range t.slots {
-		if c != nil && c.doubt == unsent {
+	for c := range t.callsLocked() {
+		if c.doubt == unsent {
 			open = true
 			c.doubtLocked()
 			again = again || c.doubt == suspect
@@ -275,10 +289,7 @@ func (t *Table) Tail() bool { return t.tail.Load() }
 // endLostLocked ends each call for which verdict returns an error, and returns
 // their kinds for releaseAll.
 func (t *Table) endLostLocked(verdict func(*Call) error) (freed []Kind) {
-	for _, c := range t.slots {
-		if c == nil {
-			continue
-		}
+	for c := range t.callsLocked() {
 		if err := verdict(c); err != nil {
 			freed = append(freed, c.Kind)
 			t.removeLocked(c)
@@ -314,12 +325,16 @@ func (c *Call) tellLocked(err error) {
 	}
 }
 
-// removeLocked frees c's sequence number and reports whether it was in use.
+// removeLocked frees c's sequence numbers and reports whether they were in use.
 func (t *Table) removeLocked(c *Call) bool {
 	if !c.registered {
 		return false
 	}
 	c.registered = false
+	if c.Kind == Batch {
+		t.batches = slices.DeleteFunc(t.batches, func(b *Call) bool { return b == c })
+		return true
+	}
 	*t.slotLocked(c.Seq) = nil
 	t.used--
 	return true

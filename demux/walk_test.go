@@ -31,6 +31,7 @@ func TestRandomWalk(t *testing.T) {
 		netlink.NETLINK_AUDIT,
 		netlink.NETLINK_RDMA,
 		netlink.NETLINK_USERSOCK,
+		netlink.NETLINK_NETFILTER,
 	}
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for i := range 50 {
@@ -149,7 +150,10 @@ func (w *walk) open() {
 	} else {
 		c = NewCall()
 	}
-	c.Kind, c.Type, c.Echo = one(w, Ack, Ack, Dump, Dump, First, Deferred), getAddr, w.chance(30)
+	c.Kind, c.Type, c.Echo = one(w, Ack, Ack, Dump, Dump, First, Deferred, Batch), getAddr, w.chance(30)
+	if c.Kind == Batch {
+		c.Parts = w.parts()
+	}
 	if c.Kind == Deferred {
 		c.Type = one(w, auditGet, auditListRules)
 	}
@@ -157,8 +161,10 @@ func (w *walk) open() {
 		w.failf("open: %v", err)
 	}
 	w.note("open %d: kind %d, type %d, echo %t", c.Seq, c.Kind, c.Type, c.Echo)
-	if c.Seq == 0 || w.model.calls[c.Seq] != nil {
-		w.failf("number %d is in use", c.Seq)
+	for i := range c.numbers() {
+		if n := c.Seq + i; n == 0 || w.model.calls[n] != nil {
+			w.failf("number %d is in use", n)
+		}
 	}
 	w.live = append(w.live, w.model.open(c))
 }
@@ -180,6 +186,12 @@ func unsentYet(c *modelCall) bool { return c.sentAt == 0 }
 
 func (w *walk) sent() {
 	if c := w.anyLive(unsentYet); c != nil {
+		if c.batch != nil && w.chance(20) {
+			w.note("unfenced %d", c.call.Seq)
+			w.table.Unfenced(c.call)
+			c.batch.unfenced = true
+			w.model.lossy = w.model.lossy || w.model.holds(c)
+		}
 		w.same(fmt.Sprintf("sent %d", c.call.Seq), w.table.Sent(c.call), w.model.sent(c))
 	}
 }
@@ -245,7 +257,9 @@ func (w *walk) compare() {
 	}
 	w.live = live
 	want := w.model.stats
-	want.Pending = len(w.model.calls)
+	for range w.model.each() {
+		want.Pending++
+	}
 	if got := w.table.Stats(); got != want {
 		w.failf("counts %+v\nwant   %+v", got, want)
 	}
@@ -261,6 +275,9 @@ func (w *walk) result(mc *modelCall) {
 	if !slices.Equal(got, mc.replies) || !matches(mc.call, err, mc.err) || mc.call.Interrupted() != mc.marked {
 		w.failf("%d: got %q, %v, interrupted = %t\nwant %q, %v, %t", mc.call.Seq,
 			got, err, mc.call.Interrupted(), mc.replies, mc.err, mc.marked)
+	}
+	if _, refused := mc.err.(syscall.Errno); refused && mc.batch != nil {
+		w.compareParts(mc)
 	}
 }
 

@@ -19,6 +19,22 @@
 //   - [Error]: the request is refused, optionally with an explanation
 //   - data and [Done] with an errno: a dump that breaks off
 //
+// # Batches
+//
+// Of a batch ([client.Conn.Batch]) the handler gets each message, between one of
+// type NFNL_MSG_BATCH_BEGIN, 16, and one of type NFNL_MSG_BATCH_END, 17; no other
+// batch comes in between. Any of them may be refused with [Error]:
+//
+//   - the BEGIN: the batch is refused as a whole and its messages do not come. Its
+//     payload is a struct nfgenmsg and, with [client.AtGeneration], an attribute
+//     of type NFNL_BATCH_GENID
+//   - a message: the next ones come, but not the END
+//   - the END: the commit has failed, the batch is refused as a whole
+//
+// So a handler that keeps state notes what the messages change, forgets that at
+// each BEGIN, and makes it true at the END. Data that it returns for a message is
+// that message's echo, which only a batch that was applied brings.
+//
 // # Determinism
 //
 // A Kernel uses nothing but channels, mutexes and the goroutines of its Conns,

@@ -3,6 +3,7 @@ package nltest
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/nlmux/netlink"
@@ -22,18 +23,25 @@ type Kernel struct {
 	family  netlink.Family
 	handler Handler
 	sockets socktest.Kernel
+	turn    chan struct{} // holds a token while a batch runs
+
+	overruns atomic.Int64 // calls of Overrun
 
 	mu sync.Mutex // guards following
 
-	stopped  error                    // what sends fail with, nil while the kernel is there
-	asking   map[*socktest.Socket]int // requests that are being worked on
-	overruns int                      // calls of Overrun
+	stopped error                    // what sends fail with, nil while the kernel is there
+	asking  map[*socktest.Socket]int // datagrams that are being worked on
 }
 
 // New returns a kernel of that family. With a nil handler every request is
 // acknowledged.
 func New(family netlink.Family, handler func(req wire.Message) []wire.Message) *Kernel {
-	k := &Kernel{family: family, handler: handler}
+	k := &Kernel{
+		family:  family,
+		handler: handler,
+		turn:    make(chan struct{}, 1),
+		asking:  make(map[*socktest.Socket]int),
+	}
 	k.sockets.Request = k.request
 	return k
 }
@@ -85,8 +93,8 @@ func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 // by the handler, that is the answer to the request at hand, which then fails
 // with [client.ErrReplyLost]. A Conn that has joined a group gets a gap event.
 func (k *Kernel) Overrun() {
+	k.overruns.Add(1)
 	k.mu.Lock()
-	k.overruns++
 	var full []*socktest.Socket
 	for _, s := range k.sockets.Sockets() {
 		// A loop's socket that waits for the next loop gets nothing that could
@@ -112,11 +120,13 @@ func (k *Kernel) Stop(err error) {
 
 // request works on a datagram inside its send.
 func (k *Kernel) request(s *socktest.Socket, frame []byte) error {
-	k.mu.Lock()
-	stopped := k.stopped
-	k.mu.Unlock()
-	if stopped != nil {
-		return stopped
+	if err := k.begin(s); err != nil {
+		return err
+	}
+	defer k.end(s)
+	if k.isBatch(frame) {
+		k.batch(s, frame)
+		return nil
 	}
 	for req, err := range wire.Messages(frame) {
 		if err != nil {
@@ -128,43 +138,48 @@ func (k *Kernel) request(s *socktest.Socket, frame []byte) error {
 	return nil
 }
 
-// answer queues the answer to one request.
-func (k *Kernel) answer(s *socktest.Socket, req wire.Message) {
-	var msgs []wire.Message
-	kind := demux.KindOf(k.family, req.Header.Type, req.Header.Flags)
-	control := req.Header.Type < netlink.NLMSG_MIN_TYPE && kind == demux.Ack
-	if k.handler != nil && !control {
-		overruns := k.begin(s)
-		msgs = k.handler(req)
-		if k.end(s) != overruns {
-			// The reader may have read the queue away by now; the answer was
-			// lost before that.
-			return
-		}
-	}
-	for _, m := range complete(kind, req, msgs) {
-		fill(&m, req, s.PortID())
-		s.Queue(socktest.Datagram{Data: wire.AppendMessage(nil, m)})
-	}
-}
-
-// begin notes that a handler works on a request of s. It returns how many
-// overruns there have been, as end does.
-func (k *Kernel) begin(s *socktest.Socket) (overruns int) {
+// begin notes that a datagram of s is worked on, if the kernel is there.
+func (k *Kernel) begin(s *socktest.Socket) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.asking == nil {
-		k.asking = make(map[*socktest.Socket]int)
+	if k.stopped == nil {
+		k.asking[s]++
 	}
-	k.asking[s]++
-	return k.overruns
+	return k.stopped
 }
 
-func (k *Kernel) end(s *socktest.Socket) (overruns int) {
+func (k *Kernel) end(s *socktest.Socket) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.asking[s]--; k.asking[s] == 0 {
 		delete(k.asking, s)
 	}
-	return k.overruns
+}
+
+// answer queues the answer to one request.
+func (k *Kernel) answer(s *socktest.Socket, req wire.Message) {
+	before := k.overruns.Load()
+	var msgs []wire.Message
+	kind := demux.KindOf(k.family, req.Header.Type, req.Header.Flags)
+	control := req.Header.Type < netlink.NLMSG_MIN_TYPE && kind == demux.Ack
+	if k.handler != nil && !control {
+		msgs = k.handler(req)
+	}
+	var answer []wire.Message
+	for _, m := range complete(kind, req, msgs) {
+		fill(&m, req, s.PortID())
+		answer = append(answer, m)
+	}
+	k.queue(s, answer, before)
+}
+
+// queue queues messages, unless there was an overrun since there had been as many
+// as before: the Conn may have read that away by now, and would not lose them.
+func (k *Kernel) queue(s *socktest.Socket, msgs []wire.Message, before int64) {
+	if k.overruns.Load() != before {
+		return
+	}
+	for _, m := range msgs {
+		s.Queue(socktest.Datagram{Data: wire.AppendMessage(nil, m)})
+	}
 }

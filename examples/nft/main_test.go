@@ -3,15 +3,15 @@
 package main
 
 import (
-	"encoding/binary"
+	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/examples/internal/program"
 	"github.com/nlmux/netlink/internal/nstest"
 	"github.com/nlmux/netlink/wire"
@@ -24,72 +24,29 @@ func TestMain(m *testing.M) {
 
 func TestFlags(t *testing.T) { program.TestFlags(t, "nft lists") }
 
-// transaction is what makes a dormant table of each family with a name, the way
-// nf_tables wants it: in one datagram.
-func transaction(t *testing.T, names map[byte]string) []byte {
-	t.Helper()
-	var datagram []byte
-	add := func(typ netlink.MessageType, flags netlink.Flags, family byte, resource uint16, attrs func(*wire.Builder)) {
-		var b wire.Builder
-		b.Struct(binary.BigEndian.AppendUint16([]byte{family, unix.NFNETLINK_V0}, resource))
-		attrs(&b)
-		payload, err := b.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		datagram = wire.AppendMessage(datagram, wire.Message{
-			Header:  wire.Header{Type: typ, Flags: flags | netlink.NLM_F_REQUEST},
-			Payload: payload,
-		})
-	}
-	nothing := func(*wire.Builder) {}
-	add(unix.NFNL_MSG_BATCH_BEGIN, 0, 0, unix.NFNL_SUBSYS_NFTABLES, nothing)
-	for family, name := range names {
-		add(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, netlink.NLM_F_CREATE|netlink.NLM_F_ACK, family, 0, func(b *wire.Builder) {
-			b.String(unix.NFTA_TABLE_NAME, name)
-			b.Uint32BE(unix.NFTA_TABLE_FLAGS, unix.NFT_TABLE_F_DORMANT)
-		})
-	}
-	add(unix.NFNL_MSG_BATCH_END, 0, 0, unix.NFNL_SUBSYS_NFTABLES, nothing)
-	return datagram
-}
-
-// commit sends a transaction and returns the kernel's refusal of its first part
-// that it did not like. The Conn cannot: it sends one message at a time.
-func commit(datagram []byte, parts int) error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+// addTables makes a dormant table of each family with a name.
+func addTables(ns *nstest.NS, names map[byte]string) error {
+	c, err := client.Dial(netlink.NETLINK_NETFILTER, client.WithNetNS(ns.FD()))
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	if err := unix.Sendto(fd, datagram, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return err
+	defer c.Close()
+	var msgs []client.BatchMessage
+	for family, name := range names {
+		m := message(unix.NFT_MSG_NEWTABLE, netlink.NLM_F_CREATE, func(b *wire.Builder) {
+			b.String(unix.NFTA_TABLE_NAME, name)
+			b.Uint32BE(unix.NFTA_TABLE_FLAGS, unix.NFT_TABLE_F_DORMANT)
+		})
+		m.Payload[0] = family
+		msgs = append(msgs, m)
 	}
-	b := make([]byte, os.Getpagesize())
-	for ; parts > 0; parts-- {
-		// The acknowledgements are queued when the send returns.
-		n, _, err := unix.Recvfrom(fd, b, unix.MSG_DONTWAIT)
-		if err != nil {
-			return err
-		}
-		for m, err := range wire.Messages(b[:n]) {
-			if err != nil {
-				return err
-			}
-			if refusal, err := wire.ParseAck(m); err != nil {
-				return err
-			} else if refusal != nil {
-				return refusal
-			}
-		}
-	}
-	return nil
+	return apply(context.Background(), c, msgs...)
 }
 
 func TestTablesOfANamespace(t *testing.T) {
 	ns := nstest.New(t)
 	names := map[byte]string{unix.NFPROTO_INET: "both", unix.NFPROTO_IPV4: "four", unix.NFPROTO_ARP: "arp", unix.NFPROTO_NETDEV: "dev"}
-	err := ns.Do(func() error { return commit(transaction(t, names), len(names)) })
+	err := addTables(ns, names)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
 		nstest.Skip(t, "nf_tables", "%v", err) // not in this kernel, or not all families
 	} else if err != nil {
@@ -108,6 +65,34 @@ func TestTablesOfANamespace(t *testing.T) {
 	}
 }
 
+func TestTry(t *testing.T) {
+	ns := nstest.New(t)
+	if err := addTables(ns, map[byte]string{unix.NFPROTO_IPV4: "other"}); errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+		nstest.Skip(t, "nf_tables", "%v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	p := program.Start(t, ns.Do, "-try")
+	p.Await("applied:", "nlmux-try", "first,", "transaction")
+	p.Await("refused:")
+	p.Await("1:", "file", "exists")
+	p.Await("3:", "no", "such", "file")
+	p.Await("first", "true")
+	p.Await("second", "false")
+	p.Await("third", "false")
+	p.Await("applied:", "removal", "nlmux-try")
+	p.WantDone()
+	// It leaves nothing behind, and can be run again.
+	p = program.Start(t, ns.Do)
+	p.Await("ip", "other")
+	if out := p.WantDone(); strings.Contains(out, tryTable) {
+		t.Errorf("left behind:\n%s", out)
+	}
+	program.Start(t, ns.Do, "-try").WantDone()
+}
+
 func TestUnprivileged(t *testing.T) {
-	program.Start(t, program.Unprivileged).WantRefusal("CAP_NET_ADMIN", "not permitted")
+	for _, args := range [][]string{nil, {"-try"}} {
+		program.Start(t, program.Unprivileged, args...).WantRefusal("CAP_NET_ADMIN", "not permitted")
+	}
 }

@@ -1,0 +1,244 @@
+package client
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"syscall"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/demux"
+	"github.com/nlmux/netlink/wire"
+)
+
+// BatchMessage is one message of a batch.
+type BatchMessage struct {
+	Type    netlink.MessageType // subsystem and message, such as unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWTABLE
+	Flags   netlink.Flags       // without NLM_F_REQUEST and NLM_F_ACK, which Batch sets where they belong
+	Payload []byte              // a struct nfgenmsg and attributes
+}
+
+// BatchOption changes how [Conn.Batch] has a batch applied.
+type BatchOption func(*batch)
+
+// AtGeneration has a batch applied only if the ruleset is still the one with
+// this generation number: NFTA_GEN_ID in the answer to NFT_MSG_GETGEN and in the
+// event NFT_MSG_NEWGEN. Otherwise it is refused with ERESTART, as a whole.
+// Default and zero: whatever the generation.
+func AtGeneration(id uint32) BatchOption {
+	return func(b *batch) { b.generation = id }
+}
+
+// Numbers of include/uapi/linux/netfilter/nfnetlink.h.
+const (
+	batchBegin      netlink.MessageType = 16 // NFNL_MSG_BATCH_BEGIN
+	batchEnd        netlink.MessageType = 17 // NFNL_MSG_BATCH_END
+	batchGeneration                     = 1  // NFNL_BATCH_GENID
+
+	genmsgLen = 4 // size of struct nfgenmsg in bytes
+)
+
+// batch is one batch on its way.
+type batch struct {
+	subsystem  uint8
+	generation uint32
+	msgs       []BatchMessage
+}
+
+// Batch has the kernel apply messages of one nfnetlink subsystem as one
+// transaction: all of them or none. subsystem is unix.NFNL_SUBSYS_NFTABLES; no
+// other subsystem has transactions so far, and the kernel refuses theirs with
+// EOPNOTSUPP, or EINVAL if it does not know the subsystem. The Conn's family has to be NETLINK_NETFILTER, and the kernel wants
+// CAP_NET_ADMIN over the network namespace.
+//
+// NLM_F_REQUEST is added to the flags of every message. NLM_F_ACK is set where
+// it tells something and taken away elsewhere: refusals come without it, and
+// each acknowledgement would take room in the receive buffer. The messages are
+// the caller's again when Batch returns. It returns what messages with
+// NLM_F_ECHO have brought, in the kernel's order, among them an NFT_MSG_NEWGEN if
+// the first message bears that flag; these replies are the caller's for good. An
+// empty batch succeeds without being sent.
+//
+// If the kernel refuses a message, it goes on with the next to find all that is
+// wrong and then applies nothing: the error is a [*BatchError].
+//
+// ctx and other errors are those of [Conn.Request]. With [ErrReplyLost] the batch
+// was applied as a whole or not at all. EMSGSIZE stands for a batch that is larger
+// than the send buffer, see [WithSendBuffer]; EINVAL for a message of another
+// subsystem or without the struct nfgenmsg, either of which spoils the batch;
+// [errors.ErrUnsupported] for another family; EBADMSG for a batch that the kernel
+// dropped without a word, of which no case is known.
+//
+// Batches on a Conn take turns, as they do in the kernel, and wait until there is
+// room for a refusal of every message, as far as the receive buffer has that.
+func (c *Conn) Batch(ctx context.Context, subsystem uint8, msgs []BatchMessage, opts ...BatchOption) ([]wire.Message, error) {
+	b := &batch{subsystem: subsystem, msgs: msgs}
+	for _, o := range opts {
+		if o == nil {
+			return nil, opError("batch", errNilOption, true)
+		}
+		o(b)
+	}
+	if err := c.checkBatch(ctx, b); err != nil {
+		return nil, opError("batch", err, true)
+	}
+	if len(msgs) == 0 {
+		return nil, nil
+	}
+	return c.requests.batch(ctx, b)
+}
+
+// checkBatch refuses what cannot be sent, and what the kernel drops without a
+// word: that is how nfnetlink_rcv_batch treats a message that is too short, and
+// one that opens a batch inside another.
+func (c *Conn) checkBatch(ctx context.Context, b *batch) error {
+	if err := live(ctx); err != nil {
+		return err
+	}
+	if c.family != netlink.NETLINK_NETFILTER {
+		return fmt.Errorf("%v has no batches: %w", c.family, errors.ErrUnsupported)
+	}
+	if b.subsystem == 0 {
+		return fmt.Errorf("subsystem 0 is that of control messages: %w", syscall.EINVAL)
+	}
+	size := int64(0)
+	for i, m := range b.msgs {
+		if m.Type>>8 != netlink.MessageType(b.subsystem) {
+			return fmt.Errorf("message %d: type %#x is not of subsystem %d: %w", i, uint16(m.Type), b.subsystem, syscall.EINVAL)
+		}
+		if len(m.Payload) < genmsgLen {
+			return fmt.Errorf("message %d: payload of %d bytes has no struct nfgenmsg: %w", i, len(m.Payload), syscall.EINVAL)
+		}
+		size += wire.HeaderLen + int64(len(m.Payload))
+	}
+	if size > math.MaxInt32 { // more than any send buffer has
+		return fmt.Errorf("batch of %d bytes: %w", size, syscall.EMSGSIZE)
+	}
+	return nil
+}
+
+// batch sends a batch and waits for its result.
+func (p *port) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
+	call := demux.NewCall()
+	call.Type, call.Kind = batchBegin, demux.Batch
+	call.Parts = &demux.Parts{N: len(b.msgs), Echo: b.echo()}
+	if err := p.sendBatch(ctx, call, b); err != nil {
+		return nil, opError("batch", err, true)
+	}
+	p.fence(call)
+	p.read(call, p.table.Sent(call))
+	if err := p.wait(ctx, call); err != nil {
+		return nil, opError("batch", errors.Unwrap(err), false)
+	}
+	replies, err := call.Result()
+	var refusal *wire.KernelError
+	switch {
+	case err == nil:
+		return replies, nil
+	case errors.As(err, &refusal):
+		return nil, newBatchError(call.Parts, b.msgs)
+	}
+	return nil, opError("batch", err, false)
+}
+
+// sendBatch registers and sends a batch. With an error it has not been sent and
+// nothing stays behind.
+func (p *port) sendBatch(ctx context.Context, call *demux.Call, b *batch) error {
+	// Each number can have an answer, and some messages an echo.
+	answers := int(call.Parts.Numbers())
+	for _, echoes := range call.Parts.Echo {
+		if echoes {
+			answers++
+		}
+	}
+	if err := p.window.acquireBatch(ctx, answers); err != nil {
+		return err
+	}
+	if err := p.gate.pass(ctx); err != nil {
+		p.window.release(call.Kind)
+		return err
+	}
+	if err := p.table.Open(call); err != nil {
+		p.window.release(call.Kind)
+		return err
+	}
+	if err := p.sock.Send(b.frame(call.Seq, p.sock.PortID())); err != nil {
+		p.table.Withdraw(call)
+		return err
+	}
+	return nil
+}
+
+// fence sends the barrier behind a batch: the kernel acknowledges whatever it
+// likes of that, and may say nothing at all. An error is nobody's: the batch has
+// been sent, and then the empty queue tells that it has been answered.
+func (p *port) fence(call *demux.Call) {
+	err := p.sock.Send(wire.AppendMessage(nil, wire.Message{Header: wire.Header{
+		Type:   netlink.NLMSG_NOOP,
+		Flags:  netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
+		Seq:    call.Seq + call.Parts.Numbers() - 1,
+		PortID: p.sock.PortID(),
+	}}))
+	if err != nil {
+		p.table.Unfenced(call)
+	}
+}
+
+// frame is the datagram of a batch, whose first message has the number seq.
+//
+// Of the acknowledgements that it asks for, the last message's says that the
+// kernel has read it all, the first one's that a refusal of that message means
+// the commit, see [demux.Parts], and that of the closing message, since Linux
+// 6.10, that the batch has been applied.
+func (b *batch) frame(seq, port uint32) []byte {
+	size := 2*(wire.HeaderLen+genmsgLen) + 8
+	for _, m := range b.msgs {
+		size += wire.HeaderLen + len(m.Payload) + 3
+	}
+	frame := make([]byte, 0, size)
+	add := func(typ netlink.MessageType, flags netlink.Flags, payload []byte) {
+		frame = wire.AppendMessage(frame, wire.Message{
+			Header:  wire.Header{Type: typ, Flags: flags | netlink.NLM_F_REQUEST, Seq: seq, PortID: port},
+			Payload: payload,
+		})
+		seq++
+	}
+	// struct nfgenmsg, with the subsystem in big endian as its res_id.
+	edge := []byte{0, 0, 0, b.subsystem}
+	add(batchBegin, 0, slices.Concat(edge, b.attributes()))
+	for i, m := range b.msgs {
+		flags := m.Flags &^ netlink.NLM_F_ACK
+		if i == 0 || i == len(b.msgs)-1 {
+			flags |= netlink.NLM_F_ACK
+		}
+		add(m.Type, flags, m.Payload)
+	}
+	add(batchEnd, netlink.NLM_F_ACK, edge)
+	return frame
+}
+
+// attributes are those of the message that opens the batch.
+func (b *batch) attributes() []byte {
+	if b.generation == 0 {
+		return nil
+	}
+	attr := binary.NativeEndian.AppendUint16(nil, 8)
+	attr = binary.NativeEndian.AppendUint16(attr, batchGeneration)
+	return binary.BigEndian.AppendUint32(attr, b.generation)
+}
+
+// echo tells which messages carry NLM_F_ECHO, nil if none does.
+func (b *batch) echo() []bool {
+	carries := func(m BatchMessage) bool { return m.Flags&netlink.NLM_F_ECHO != 0 }
+	if !slices.ContainsFunc(b.msgs, carries) {
+		return nil
+	}
+	echo := make([]bool, len(b.msgs))
+	for i, m := range b.msgs {
+		echo[i] = carries(m)
+	}
+	return echo
+}

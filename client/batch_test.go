@@ -1,0 +1,273 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Numbers of include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h.
+const (
+	nfTables = 10 // NFNL_SUBSYS_NFTABLES
+
+	batchEnd netlink.MessageType = 17
+	newTable netlink.MessageType = nfTables << 8
+
+	nfTablesGroup = 7 // NFNLGRP_NFTABLES
+)
+
+// tables makes the messages of a batch, one for each text.
+func tables(names ...string) (msgs []client.BatchMessage) {
+	for _, name := range names {
+		msgs = append(msgs, client.BatchMessage{Type: newTable, Payload: append(make([]byte, 4), name...)})
+	}
+	return msgs
+}
+
+// batch runs [client.Conn.Batch].
+func (k *kernel) batch(ctx context.Context, c *client.Conn, msgs []client.BatchMessage) *task[[]wire.Message] {
+	return runAsync(k.t, func() ([]wire.Message, error) { return c.Batch(ctx, nfTables, msgs) })
+}
+
+// wantBatch takes a batch of n messages and the barrier behind it.
+func (k *kernel) wantBatch(n int) (req, barrier request) {
+	k.t.Helper()
+	req, barrier = k.want(batchBegin), k.want(netlink.NLMSG_NOOP)
+	if len(req.batch) != n+1 {
+		k.t.Fatalf("%d messages, want %d", len(req.batch)-1, n)
+	}
+	return req, barrier
+}
+
+// message returns the i-th message of a batch, to be answered.
+func (req request) message(i int) request {
+	return request{Message: req.batch[i], from: req.from}
+}
+
+// wantRefused requires that a batch was refused in these places, as index:errno.
+func wantRefused(t *testing.T, a *task[[]wire.Message], want ...string) *client.BatchError {
+	t.Helper()
+	replies, err := a.result()
+	var refused *client.BatchError
+	if !errors.As(err, &refused) {
+		t.Fatalf("%v, want a refusal", err)
+	}
+	var got []string
+	for _, f := range refused.Failures {
+		got = append(got, fmt.Sprint(f.Index, ":", int(f.Err.Errno)))
+	}
+	if !slices.Equal(got, want) || replies != nil || client.NotSent(err) {
+		t.Fatalf("refused %q, want %q; replies %v, not sent: %v", got, want, replies, client.NotSent(err))
+	}
+	if first := refused.Failures[0]; refused.Index != first.Index || refused.Err != first.Err || !errors.Is(err, first.Err.Errno) {
+		t.Fatalf("%+v does not lead with its first failure", refused)
+	}
+	return refused
+}
+
+func at(i int, errno syscall.Errno) string { return fmt.Sprint(i, ":", int(errno)) }
+
+func TestBatchIsOneDatagram(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		msgs := tables("a", "odd", "c")
+		msgs[1].Flags = netlink.NLM_F_CREATE | netlink.NLM_F_ACK
+		call := runAsync(t, func() ([]wire.Message, error) {
+			return c.Batch(bg, nfTables, msgs, client.AtGeneration(0x01020304))
+		})
+		req, barrier := k.wantBatch(3)
+		call.wantWaiting("nothing is answered")
+
+		// The kernel reads the generation as the attribute that follows.
+		const request, ack = netlink.NLM_F_REQUEST, netlink.NLM_F_ACK
+		if got := req.Payload; !bytes.Equal(got[:4], []byte{0, 0, 0, nfTables}) || !bytes.Equal(got[8:], []byte{1, 2, 3, 4}) {
+			t.Errorf("the batch opens with %x", got)
+		}
+		for i, want := range []wire.Message{
+			{Header: wire.Header{Type: newTable, Flags: request | ack}, Payload: msgs[0].Payload},
+			{Header: wire.Header{Type: newTable, Flags: request | netlink.NLM_F_CREATE}, Payload: msgs[1].Payload},
+			{Header: wire.Header{Type: newTable, Flags: request | ack}, Payload: msgs[2].Payload},
+			{Header: wire.Header{Type: batchEnd, Flags: request | ack}, Payload: []byte{0, 0, 0, nfTables}},
+		} {
+			want.Header.Length = uint32(wire.HeaderLen + len(want.Payload))
+			want.Header.Seq, want.Header.PortID = req.Header.Seq+1+uint32(i), c.PortID()
+			if got := req.batch[i]; got.Header != want.Header || !bytes.Equal(got.Payload, want.Payload) {
+				t.Errorf("message %d: %+v, want %+v", i, got, want)
+			}
+		}
+		if h := barrier.Header; h.Seq != req.Header.Seq+5 || h.Flags != request|ack {
+			t.Errorf("barrier %+v", h)
+		}
+		wantStats(t, c, client.Stats{Pending: 1})
+
+		req.message(0).ack()
+		req.message(2).ack()
+		req.message(3).ack()
+		call.wantWaiting("the barrier is not answered")
+		barrier.ack()
+		wantTexts(t, call)
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+func TestRefusedBatch(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		call := k.batch(bg, c, tables("a", "b", "c", "d"))
+		req, barrier := k.wantBatch(4)
+		req.message(0).ack()
+		req.message(1).fail(syscall.EEXIST)
+		req.message(3).fail(syscall.ENOENT)
+		barrier.ack()
+		refused := wantRefused(t, call, at(1, syscall.EEXIST), at(3, syscall.ENOENT))
+		if refused.Incomplete || refused.Err.Request != newTable {
+			t.Errorf("%+v", refused)
+		}
+		text := refused.Error()
+		for _, part := range []string{"netlink: batch: nothing was applied: message 1: request type 2560 seq", "(and 1 more)"} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%q does not say %q", text, part)
+			}
+		}
+
+		call = k.batch(bg, c, tables("a", "b"))
+		req, barrier = k.wantBatch(2)
+		req.fail(syscall.ESTALE)
+		barrier.ack()
+		refused = wantRefused(t, call, at(-1, syscall.ESTALE))
+		if text := refused.Error(); !strings.HasPrefix(text, "netlink: batch: nothing was applied: request type 16 seq") || strings.Contains(text, "more") {
+			t.Error(text)
+		}
+
+		// Linux before 4.3 echoes nothing, and the type is known anyway.
+		call = k.batch(bg, c, tables("a", "b"))
+		req, barrier = k.wantBatch(2)
+		bare := req.message(1)
+		bare.send(bare.answer(netlink.NLMSG_ERROR, 0, []byte("\xff\xff\xff\xff")))
+		barrier.ack()
+		if refused := wantRefused(t, call, at(1, syscall.EPERM)); refused.Err.Request != newTable {
+			t.Errorf("%+v", refused)
+		}
+	})
+}
+
+// Echoes bear the group of the event that they are copies of.
+func TestEchoesOfABatch(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		k.join(c, nfTablesGroup)
+		msgs := tables("a", "b")
+		msgs[1].Flags = netlink.NLM_F_ECHO
+		call := k.batch(bg, c, msgs)
+		req, barrier := k.wantBatch(2)
+		k.multicastFrom(req, nfTablesGroup)
+		req.message(1).ack()
+		barrier.ack()
+		wantTexts(t, call, "1")
+		wantEvents(t, c, "0", "1")
+	})
+}
+
+// multicastFrom announces the messages of a batch to a group, each with its
+// index as text, as the kernel does when it has applied them.
+func (k *kernel) multicastFrom(req request, group uint32) {
+	var b []byte
+	for i := range len(req.batch) - 1 {
+		b = append(b, req.message(i).answer(newTable, 0, []byte(fmt.Sprint(i)))...)
+	}
+	for _, s := range k.Sockets() {
+		if s.Joined(group) {
+			queue(s, group, b)
+		}
+	}
+}
+
+func TestSenselessBatchesAreNotSent(t *testing.T) {
+	ended, cancel := context.WithCancel(bg)
+	cancel()
+	other := append(tables("a"), client.BatchMessage{Type: newTable + 0x100, Payload: make([]byte, 4)})
+	short := append(tables("a"), client.BatchMessage{Type: newTable, Payload: make([]byte, 3)})
+	for _, tt := range []struct {
+		name      string
+		family    netlink.Family
+		ctx       context.Context
+		subsystem uint8
+		msgs      []client.BatchMessage
+		is        error // nil: any
+		text      string
+	}{
+		{"nil ctx", netlink.NETLINK_NETFILTER, nil, nfTables, tables("a"), nil, "nil context"},
+		{"ended ctx", netlink.NETLINK_NETFILTER, ended, nfTables, tables("a"), context.Canceled, "context canceled"},
+		{"ended ctx, nothing to do", netlink.NETLINK_NETFILTER, ended, nfTables, nil, context.Canceled, "context canceled"},
+		{"family", netlink.NETLINK_ROUTE, bg, nfTables, tables("a"), errors.ErrUnsupported, "NETLINK_ROUTE has no batches"},
+		{"subsystem", netlink.NETLINK_NETFILTER, bg, nfTables, other, syscall.EINVAL, "message 1: type 0xb00 is not of subsystem 10"},
+		{"no subsystem", netlink.NETLINK_NETFILTER, bg, 0, []client.BatchMessage{{Type: batchBegin, Payload: make([]byte, 4)}}, syscall.EINVAL, "subsystem 0"},
+		{"short payload", netlink.NETLINK_NETFILTER, bg, nfTables, short, syscall.EINVAL, "message 1: payload of 3 bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				c := k.dialFamily(tt.family)
+				replies, err := c.Batch(tt.ctx, tt.subsystem, tt.msgs)
+				if replies != nil || err == nil || !strings.HasPrefix(err.Error(), "netlink: batch: "+tt.text) || !client.NotSent(err) {
+					t.Fatalf("%v, %v (not sent: %v)", replies, err, client.NotSent(err))
+				}
+				if tt.is != nil && !errors.Is(err, tt.is) {
+					t.Fatalf("%v is not %v", err, tt.is)
+				}
+				k.wantIdle("it makes no sense")
+				wantStats(t, c, client.Stats{})
+			})
+		})
+	}
+}
+
+func TestNilBatchOption(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		_, err := c.Batch(bg, nfTables, tables("a"), nil)
+		if err == nil || err.Error() != "netlink: batch: nil option" || !client.NotSent(err) {
+			t.Errorf("%v", err)
+		}
+		k.wantIdle("it makes no sense")
+	})
+}
+
+func TestEmptyBatchSucceedsUnsent(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		if replies, err := c.Batch(bg, nfTables, nil); replies != nil || err != nil {
+			t.Errorf("%v, %v", replies, err)
+		}
+		k.wantIdle("there is nothing to send")
+	})
+}
+
+// The kernel answers inside the sends.
+func TestBatchIsAnsweredInsideItsSend(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		k.during(func(req request) error {
+			if req.batch != nil {
+				req = req.message(0)
+			}
+			req.ack()
+			synctest.Wait()
+			return nil
+		})
+		if _, err := c.Batch(bg, nfTables, tables("a")); err != nil {
+			t.Fatal(err)
+		}
+		k.during(nil)
+		wantStats(t, c, client.Stats{})
+	})
+}

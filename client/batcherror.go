@@ -1,0 +1,59 @@
+package client
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nlmux/netlink/demux"
+	"github.com/nlmux/netlink/wire"
+)
+
+// BatchError is the kernel's refusal of a batch: nothing of it was applied. Index
+// and Err are those of the first failure, and errors.Is and errors.As look at
+// that one alone.
+type BatchError struct {
+	Index    int               // of the message in the batch, -1 if the kernel blames the batch as a whole
+	Err      *wire.KernelError // why
+	Failures []BatchFailure    // all that the kernel has refused, in its order; the first one is Index and Err
+
+	// Incomplete says that the kernel may have refused more than there is in
+	// Failures, before the first of them, too: a loss has hit the socket
+	// meanwhile.
+	Incomplete bool
+}
+
+// BatchFailure is the kernel's refusal of one message of a batch.
+type BatchFailure struct {
+	Index int // of the message in the batch, -1 for the batch as a whole
+	Err   *wire.KernelError
+}
+
+// Error tells the first failure, and how many there are.
+func (e *BatchError) Error() string {
+	var s strings.Builder
+	s.WriteString("netlink: batch: nothing was applied: ")
+	if e.Index >= 0 {
+		fmt.Fprintf(&s, "message %d: ", e.Index)
+	}
+	s.WriteString(strings.TrimPrefix(e.Err.Error(), "netlink: "))
+	if more := len(e.Failures) - 1; more > 0 {
+		fmt.Fprintf(&s, " (and %d more)", more)
+	}
+	return s.String()
+}
+
+// Unwrap returns Err.
+func (e *BatchError) Unwrap() error { return e.Err }
+
+// newBatchError describes what was refused of a batch.
+func newBatchError(p *demux.Parts, msgs []BatchMessage) error {
+	e := &BatchError{Incomplete: p.Incomplete()}
+	for _, r := range p.Refusals() {
+		if r.Index >= 0 && r.Err.Request == 0 {
+			r.Err.Request = msgs[r.Index].Type
+		}
+		e.Failures = append(e.Failures, BatchFailure(r))
+	}
+	e.Index, e.Err = e.Failures[0].Index, e.Failures[0].Err
+	return e
+}

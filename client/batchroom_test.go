@@ -1,0 +1,108 @@
+package client_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// The kernel applies one at a time anyway, so that nothing is won by a second
+// one that waits in its send.
+func TestBatchesOfAConnTakeTurns(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		first := k.batch(bg, c, tables("a"))
+		req, barrier := k.wantBatch(1)
+		second := k.batch(bg, c, tables("b"))
+		ctx, cancel := context.WithCancel(bg)
+		third := k.batch(ctx, c, tables("c"))
+		get := k.get(bg, c)
+		k.want(getLink).ack()
+		wantTexts(t, get)
+		second.wantWaiting("the first is not through")
+		k.wantIdle("it is not their turn")
+		cancel()
+		wantError(t, third, context.Canceled, true)
+		req.message(0).ack()
+		barrier.ack()
+		wantTexts(t, first)
+		req, barrier = k.wantBatch(1)
+		req.message(0).ack()
+		barrier.ack()
+		wantTexts(t, second)
+	})
+}
+
+// A refusal of every message needs room in the receive buffer, so other requests
+// wait, and a batch of any size fits alone.
+func TestBatchTakesRoomForItsRefusals(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Buffer = 60 << 10 // of ten requests
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		batch := k.batch(bg, c, tables(make([]string, 32)...)) // five
+		req, barrier := k.wantBatch(32)
+		var gets []*task[[]wire.Message]
+		for range 6 {
+			gets = append(gets, k.get(bg, c))
+		}
+		var reqs []request
+		for range 5 {
+			reqs = append(reqs, k.want(getLink))
+		}
+		k.wantIdle("there is room for five beside the batch")
+		req.message(31).ack()
+		barrier.ack()
+		wantTexts(t, batch)
+		reqs = append(reqs, k.want(getLink))
+		huge := k.batch(bg, c, tables(make([]string, 5000)...))
+		k.wantIdle("it waits for all others")
+		for _, r := range reqs {
+			r.ack()
+		}
+		for _, get := range gets {
+			wantTexts(t, get)
+		}
+		req, barrier = k.wantBatch(5000)
+		req.message(4999).ack()
+		barrier.ack()
+		wantTexts(t, huge)
+	})
+}
+
+// Whoever gives up waiting for room gives back his turn, too.
+func TestContextEndsTheWaitForRoomOfABatch(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(1))
+		get := k.get(bg, c)
+		req := k.want(getLink)
+		ctx, cancel := context.WithCancel(bg)
+		left := k.batch(ctx, c, tables("a"))
+		left.wantWaiting("there is no room")
+		cancel()
+		wantError(t, left, context.Canceled, true)
+		req.ack()
+		wantTexts(t, get)
+		call := k.batch(bg, c, tables("b"))
+		req, barrier := k.wantBatch(1)
+		req.message(0).ack()
+		barrier.ack()
+		wantTexts(t, call)
+	})
+}
+
+func TestBatchCountsAsOneRequestInFlight(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(2))
+		batch := k.batch(bg, c, tables(make([]string, 100)...))
+		req, barrier := k.wantBatch(100)
+		get := k.get(bg, c)
+		k.want(getLink).ack()
+		wantTexts(t, get)
+		req.message(99).ack()
+		barrier.ack()
+		wantTexts(t, batch)
+	})
+}

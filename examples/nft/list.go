@@ -1,0 +1,83 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// list prints the tables of all families.
+func list(ctx context.Context, c *client.Conn, out io.Writer) error {
+	const getTable = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE
+	// A struct nfgenmsg of zeros is for the tables of all families. Request
+	// starts a dump again that a change has interrupted; there are few tables.
+	tables, err := c.Request(ctx, getTable, make([]byte, 4), netlink.NLM_F_DUMP)
+	if err != nil {
+		return explain(err)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "FAMILY\tTABLE\tHANDLE\tUSED BY\tFLAGS")
+	for _, m := range tables {
+		t, err := decode(m)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", t.family, t.name, t.handle, t.users, t.flags)
+	}
+	return w.Flush()
+}
+
+// table is what is shown of one.
+type table struct {
+	family, name string
+	handle       uint64
+	users        uint32 // chains, sets, objects and flow tables in it
+	flags        string
+}
+
+const tableHandle = 4 // NFTA_TABLE_HANDLE of linux/netfilter/nf_tables.h
+
+// families are the names of NFPROTO_*.
+var families = map[uint8]string{1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+
+func decode(m wire.Message) (t table, err error) {
+	var h unix.Nfgenmsg
+	n, err := binary.Decode(m.Payload, binary.NativeEndian, &h)
+	if err != nil {
+		return t, err
+	}
+	t.family, t.flags = families[h.Nfgen_family], "-"
+	for a, err := range wire.Attrs(m.Payload[n:]) {
+		if err != nil {
+			return t, err
+		}
+		// Integers of nf_tables are big endian.
+		switch a.Type {
+		case unix.NFTA_TABLE_NAME:
+			t.name = a.String()
+		case tableHandle:
+			t.handle, err = a.Uint64BE()
+		case unix.NFTA_TABLE_USE:
+			t.users, err = a.Uint32BE()
+		case unix.NFTA_TABLE_FLAGS:
+			var flags uint32
+			if flags, err = a.Uint32BE(); flags&unix.NFT_TABLE_F_DORMANT != 0 {
+				t.flags = "dormant"
+			}
+		}
+		if err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
