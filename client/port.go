@@ -93,16 +93,15 @@ func (p *port) release(kind demux.Kind) {
 
 // read reads on the reader's behalf until call, which was sent, has its result
 // or the queue is empty: a caller without company is served without waking
-// another goroutine. drain says that a loss was seen during the send, so that the
-// queue has to be read until it is empty.
-func (p *port) read(call *demux.Call, drain bool) {
+// another goroutine. A call in doubt has to be read for until it is certain.
+func (p *port) read(call *demux.Call, doubt bool) {
 	switch {
-	case drain:
-		p.drained()
-	case p.dumping.Load():
+	case p.dumping.Load() && !doubt:
 	case p.readMu.TryLock():
 		p.drain(call, endless)
 		p.unlock()
+	case doubt:
+		p.drained()
 	case p.reader.away.Load():
 		// Else the reader has been woken and comes next.
 		p.last(call)
@@ -165,7 +164,10 @@ func (p *port) drain(call *demux.Call, limit int) {
 		case err == nil:
 			p.deliver()
 			if p.shut && p.outdated() {
+				// By what was counted. Should the kernel drop on, then the next
+				// read that finds the queue empty tells who lost by it.
 				p.settle()
+				p.table.Doubt()
 			}
 			if call == nil && p.wanted.Load() > 0 {
 				p.readMu.Unlock()

@@ -293,7 +293,7 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 		c.doubt = suspect
 		t.lossy.Store(true)
 		return false
-	case c.Kind == Ack && c.doubt != certain && isDropped(err):
+	case c.Kind == Ack && c.doubt != certain && (isDropped(err) || err == nil && c.lacksEcho()):
 		if c.waiting {
 			t.count.repliesLost.Add(1)
 		}
@@ -301,6 +301,11 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 	}
 	return t.finishLocked(c, err)
 }
+
+// lacksEcho reports whether nothing has come back although NLM_F_ECHO asked for
+// it. What the kernel drops of an echo does not show in the acknowledgement
+// (nlmsg_notify's error is not looked at).
+func (c *Call) lacksEcho() bool { return c.Echo && len(c.msgs) == 0 }
 
 // isDropped reports whether an acknowledgement with this error can mean that the
 // request was carried out and that its reply found no room: netlink_attachskb

@@ -49,6 +49,54 @@ func TestDrainedWithoutOverrunFailsNobody(t *testing.T) {
 	)
 }
 
+// A loss may have taken the echo of a request that is acknowledged. The kernel
+// does not tell, so an answer that lacks it is not whole.
+func TestEchoThatALossTookIsALoss(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		openEcho("a", Ack),
+		openEcho("b", Ack),
+		open("plain", Ack),
+		overrun(),
+		drained(),
+		kernel(ack("a"), data("b", "echo"), ack("b"), ack("plain")),
+		got("a", ErrReplyLost),
+		got("b", nil, "echo"),
+		got("plain", nil),
+		repliesLost(1),
+		drained(),
+		// Without a loss there was nothing to echo.
+		openEcho("c", Ack),
+		kernel(ack("c")),
+		got("c", nil),
+	)
+}
+
+// When it is not certain that the socket has stopped dropping, what is sent from
+// now on is in doubt until the queue is seen empty.
+func TestDoubtWithoutALoss(t *testing.T) {
+	doubt := act(func(s *script) { s.table.Doubt() })
+	play(t, netlink.NETLINK_ROUTE,
+		ask("before", Ack),
+		doubt,
+		open("answered", Ack),
+		open("dropped", Ack),
+		sent("answered"), drain(),
+		sent("dropped"), drain(),
+		kernel(ack("answered")),
+		got("answered", nil),
+		drained(), drain(),
+		got("before", ErrReplyLost),
+		repliesLost(1),
+		drained(),
+		got("dropped", ErrReplyLost),
+		repliesLost(1),
+		ask("after", Ack),
+		drained(),
+		kernel(ack("after")),
+		got("after", nil),
+	)
+}
+
 // A dump that was given up for lost may run on in the kernel, until its end or
 // that of another dump has come.
 func TestTailOfALostDump(t *testing.T) {

@@ -235,8 +235,9 @@ func (m *model) reply(c *modelCall, msg wire.Message) {
 			m.lossy = true
 		case c.kind == Deferred && err == nil:
 			c.acked = true
-		case c.kind == Ack && c.doubted && (err == syscall.EAGAIN || err == syscall.ENOBUFS):
-			// The acknowledgement tells that the reply was dropped.
+		case c.kind == Ack && c.doubted && (err == syscall.EAGAIN || err == syscall.ENOBUFS || err == nil && c.echo && len(c.replies) == 0):
+			// The acknowledgement tells that the reply was dropped, or the echo
+			// that was asked for is not there.
 			if c.waits {
 				m.stats.RepliesLost++
 			}

@@ -227,6 +227,12 @@ func (t *Table) Fail(err error) {
 // empty and then calls Drained.
 func (t *Table) Overrun() {
 	t.count.overruns.Add(1)
+	t.Doubt()
+}
+
+// Doubt is Overrun without a new loss: whether the socket drops what comes may
+// be over, but is not certain. What the next Drained finds unanswered is lost.
+func (t *Table) Doubt() {
 	t.lossy.Store(true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -280,6 +286,10 @@ func (t *Table) Drained() (again bool) {
 	t.releaseAll(freed)
 	return again
 }
+
+// Lossy reports whether some call is in doubt, or any would be that is opened
+// now.
+func (t *Table) Lossy() bool { return t.lossy.Load() }
 
 // Tail reports whether a dump may still run in the kernel although its call has
 // ended as lost: an overrun does not end a dump, whose parts are queued even
