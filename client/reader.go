@@ -11,7 +11,7 @@ import (
 // While requests follow each other closely, their senders read the answers and
 // the reader would be woken by each for nothing, which costs more than the
 // request. Then it has the socket muted and looks in once in a while until the
-// crowd is gone. WAKE_NUMBER
+// crowd is gone.
 type reader struct {
 	away  atomic.Bool   // the socket is muted
 	nudge chan struct{} // one token: come back
