@@ -132,7 +132,7 @@ func (t *Table) deliverPeer(b []byte, o Origin, event func(wire.Message)) (lost 
 }
 
 // auditRecord reads a record of the audit family, whose nlmsg_len leaves out
-// the header (audit_log_end in kernel/audit.c). Replies and toEvents copies
+// the header (audit_log_end in kernel/audit.c). Replies and multicast copies
 // have it right.
 func (t *Table) auditRecord(b []byte) (wire.Message, bool) {
 	if t.family != netlink.NETLINK_AUDIT || len(b) < wire.HeaderLen {
