@@ -27,9 +27,10 @@
 // notes that the send has returned. When the send fails, [Table.Withdraw] takes
 // the call back, or [Table.Reject] ends it, if another than its waiter has sent:
 // several requests can share a datagram ([Shares]), of which one sender calls
-// [Table.SentAll]. Otherwise the kernel has the last word: an abandoned call ([Table.Abandon]) keeps its sequence number, and whatever the
-// client lent to it, until the kernel's final message, or until the socket was
-// seen drained after a loss.
+// [Table.SentAll]. Otherwise the kernel has the last word: an abandoned call
+// ([Table.Abandon]) keeps its sequence number, and whatever the client lent to it,
+// until the kernel's final message, or until the socket was seen drained after a
+// loss.
 //
 // # Batches
 //
@@ -59,6 +60,7 @@
 // one at a time, so their order is the kernel's order. Everything else may be
 // called by any goroutine.
 //
-// Atomic beside the lock are what every sender asks, whether anything is in
-// doubt, what every sender tells, that its send has returned, and the counters.
+// A few atomics stand beside the lock, so that the common request takes it twice
+// only: whether any call is in doubt, whether a dump may run on, that a call's send
+// has returned, and the counters.
 package demux
