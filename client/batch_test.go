@@ -49,6 +49,14 @@ func (k *kernel) wantBatch(n int) (req, barrier request) {
 	return req, barrier
 }
 
+// apply takes a batch of n messages and applies it.
+func (k *kernel) apply(n int) {
+	k.t.Helper()
+	req, barrier := k.wantBatch(n)
+	req.message(n - 1).ack()
+	barrier.ack()
+}
+
 // message returns the i-th message of a batch, to be answered.
 func (req request) message(i int) request {
 	return request{Message: req.batch[i], from: req.from}

@@ -29,9 +29,7 @@ func TestBatchesOfAConnTakeTurns(t *testing.T) {
 		req.message(0).ack()
 		barrier.ack()
 		wantTexts(t, first)
-		req, barrier = k.wantBatch(1)
-		req.message(0).ack()
-		barrier.ack()
+		k.apply(1)
 		wantTexts(t, second)
 	})
 }
@@ -65,9 +63,7 @@ func TestBatchTakesRoomForItsRefusals(t *testing.T) {
 		for _, get := range gets {
 			wantTexts(t, get)
 		}
-		req, barrier = k.wantBatch(5000)
-		req.message(4999).ack()
-		barrier.ack()
+		k.apply(5000)
 		wantTexts(t, huge)
 	})
 }
@@ -86,9 +82,7 @@ func TestContextEndsTheWaitForRoomOfABatch(t *testing.T) {
 		req.ack()
 		wantTexts(t, get)
 		call := k.batch(bg, c, tables("b"))
-		req, barrier := k.wantBatch(1)
-		req.message(0).ack()
-		barrier.ack()
+		k.apply(1)
 		wantTexts(t, call)
 	})
 }

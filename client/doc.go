@@ -13,7 +13,9 @@
 //
 //  1. Every method may be called by any number of goroutines at once. Requests
 //     share one socket and do not wait for each other, beyond room for their
-//     answers in its receive buffer.
+//     answers in its receive buffer. Those of a crowd that read NETLINK_ROUTE or
+//     ask for nothing ([Conn.Noop]) may share a datagram: some wait, unsent, until
+//     the goroutine that sends before them is done, and go together.
 //  2. A reply goes to the request that it answers and to no other, whatever
 //     numbers other processes or the kernel's notifications carry
 //     (package demux has the rule).
@@ -35,10 +37,12 @@
 //  4. A Request that dumps waits for the others that do, and a Batch for other
 //     batches; loops over Dump run side by side.
 //
-// A Conn has one goroutine for each socket that can receive events, one more
-// from the first event on, one that writes the capture of [WithCapture], and none
-// for a request. The goroutine that asks usually reads its own answer, which the
-// kernel has queued when the send returns.
+// A Conn has one goroutine for each socket that can receive events, the reader,
+// one more from the first event on, one that writes the capture of [WithCapture],
+// and none for a request. The goroutine that asks usually reads its own answer,
+// which the kernel has queued when the send returns. While requests follow each
+// other closely, and no group is joined on their socket, the reader stays away for
+// up to 1 ms at a time, and an unsolicited message may wait that long.
 //
 // # Cancellation
 //

@@ -35,6 +35,7 @@ type port struct {
 	// datagrams.
 	wanted atomic.Int32
 
+	// The way of requests that share a datagram, see lane.
 	lanes    lanes
 	leaders  int // who send on a lane at once, at the most
 	maxFrame int // bytes of a datagram that requests share, at the most

@@ -35,9 +35,9 @@ const busyRetries = 3
 //
 // When ctx ends, Request returns its error at once; if the request was sent by
 // then it has probably been applied, and its answer goes to nobody. An answer
-// that has arrived is returned even so. A request that waits its turn for room
-// in the receive buffer has not been sent. The system call that sends cannot
-// be interrupted: the kernel does the request's work in it.
+// that has arrived is returned even so. A request that waits its turn, for room
+// in the receive buffer or to share a datagram, has not been sent. The system call
+// that sends cannot be interrupted: the kernel does the request's work in it.
 //
 // The kernel's refusal is a [*wire.KernelError], which names the attribute that
 // was wrong where the kernel tells. Other errors are an [*OpError] around ctx's

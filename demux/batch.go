@@ -2,7 +2,6 @@ package demux
 
 import (
 	"iter"
-	"syscall"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/wire"
@@ -35,10 +34,6 @@ type Refusal struct {
 	Index int // of the message, -1 for the batch as a whole
 	Err   *wire.KernelError
 }
-
-// errUnanswered is the result of a batch that the kernel has not answered at
-// all although nothing was lost: it has not understood it. It wraps EBADMSG.
-var errUnanswered error = &lossError{"the kernel did not understand the batch and has ignored it", syscall.EBADMSG}
 
 // Numbers returns how many sequence numbers the call has.
 func (p *Parts) Numbers() uint32 { return uint32(p.N) + 3 }

@@ -1,9 +1,6 @@
 package demux
 
 import (
-	"errors"
-	"syscall"
-
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/wire"
 )
@@ -19,23 +16,23 @@ type Origin struct {
 // NoNSID is the NSID of a message from the socket's own namespace.
 const NoNSID int32 = -1
 
-// Outcome says whom a message is for.
-type Outcome uint8
+// outcome says whom a message is for.
+type outcome uint8
 
 const (
-	// Stray is for nobody: the late answer to a call that is gone.
-	Stray Outcome = iota
-	// Routed is a reply.
-	Routed
-	// Multicast is an event, also when it was sent to our port alone.
-	Multicast
-	// Both is an event and, as its NLM_F_ECHO copy, a reply.
-	Both
+	// toNobody is for nobody: the late answer to a call that is gone.
+	toNobody outcome = iota
+	// toCall is a reply.
+	toCall
+	// toEvents is an event, also when it was sent to our port alone.
+	toEvents
+	// toBoth is an event and, as its NLM_F_ECHO copy, a reply.
+	toBoth
 )
 
 // verdict is the rule of the package documentation, from point 2 on. It returns
 // the call that a reply is for.
-func (t *Table) verdict(h wire.Header, o Origin) (Outcome, *Call) {
+func (t *Table) verdict(h wire.Header, o Origin) (outcome, *Call) {
 	call := *t.slotLocked(h.Seq)
 	if call != nil && call.Seq != h.Seq {
 		call = nil
@@ -51,20 +48,20 @@ func (t *Table) verdict(h wire.Header, o Origin) (Outcome, *Call) {
 		// only. With an nsid the port is one of another namespace.
 		if call != nil && call.echoes(h.Seq) && ours && o.NSID == NoNSID && !IsEnd(h.Type) {
 			if _, joined := t.joined[o.Group]; !joined {
-				return Routed, call
+				return toCall, call
 			}
-			return Both, call
+			return toBoth, call
 		}
 		// A notification whose type is NLMSG_DONE (connector) ends nothing.
-		return Multicast, nil
+		return toEvents, nil
 	}
 	if call != nil && IsReply(t.family, t.port, h.Seq, h, o.Group) {
-		return Routed, call
+		return toCall, call
 	}
 	if ours && h.Seq != 0 {
-		return Stray, nil
+		return toNobody, nil
 	}
-	return Multicast, nil
+	return toEvents, nil
 }
 
 // IsReply reports whether a message with header h, which the kernel sent to
@@ -162,7 +159,7 @@ func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out, call := t.verdict(m.Header, o)
-	if out == Multicast || out == Both || IsEnd(m.Header.Type) {
+	if out == toEvents || out == toBoth || IsEnd(m.Header.Type) {
 		return true
 	}
 	if call != nil {
@@ -182,12 +179,12 @@ func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
 func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
 	t.mu.Lock()
 	out, call := t.verdict(m.Header, o)
-	if m.Header.Type == netlink.NLMSG_DONE && out != Multicast {
+	if m.Header.Type == netlink.NLMSG_DONE && out != toEvents {
 		// A socket runs one dump at a time: none runs on behind this.
 		t.tail.Store(false)
 	}
 	freed, kind := false, Kind(0)
-	if out == Routed {
+	if out == toCall {
 		kind = call.Kind
 		freed = t.endLocked(call, m)
 	}
@@ -223,7 +220,7 @@ func (t *Table) deliverRun(m wire.Message, rest []byte, o Origin, event func(wir
 	if freed {
 		t.release(kind)
 	}
-	if out == Both {
+	if out == toBoth {
 		for _, m := range run {
 			event(m)
 		}
@@ -234,11 +231,11 @@ func (t *Table) deliverRun(m wire.Message, rest []byte, o Origin, event func(wir
 }
 
 // tell reports a message that no call keeps.
-func (t *Table) tell(out Outcome, m wire.Message, event func(wire.Message)) {
+func (t *Table) tell(out outcome, m wire.Message, event func(wire.Message)) {
 	switch out {
-	case Multicast, Both:
+	case toEvents, toBoth:
 		event(m)
-	case Stray:
+	case toNobody:
 		t.count.late.Add(1)
 	}
 }
@@ -306,12 +303,6 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 // it. What the kernel drops of an echo does not show in the acknowledgement
 // (nlmsg_notify's error is not looked at).
 func (c *Call) lacksEcho() bool { return c.Echo && len(c.msgs) == 0 }
-
-// isDropped reports whether an acknowledgement with this error can mean that the
-// request was carried out and that its reply found no room: netlink_attachskb
-// returns EAGAIN then, of which nfnetlink_unicast makes ENOBUFS, and when the
-// queue is read meanwhile the acknowledgement still finds some.
-func isDropped(err error) bool { return errors.Is(err, syscall.EAGAIN) || isNoRoom(err) }
 
 // finishLocked ends c with err: the kernel has said its last word.
 func (t *Table) finishLocked(c *Call, err error) (freed bool) {

@@ -23,11 +23,14 @@
 //
 // # Life of a call
 //
-// [Table.Open] registers a [Call] before its request is sent. [Table.Withdraw]
-// takes it back when the send fails. Otherwise the kernel has the last word: an
-// abandoned call ([Table.Abandon]) keeps its sequence number, and whatever the
-// client lent to it, until the kernel's final message, or until the socket was
-// seen drained after a loss.
+// [Table.Open] registers a [Call] before its request is sent, and [Table.Sent]
+// notes that the send has returned. When the send fails, [Table.Withdraw] takes
+// the call back, or [Table.Reject] ends it, if another than its waiter has sent:
+// several requests can share a datagram ([Shares]), of which one sender calls
+// [Table.SentAll]. Otherwise the kernel has the last word: an abandoned call
+// ([Table.Abandon]) keeps its sequence number, and whatever the client lent to it,
+// until the kernel's final message, or until the socket was seen drained after a
+// loss.
 //
 // # Batches
 //
@@ -44,12 +47,20 @@
 // had returned before that read and that has no answer will never have one.
 // [Table.Overrun] notes a loss, [Table.Drained] draws this conclusion, and
 // [Table.Sent] tells a sender whose send overlapped the loss that it must have
-// the socket drained once more.
+// the socket drained once more. A dump is the exception: its parts are queued
+// while all else is dropped, so one whose call has ended as lost may still run on
+// ([Table.Tail]), and then the queue may be empty only until its next part.
 //
 // # Concurrency
 //
-// Table.mu guards the table and every registered call; no other lock is taken
-// and no user code runs while it is held. Deliver, Overrun and Drained are
-// called by whoever holds the read side of the socket, one at a time, so their
-// order is the kernel's order. Everything else may be called by any goroutine.
+// Table.mu guards the table and every registered call, a batch's [Parts]
+// included; no other lock is taken and no function of the client's runs while it
+// is held. From the token of [Call.Done] on, a call is its waiter's. Deliver,
+// Overrun and Drained are called by whoever holds the read side of the socket,
+// one at a time, so their order is the kernel's order. Everything else may be
+// called by any goroutine.
+//
+// A few atomics stand beside the lock, so that the common request takes it twice
+// only: whether any call is in doubt, whether a dump may run on, that a call's send
+// has returned, and the counters.
 package demux

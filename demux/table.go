@@ -1,32 +1,13 @@
 package demux
 
 import (
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/wire"
 )
-
-// ErrReplyLost is the result of a call whose answer the kernel dropped. The
-// request may have been applied. It wraps ENOBUFS.
-var ErrReplyLost error = &lossError{"reply lost in an overrun, the request may have been applied", syscall.ENOBUFS}
-
-// ErrTruncated is the result of a call of which a message did not fit the
-// receive buffer. It wraps EMSGSIZE.
-var ErrTruncated error = &lossError{"reply larger than the receive buffer", syscall.EMSGSIZE}
-
-// lossError is a text of ours with an errno to match.
-type lossError struct {
-	text  string
-	errno syscall.Errno
-}
-
-func (e *lossError) Error() string { return e.text }
-func (e *lossError) Unwrap() error { return e.errno }
 
 // Table is the set of requests in flight on one socket.
 type Table struct {
@@ -363,9 +344,3 @@ func (t *Table) Leave(group uint32) {
 	delete(t.joined, group)
 	t.mu.Unlock()
 }
-
-// isNoRoom reports whether the kernel refused a dump because the socket's queue
-// was full. The dump is set up all the same and goes on as the queue is read
-// (__netlink_dump_start in net/netlink/af_netlink.c leaves cb_running set), so
-// this refusal is final only once the queue has been seen empty.
-func isNoRoom(err error) bool { return errors.Is(err, syscall.ENOBUFS) }

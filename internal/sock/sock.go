@@ -15,7 +15,8 @@ type Socket interface {
 
 	// Send hands b, one or more whole messages, to the kernel. The kernel works
 	// through the requests in b inside the call, so when Send returns the
-	// answers are queued. An error means that the kernel has not seen b.
+	// answers are queued, but for the later parts of a dump and what a thread of
+	// the kernel answers (demux.Deferred). An error means that the kernel has not seen b.
 	Send(b []byte) error
 
 	// Recv reads one datagram into d without waiting. The error is EAGAIN when
@@ -24,14 +25,14 @@ type Socket interface {
 	// d.Congested.
 	Recv(d *Datagram) error
 
-	// Watch calls ready at once and then each time that a datagram may have
-	// arrived since ready was called last. It returns net.ErrClosed when the
+	// Watch calls ready at once and then, unless muted, each time that a datagram
+	// may have arrived since ready was called last. It returns net.ErrClosed when the
 	// socket has been closed, after the last call of ready has returned.
 	Watch(ready func()) error
 
-	// Mute keeps Watch from calling ready for what arrives, or has it do so
-	// again, at once if something has arrived meanwhile. It reports whether the
-	// socket can be muted.
+	// Mute keeps Watch from calling ready for what arrives, a loss excepted, or
+	// has it do so again, at once if something has arrived meanwhile. It reports
+	// whether the socket can be muted. It is for the goroutine that is in Watch.
 	Mute(on bool) bool
 
 	// Join and Leave change the membership of a multicast group.
