@@ -177,6 +177,23 @@ func TestLateAnswerIsFoundWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
+// An answer that is queued beats the end of ctx even if nobody has read it yet.
+func TestQueuedResultBeatsContextWhileTheReaderIsAway(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.during(nil)
+		ctx, cancel := context.WithCancel(bg)
+		call := k.get(ctx, c)
+		req := k.want(getLink)
+		req.reply("queued")
+		req.ack()
+		call.wantWaiting("nobody reads")
+		cancel()
+		wantTexts(t, call, "queued")
+		wantStats(t, c, client.Stats{})
+	})
+}
+
 // Close does not wait for a reader who is away.
 func TestCloseWhileTheReaderIsAway(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

@@ -1,59 +1,14 @@
 package client_test
 
 import (
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
-	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
 )
-
-// steppedReader has every read wait for the script, from stop to goOn.
-type steppedReader struct {
-	*socktest.Socket
-
-	stopped atomic.Bool
-	steps   chan struct{}
-}
-
-func (s *steppedReader) Recv(d *sock.Datagram) error {
-	if s.stopped.Load() {
-		<-s.steps
-	}
-	return s.Socket.Recv(d)
-}
-
-func (s *steppedReader) stop() { s.stopped.Store(true) }
-
-// step lets so many reads go.
-func (s *steppedReader) step(reads int) {
-	for range reads {
-		s.steps <- struct{}{}
-		synctest.Wait()
-	}
-}
-
-// goOn lets the read that waits go, and all that follow.
-func (s *steppedReader) goOn() {
-	s.stopped.Store(false)
-	s.step(1)
-}
-
-// dialStepped opens a Conn whose reads the script can stop.
-func (k *kernel) dialStepped(opts ...client.Option) (*client.Conn, *steppedReader) {
-	k.t.Helper()
-	var reader *steppedReader
-	k.wrap = func(s *socktest.Socket) sock.Socket {
-		reader = &steppedReader{Socket: s, steps: make(chan struct{})}
-		return reader
-	}
-	c := k.dial(opts...)
-	return c, reader
-}
 
 // A dump for whose next part the kernel found no memory stalls behind an empty
 // queue, so it is given up for lost, and it goes on with the next message that is
