@@ -280,26 +280,69 @@ func TestSharedDatagramKeepsToTheWindow(t *testing.T) {
 	})
 }
 
-// A datagram stays within the send buffer.
-func TestSharedDatagramKeepsToTheSendBuffer(t *testing.T) {
+// A datagram holds eight requests at most.
+func TestSharedDatagramHoldsSoManyRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.Buffer = 6 * 6144
 		h := k.holdSends()
 		c := k.dial()
 		k.during(func(req request) error { req.ack(); return nil })
-		first := k.get(bg, c)
-		synctest.Wait()
-		big := string(make([]byte, k.Buffer/2-100))
-		a := k.request(bg, c, getLink, big, 0)
-		b := k.request(bg, c, getLink, big, 0)
+		var calls []*task[[]wire.Message]
+		for range 1 + 8 + 2 {
+			calls = append(calls, k.get(bg, c))
+			synctest.Wait()
+		}
 		for range 3 {
 			h.release()
 		}
-		wantTexts(t, first)
-		wantTexts(t, a)
-		wantTexts(t, b)
-		h.wantShares(1, 1, 1)
+		for _, call := range calls {
+			wantTexts(t, call)
+		}
+		h.wantShares(1, 8, 2)
 	})
+}
+
+// It stays within half of the send buffer, and within 16 KiB. That bounds all
+// that is in it, the request of who leads as well.
+func TestSharedDatagramHoldsSoManyBytes(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		buffer, bound int
+	}{
+		{"send buffer", 24 << 10, 12 << 10},
+		{"16 KiB", 0, 16 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				k.Buffer = tt.buffer
+				h := k.holdSends()
+				c := k.dial()
+				k.during(func(req request) error { req.ack(); return nil })
+				shares := func(payload int) {
+					text := string(make([]byte, payload))
+					first := k.get(bg, c)
+					synctest.Wait()
+					a := k.request(bg, c, getLink, text, 0)
+					b := k.request(bg, c, getLink, text, 0)
+					synctest.Wait()
+					for range 3 {
+						select {
+						case h.hold <- struct{}{}:
+						default: // nobody sends any more
+						}
+						synctest.Wait()
+					}
+					wantTexts(t, first)
+					wantTexts(t, a)
+					wantTexts(t, b)
+				}
+				half := tt.bound/2 - wire.HeaderLen
+				shares(half)
+				h.wantShares(1, 2)
+				shares(half + 4)
+				h.wantShares(1, 2, 1, 1, 1)
+			})
+		})
+	}
 }
 
 // Close ends those who wait in a lane as well.

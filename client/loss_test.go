@@ -203,6 +203,29 @@ func TestLossDuringTheSend(t *testing.T) {
 	}
 }
 
+// Beside a dump callers leave the reading to the reader, but none comes for a
+// loss that has been read away: who was in doubt has to have it settled.
+func TestLossDuringTheSendBesideADump(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		sent := map[netlink.MessageType]chan struct{}{getAddr: make(chan struct{}), getLink: make(chan struct{})}
+		k.during(func(req request) error {
+			<-sent[req.Header.Type]
+			return nil
+		})
+		dump, get := k.dump(bg, c), k.get(bg, c)
+		synctest.Wait()
+		k.socket(0).Overrun(syscall.ENOBUFS)
+		get.wantWaiting("its send still runs")
+		close(sent[getLink])
+		wantLost(t, get)
+		dump.wantWaiting("its send still runs")
+		close(sent[getAddr])
+		wantLost(t, dump)
+		wantStats(t, c, client.Stats{RepliesLost: 2, Overruns: 1})
+	})
+}
+
 // A send may also return while somebody else is still reading the loss away.
 // Then it is up to the reader to find out about it.
 func TestSendThatReturnsWhileALossIsReadAway(t *testing.T) {

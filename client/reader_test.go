@@ -177,6 +177,61 @@ func TestLateAnswerIsFoundWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
+// Beside a dump nobody but the reader reads, not even while the dump's send still
+// runs.
+func TestReaderComesBackForARequestBesideADump(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		sent := make(chan struct{})
+		k.during(func(req request) error {
+			if req.Header.Type == getAddr {
+				<-sent
+			}
+			req.finish()
+			return nil
+		})
+		dump := k.dump(bg, c)
+		dump.wantWaiting("its send still runs")
+		wantTexts(t, k.get(bg, c))
+		close(sent)
+		wantTexts(t, dump)
+	})
+}
+
+// Who has read of a loss reads it away, even behind its own result: nobody else
+// might, and requests wait.
+func TestCallerReadsALossAwayWhileTheReaderIsAway(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.during(func(req request) error {
+			req.ack()
+			req.from.Overrun(syscall.ENOMEM)
+			return nil
+		})
+		wantTexts(t, k.get(bg, c))
+		k.during(func(req request) error { req.ack(); return nil })
+		wantTexts(t, k.get(bg, c))
+		wantStats(t, c, client.Stats{Overruns: 1})
+	})
+}
+
+// An answer that is queued beats the end of ctx even if nobody has read it yet.
+func TestQueuedResultBeatsContextWhileTheReaderIsAway(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.during(nil)
+		ctx, cancel := context.WithCancel(bg)
+		call := k.get(ctx, c)
+		req := k.want(getLink)
+		req.reply("queued")
+		req.ack()
+		call.wantWaiting("nobody reads")
+		cancel()
+		wantTexts(t, call, "queued")
+		wantStats(t, c, client.Stats{})
+	})
+}
+
 // Close does not wait for a reader who is away.
 func TestCloseWhileTheReaderIsAway(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

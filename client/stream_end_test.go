@@ -26,6 +26,23 @@ func TestStreamIgnoresForeignSenders(t *testing.T) {
 	})
 }
 
+// What was sent to a group is an event, whatever its header says, and a loop has
+// no use for those.
+func TestStreamIgnoresMulticasts(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(func(req request) [][]byte {
+			req.from.Queue(
+				socktest.Datagram{Data: req.data("event"), Group: linkGroup},
+				socktest.Datagram{Data: req.end(netlink.NLMSG_DONE, 0), Group: linkGroup},
+			)
+			return table("a")(req)
+		})
+		wantLoop(t, c, "a")
+		wantStats(t, c, client.Stats{})
+	})
+}
+
 // TestStalledDumpIsPoked: the kernel could not find memory for the next part
 // and takes the dump up again at the next read.
 func TestStalledDumpIsPoked(t *testing.T) {

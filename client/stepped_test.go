@@ -1,0 +1,88 @@
+package client_test
+
+import (
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+// steppedReader has every read wait for the script, from stop to goOn.
+type steppedReader struct {
+	*socktest.Socket
+
+	stopped atomic.Bool
+	steps   chan struct{}
+}
+
+func (s *steppedReader) Recv(d *sock.Datagram) error {
+	if s.stopped.Load() {
+		<-s.steps
+	}
+	return s.Socket.Recv(d)
+}
+
+func (s *steppedReader) stop() { s.stopped.Store(true) }
+
+// step lets so many reads go.
+func (s *steppedReader) step(reads int) {
+	for range reads {
+		s.steps <- struct{}{}
+		synctest.Wait()
+	}
+}
+
+// goOn lets the read that waits go, and all that follow.
+func (s *steppedReader) goOn() {
+	s.stopped.Store(false)
+	s.step(1)
+}
+
+// dialStepped opens a Conn whose reads the script can stop.
+func (k *kernel) dialStepped(opts ...client.Option) (*client.Conn, *steppedReader) {
+	k.t.Helper()
+	var reader *steppedReader
+	k.wrap = func(s *socktest.Socket) sock.Socket {
+		reader = &steppedReader{Socket: s, steps: make(chan struct{})}
+		return reader
+	}
+	c := k.dial(opts...)
+	return c, reader
+}
+
+// Two overruns mean that the queue was empty in between. Any other loss says
+// nothing of the queue, so what it holds may still be the answer.
+func TestOnlyASecondOverrunTellsOfAnEmptyQueue(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		first, second error
+	}{
+		{"none, then an overrun", syscall.ENOMEM, syscall.ENOBUFS},
+		{"an overrun, then none", syscall.ENOBUFS, syscall.ENOMEM},
+		{"none at all", syscall.ENOMEM, syscall.ENOMEM},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				c, reader := k.dialStepped()
+				call := k.get(bg, c)
+				req := k.want(getLink)
+				reader.stop()
+				req.ack()
+				reader.Overrun(tt.first)
+				synctest.Wait()
+				reader.step(1)
+				reader.Overrun(tt.second)
+				reader.step(1)
+				call.wantWaiting("its answer is queued")
+				reader.goOn()
+				wantTexts(t, call)
+				wantEvents(t, c, "gap 0")
+				wantStats(t, c, client.Stats{Overruns: 2})
+			})
+		})
+	}
+}
