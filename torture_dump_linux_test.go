@@ -67,9 +67,7 @@ func (w *worker) dump() {
 	from := tables[w.rand.IntN(len(tables))]
 	msgs, err := w.request(ctx, from.typ, from.payload, netlink.NLM_F_DUMP)
 	if err != nil && !errors.Is(err, client.ErrDumpInterrupted) {
-		// A dump that found the queue full is refused for that, when it does not
-		// come after all.
-		if answer(err) && !(errors.Is(err, unix.ENOBUFS) && w.conn.Stats().Overruns > 0) {
+		if answer(err) {
 			w.fault("dump of type %d: %v", from.typ, err)
 		}
 		return

@@ -284,9 +284,6 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 		return false
 	case c.Kind == Dump && err != nil && isNoRoom(err):
 		// Not final yet: see isNoRoom.
-		if c.waiting {
-			c.err = err
-		}
 		c.doubt = suspect
 		t.lossy.Store(true)
 		return false

@@ -28,8 +28,9 @@ func (e *ownError) Unwrap() error { return e.errno }
 
 // isNoRoom reports whether the kernel refused a dump because the socket's queue
 // was full. The dump is set up all the same and goes on as the queue is read
-// (__netlink_dump_start in net/netlink/af_netlink.c leaves cb_running set), so
-// this refusal is final only once the queue has been seen empty.
+// (__netlink_dump_start in net/netlink/af_netlink.c leaves cb_running set).
+// Only where the queue has been seen empty is the dump lost: it had no room
+// again (netlink_dump), and stands still until something else is read.
 func isNoRoom(err error) bool { return errors.Is(err, syscall.ENOBUFS) }
 
 // isDropped reports whether an acknowledgement with this error can mean that the

@@ -97,8 +97,8 @@ func TestDoubtWithoutALoss(t *testing.T) {
 	)
 }
 
-// A dump that was given up for lost may run on in the kernel, until its end or
-// that of another dump has come.
+// A dump that was given up for lost, also one that was refused for want of room,
+// may run on in the kernel, until its end or that of another dump has come.
 func TestTailOfALostDump(t *testing.T) {
 	tail := func(want bool) step {
 		return func(s *script) {
@@ -133,7 +133,14 @@ func TestTailOfALostDump(t *testing.T) {
 				multicast(5, done("lost", 0)),
 				event("\x00\x00\x00\x00"),
 				tail(true),
-			}, end.steps, []step{tail(false)})...)
+			}, end.steps, []step{
+				tail(false),
+				ask("refused", Dump),
+				kernel(refuse("refused", syscall.ENOBUFS)),
+				drained(),
+				got("refused", ErrReplyLost), repliesLost(1),
+				tail(true),
+			})...)
 		})
 	}
 }
@@ -339,8 +346,8 @@ func TestDumpRefusedForRoomAndNotBegun(t *testing.T) {
 		ask("dump", Dump),
 		kernel(refuse("dump", syscall.ENOBUFS)),
 		drained(),
-		// The kernel's own word, no loss. The other call was not in doubt.
-		got("dump", syscall.ENOBUFS),
+		// The other call was not in doubt.
+		got("dump", ErrReplyLost), repliesLost(1),
 		kernel(ack("other")),
 		got("other", nil),
 		// The refusal may be read while the send still runs.
@@ -348,24 +355,23 @@ func TestDumpRefusedForRoomAndNotBegun(t *testing.T) {
 		kernel(refuse("racing", syscall.ENOBUFS)),
 		sent("racing"), drain(),
 		drained(),
-		got("racing", syscall.ENOBUFS),
+		got("racing", ErrReplyLost), repliesLost(1),
 		ask("left", Dump),
 		abandon("left"),
 		kernel(refuse("left", syscall.ENOBUFS)),
 		late(1),
 		drained(),
 		gone("left"),
-		// In the middle of a loss it is still a refusal.
 		ask("both", Dump),
 		overrun(),
 		kernel(refuse("both", syscall.ENOBUFS)),
 		overrun(),
 		drained(),
-		got("both", syscall.ENOBUFS),
+		got("both", ErrReplyLost), repliesLost(1),
 	)
 }
 
-// A dump without room is no loss: what was open by then is not in doubt.
+// A dump without room loses nothing else: what was open by then is not in doubt.
 func TestRefusedDumpDoubtsNobodyElse(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		open("other", Ack),
@@ -373,7 +379,7 @@ func TestRefusedDumpDoubtsNobodyElse(t *testing.T) {
 		kernel(refuse("dump", syscall.ENOBUFS)),
 		sent("other"),
 		drained(),
-		got("dump", syscall.ENOBUFS),
+		got("dump", ErrReplyLost), repliesLost(1),
 		drained(),
 		kernel(ack("other")),
 		got("other", nil),

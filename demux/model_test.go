@@ -43,9 +43,9 @@ type modelCall struct {
 	replies []string
 	marked  bool // with NLM_F_DUMP_INTR
 	acked   bool
-	refused syscall.Errno // a dump for want of room, with its answer perhaps to come
-	doubted bool          // a loss may have hit its answer
-	told    bool          // there was a waiter, and he has his result
+	refused bool // a dump for want of room, with its answer perhaps to come
+	doubted bool // a loss may have hit its answer
+	told    bool // there was a waiter, and he has his result
 	err     error
 	batch   *modelBatch // nil for any other kind
 }
@@ -72,7 +72,7 @@ func (m *model) holds(c *modelCall) bool { return m.calls[c.call.Seq] == c }
 
 func (m *model) sent(c *modelCall) (drain bool) {
 	c.sentAt = m.now
-	return m.lossy && m.holds(c) && (c.doubted || c.refused != 0 || c.batch != nil && c.batch.unfenced)
+	return m.lossy && m.holds(c) && (c.doubted || c.refused || c.batch != nil && c.batch.unfenced)
 }
 
 func (m *model) withdraw(c *modelCall) {
@@ -127,13 +127,11 @@ func (m *model) drained() (again bool) {
 		returned := c.sentAt != 0 && c.sentAt < m.mark
 		unsettled := c.doubted || c.batch != nil && c.batch.unfenced
 		switch {
-		case c.refused != 0 && (!c.doubted || returned):
-			m.end(c, c.refused)
 		case c.doubted && returned && c.kind == Deferred && c.acked:
 			c.doubted = false // a kernel thread answers, and waits for room
 		case c.batch != nil && unsettled && returned:
 			m.conclude(c)
-		case unsettled && returned:
+		case c.refused && !c.doubted, unsettled && returned:
 			if c.waits {
 				m.stats.RepliesLost++
 			}
@@ -231,7 +229,7 @@ func (m *model) reply(c *modelCall, msg wire.Message) {
 		case c.kind == Dump && err == syscall.ENOBUFS:
 			// The dump may come in spite of it. Now or later it is settled by a
 			// drain, and not in doubt unless something else is lost.
-			c.refused, c.doubted = syscall.ENOBUFS, false
+			c.refused, c.doubted = true, false
 			m.lossy = true
 		case c.kind == Deferred && err == nil:
 			c.acked = true
