@@ -199,15 +199,15 @@ type lateRead struct {
 	resume chan struct{}
 }
 
-func (s *lateRead) Recv(d *sock.Datagram) error {
-	err := s.Socket.Recv(d)
+func (s *lateRead) Recv(ds []sock.Datagram) (int, error) {
+	n, err := s.Socket.Recv(ds)
 	if s.late != nil && err == syscall.EAGAIN {
 		<-s.resume
-		*d = sock.Datagram{Buf: d.Buf, N: copy(d.Buf, s.late), Group: linkGroup, NSID: -1}
+		ds[0] = sock.Datagram{Buf: ds[0].Buf, N: copy(ds[0].Buf, s.late), Group: linkGroup, NSID: -1}
 		s.late = nil
-		return nil
+		return 1, nil
 	}
-	return err
+	return n, err
 }
 
 // A caller that reads its own answer may hold an event, or the news of a lost

@@ -22,13 +22,13 @@ type slowReader struct {
 	lost   bool // owned by who reads
 }
 
-func (s *slowReader) Recv(d *sock.Datagram) error {
+func (s *slowReader) Recv(ds []sock.Datagram) (int, error) {
 	if s.lost {
 		<-s.resume
 	}
-	err := s.Socket.Recv(d)
+	n, err := s.Socket.Recv(ds)
 	s.lost = errors.Is(err, syscall.ENOBUFS)
-	return err
+	return n, err
 }
 
 func (s *slowReader) goOn() { s.resume <- struct{}{} }
@@ -339,11 +339,11 @@ type stormySocket struct {
 	refill int // how often
 }
 
-func (s *stormySocket) Recv(d *sock.Datagram) error {
-	err := s.Socket.Recv(d)
+func (s *stormySocket) Recv(ds []sock.Datagram) (int, error) {
+	n, err := s.Socket.Recv(ds)
 	if err == nil && s.Backlog() == 0 && s.refill > 0 {
 		s.refill--
 		s.Queue(socktest.Datagram{Data: event("new"), Group: linkGroup})
 	}
-	return err
+	return n, err
 }

@@ -32,7 +32,7 @@ type port struct {
 	dumping atomic.Bool
 
 	// wanted counts who waits for readMu. The reader lets them in between two
-	// datagrams.
+	// reads.
 	wanted atomic.Int32
 
 	// The way of requests that share a datagram, see lane.
@@ -47,7 +47,8 @@ type port struct {
 
 	readMu sync.Mutex // guards following: the read side of sock
 
-	d     sock.Datagram
+	found int                // datagrams, by the last who found any
+	d     *sock.Datagram     // is being delivered
 	event func(wire.Message) // queues a message of d as an event
 	gap   bool               // a loss was reported, its place has not come
 	shut  bool               // a loss was reported and is not settled, the gate is shut
@@ -55,14 +56,6 @@ type port struct {
 	congested bool // the loss that gap is about was an overrun; then:
 	old       int  // the most that the queue can still hold of what is older, as charged
 }
-
-// readBuffer is the room for one datagram. The kernel sizes the parts of a dump
-// by it, up to 32 KiB (netlink_recvmsg); single messages can be larger, such as
-// a link with hundreds of virtual functions.
-const readBuffer = 256 << 10
-
-// buffers lends a read buffer to whoever reads: idle sockets hold none.
-var buffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
 
 func newPort(family netlink.Family, s sock.Socket, w *window, q *queue, seq uint32) *port {
 	receive, send := s.Buffers()
@@ -74,7 +67,7 @@ func newPort(family netlink.Family, s sock.Socket, w *window, q *queue, seq uint
 		most:   1 + receive/sock.Charge,
 		done:   make(chan struct{}),
 	}
-	p.leaders = runtime.GOMAXPROCS(0)
+	p.leaders = leadersFor(runtime.GOMAXPROCS(0))
 	p.maxFrame = min(maxFrame, send/2)
 	p.reader.nudge = make(chan struct{}, 1)
 	p.calls.New = func() any { return newExchange() }
@@ -98,18 +91,45 @@ func (p *port) release(kind demux.Kind) {
 func (p *port) read(call *demux.Call, doubt bool) {
 	switch {
 	case p.dumping.Load() && !doubt:
-	case p.readMu.TryLock():
-		p.drain(call, endless)
-		p.unlock()
+	case p.tryRead(call):
 	case doubt:
 		p.drained()
 	case p.reader.away.Load():
 		// Else the reader has been woken and comes next.
-		p.last(call)
+		p.takeTurns(call)
 	}
 	if !call.Ready() && (call.Kind != demux.Ack || p.dumping.Load()) {
 		p.attend()
 	}
+}
+
+// tryRead reads for call if nobody else reads, and reports whether it has.
+func (p *port) tryRead(call *demux.Call) bool {
+	if !p.readMu.TryLock() {
+		return false
+	}
+	p.drain(call, endless)
+	p.unlock()
+	return true
+}
+
+// turns is how often a caller gives way to who reads before it goes to sleep. A
+// read takes a few microseconds; to be woken takes longer, and happens on the
+// processor of who reads, where the other one's work then waits as well. With 16
+// a NOOP of 8 goroutines takes 15 percent less time on two processors than with
+// none; with 64 four goroutines kept a processor busy giving way.
+const turns = 16
+
+// takeTurns is read for a call whose result another caller may be reading, and
+// which nobody might read later.
+func (p *port) takeTurns(call *demux.Call) {
+	for range turns {
+		runtime.Gosched()
+		if call.Ready() || p.tryRead(call) {
+			return
+		}
+	}
+	p.last(call)
 }
 
 // last waits for the read side and reads on behalf of a call, of which nobody
@@ -154,77 +174,98 @@ func (p *port) unlock() {
 const endless = math.MaxInt
 
 // drain reads until the queue is empty, until call, if it is not nil, has its
-// result, or until it has read as many datagrams as limit says. While a loss is
-// not settled only the empty queue ends it. The caller holds readMu.
-func (p *port) drain(call *demux.Call, limit int) {
-	buf := buffers.Get().(*[readBuffer]byte)
-	p.d.Buf = buf[:]
-	for ; p.shut || limit > 0 && (call == nil || !call.Ready()); limit-- {
-		err := p.sock.Recv(&p.d)
+// result, or until it has read as many datagrams as limit says, or some more, and
+// returns how many. While a loss is not settled only the empty queue ends it. The
+// caller holds readMu.
+func (p *port) drain(call *demux.Call, limit int) (count int) {
+	r := rooms.Get().(*room)
+	for p.shut || count < limit && (call == nil || !call.Ready()) {
+		ds := r.first(p.width(count))
+		n, err := p.sock.Recv(ds)
+		for i := range n {
+			p.deliver(&ds[i])
+		}
+		count += n
 		switch {
 		case err == nil:
-			p.deliver()
-			if p.shut && p.outdated() {
-				// By what was counted. Should the kernel drop on, then the next
-				// read that finds the queue empty tells who lost by it.
-				p.settle()
-				p.table.Doubt()
-			}
 			if call == nil && p.wanted.Load() > 0 {
 				p.readMu.Unlock()
 				p.readMu.Lock()
-				p.d.Buf = buf[:]
 			}
 			continue
 		case err == net.ErrClosed:
 		case err != syscall.EAGAIN:
-			p.overrun()
+			p.overrun(ds[0].Congested)
 			continue
 		case p.settle():
 			continue
 		}
 		break
 	}
-	p.d.Buf = nil
-	buffers.Put(buf)
+	rooms.Put(r)
+	if count > 0 {
+		p.found = count
+	}
+	return count
 }
 
-func (p *port) deliver() {
-	o := demux.Origin{PortID: p.d.PortID, Group: p.d.Group, NSID: p.d.NSID, Truncated: p.d.Truncated}
-	if p.table.Deliver(p.d.Buf[:p.d.N], o, p.event) {
+// width returns for how many datagrams the next read has room, when the ones
+// before it have found so many. A NOOP of 64 goroutines takes a third less time
+// than if each answer is read by itself, and one who is alone needs no more than
+// one buffer. Beside a dump it is one, since the kernel makes the next part of the
+// dump for each datagram that it hands over.
+func (p *port) width(count int) int {
+	if p.dumping.Load() {
+		return 1
+	}
+	return min(max(1, count, p.found), sock.MaxRecv)
+}
+
+// deliver hands a datagram to whom it is for.
+func (p *port) deliver(d *sock.Datagram) {
+	p.d = d
+	o := demux.Origin{PortID: d.PortID, Group: d.Group, NSID: d.NSID, Truncated: d.Truncated}
+	if p.table.Deliver(d.Buf[:d.N], o, p.event) {
 		// It was in this datagram, whoever it was for.
 		p.table.Overrun()
 		p.queue.gap()
 	}
+	if p.shut && p.outdated(d) {
+		// By what was counted. Should the kernel drop on, then the next read
+		// that finds the queue empty tells who lost by it.
+		p.settle()
+		p.table.Doubt()
+	}
+	p.d = nil
 }
 
 // overrun notes that the kernel dropped something: usually for want of room,
 // and then, until what is queued has been read away, it drops all that comes
 // (netlink_attachskb, netlink_broadcast_deliver). So no request is sent
 // meanwhile.
-func (p *port) overrun() {
-	if p.gap && p.congested && p.d.Congested {
+func (p *port) overrun(congested bool) {
+	if p.gap && p.congested && congested {
 		// It would be the same overrun had the queue not been empty in between.
 		p.conclude()
 	}
 	p.gate.shut()
 	p.gap, p.shut = true, true
 	p.table.Overrun()
-	if p.congested = p.d.Congested; p.congested {
+	if p.congested = congested; p.congested {
 		p.old = p.sock.Backlog()
 	}
 }
 
-// outdated reports whether with the datagram just read all is read that was
+// outdated reports whether with d, just read, all is read that was
 // queued before an overrun. Where events come faster than they are read, no read
 // finds the queue empty, and this is what ends the wait for it. The parts of a
 // dump are queued even then, so beside one it cannot be told, nor beside one
 // that runs on in the kernel after its call was given up for lost.
-func (p *port) outdated() bool {
+func (p *port) outdated(d *sock.Datagram) bool {
 	if p.congested = p.congested && !p.dumping.Load() && !p.table.Tail(); !p.congested {
 		return false
 	}
-	p.old -= p.d.N + sock.Charge
+	p.old -= d.N + sock.Charge
 	return p.old <= 0
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
 )
 
 // crowd makes so many requests, one after the other and in no time, that the
@@ -52,6 +53,57 @@ func TestReaderComesBackFromACrowd(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.away()
 		k.wantBack(2 * time.Millisecond)
+	})
+}
+
+// It also sees a crowd that leaves it no empty queue to stop at.
+func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Mutes = true
+		c, reader := k.dialStepped()
+		synctest.Wait()
+		for range 31 { // with the first look as many wakes as are counted at a time
+			reader.Queue(socktest.Datagram{Data: event("wakes the reader")})
+			synctest.Wait()
+		}
+		reader.stop()
+		reader.Queue(socktest.Datagram{Data: event("wakes the reader")})
+		synctest.Wait()
+		var calls []*task[[]wire.Message]
+		for range 33 {
+			calls = append(calls, k.get(bg, c))
+			k.want(getLink).ack()
+		}
+		var unasked []socktest.Datagram
+		for range 32 * 64 {
+			unasked = append(unasked, socktest.Datagram{Data: event("unasked")})
+		}
+		reader.Queue(unasked...)
+		reader.goOn()
+		for _, call := range calls {
+			wantTexts(t, call)
+		}
+		if !reader.Muted() {
+			t.Error("the reader is there")
+		}
+		k.wantBack(2 * time.Millisecond)
+	})
+}
+
+// The system may have no memory to have the reader woken again.
+func TestReaderComesBackLaterIfItCannotNow(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.socket(0).FailMute(syscall.ENOMEM)
+		k.join(c, linkGroup)
+		synctest.Wait()
+		k.multicast(linkGroup, "up")
+		wantEvents(t, c)
+		if !k.socket(0).Muted() {
+			t.Fatal("the reader is there")
+		}
+		k.wantBack(2 * time.Millisecond)
+		wantEvents(t, c, "up")
 	})
 }
 

@@ -123,6 +123,7 @@ type exchange struct {
 	call  *demux.Call
 	frame []byte
 	turn  chan struct{} // one token: lead the lane
+	place place         // guarded by the lane's mutex
 }
 
 func newExchange() *exchange {

@@ -19,11 +19,11 @@ type steppedReader struct {
 	steps   chan struct{}
 }
 
-func (s *steppedReader) Recv(d *sock.Datagram) error {
+func (s *steppedReader) Recv(ds []sock.Datagram) (int, error) {
 	if s.stopped.Load() {
 		<-s.steps
 	}
-	return s.Socket.Recv(d)
+	return s.Socket.Recv(ds[:1])
 }
 
 func (s *steppedReader) stop() { s.stopped.Store(true) }

@@ -25,7 +25,6 @@ type stream struct {
 	closed *atomic.Bool // the Conn's
 
 	seq   uint32 // of the dump
-	d     sock.Datagram
 	frame []byte
 
 	clean   bool        // the dump was read to its end and nothing is queued
@@ -50,14 +49,12 @@ func newStream(family netlink.Family, s sock.Socket, closed *atomic.Bool) *strea
 // dump by the largest read so far, and the first part is made before the dump's
 // first read (netlink_dump).
 func (s *stream) prime() {
-	buf := buffers.Get().(*[readBuffer]byte)
-	defer buffers.Put(buf)
-	s.d.Buf = buf[:]
+	r := rooms.Get().(*room)
+	defer rooms.Put(r)
 	// What comes of it is for the dump itself to find out.
 	if s.poke() == nil {
-		_ = s.sock.Recv(&s.d)
+		_, _ = s.sock.Recv(r.first(1))
 	}
-	s.d.Buf = nil
 }
 
 // poke sends a request that does nothing, whose answer is queued in the send:
@@ -93,17 +90,17 @@ func (s *stream) start(typ netlink.MessageType, payload []byte) error {
 
 // read yields the messages of the dump. The error is nil at its end.
 func (s *stream) read(ctx context.Context, yield func(wire.Message, error) bool) error {
-	buf := buffers.Get().(*[readBuffer]byte)
-	defer buffers.Put(buf)
-	s.d.Buf = buf[:]
-	defer func() { s.d.Buf = nil }()
+	r := rooms.Get().(*room)
+	defer rooms.Put(r)
+	ds := r.first(1)
+	d := &ds[0]
 
 	poked, interrupted := false, false
 	for stalls := 0; ; {
 		if err := s.ended(ctx); err != nil {
 			return err
 		}
-		err := s.sock.Recv(&s.d)
+		_, err := s.sock.Recv(ds)
 		if err == net.ErrClosed {
 			return err
 		}
@@ -121,16 +118,16 @@ func (s *stream) read(ctx context.Context, yield func(wire.Message, error) bool)
 			}
 			continue
 		}
-		if s.d.PortID != 0 {
+		if d.PortID != 0 {
 			s.foreign++
 			continue
 		}
-		for rest := s.d.Buf[:s.d.N]; len(rest) > 0; {
+		for rest := d.Buf[:d.N]; len(rest) > 0; {
 			var m wire.Message
 			if m, rest, err = wire.Next(rest); err != nil {
-				return s.unreadable(err)
+				return s.unreadable(d, err)
 			}
-			if !demux.IsReply(s.family, s.sock.PortID(), s.seq, m.Header, s.d.Group) {
+			if !demux.IsReply(s.family, s.sock.PortID(), s.seq, m.Header, d.Group) {
 				continue
 			}
 			stalls = 0
@@ -160,8 +157,8 @@ func (s *stream) ended(ctx context.Context) error {
 }
 
 // unreadable returns the error of a datagram that cannot be read to its end.
-func (s *stream) unreadable(err error) error {
-	if s.d.Truncated {
+func (s *stream) unreadable(d *sock.Datagram, err error) error {
+	if d.Truncated {
 		s.loss.Truncated++
 		return ErrTruncated
 	}

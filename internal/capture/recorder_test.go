@@ -39,14 +39,14 @@ func TestNewsOfALossIsNotDropped(t *testing.T) {
 		recv := func(data []byte) {
 			t.Helper()
 			k.Sockets()[0].Queue(socktest.Datagram{Data: data})
-			if err := s.Recv(&sock.Datagram{Buf: make([]byte, limit)}); err != nil {
+			if _, err := s.Recv([]sock.Datagram{{Buf: make([]byte, limit)}}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		fill := make([]byte, limit-overhead)
 		recv(fill)
 		k.Sockets()[0].Overrun(syscall.ENOBUFS)
-		if err := s.Recv(&sock.Datagram{Buf: make([]byte, 1)}); err != syscall.ENOBUFS {
+		if _, err := s.Recv([]sock.Datagram{{Buf: make([]byte, 1)}}); err != syscall.ENOBUFS {
 			t.Fatal(err)
 		}
 		recv(fill) // no room: the first is not written yet

@@ -58,15 +58,15 @@ func (s *socket) Send(b []byte) error {
 	return err
 }
 
-func (s *socket) Recv(d *sock.Datagram) error {
-	err := s.inner.Recv(d)
-	switch {
-	case err == nil:
-		s.received(d)
-	case err != syscall.EAGAIN && err != net.ErrClosed:
+func (s *socket) Recv(ds []sock.Datagram) (int, error) {
+	n, err := s.inner.Recv(ds)
+	for i := range n {
+		s.received(&ds[i])
+	}
+	if err != nil && err != syscall.EAGAIN && err != net.ErrClosed {
 		s.loss = err
 	}
-	return err
+	return n, err
 }
 
 // received records a datagram.
@@ -118,7 +118,7 @@ func (s *socket) Twin() (sock.Socket, error) {
 
 func (s *socket) PortID() uint32               { return s.inner.PortID() }
 func (s *socket) Watch(ready func()) error     { return s.inner.Watch(ready) }
-func (s *socket) Mute(on bool) bool            { return s.inner.Mute(on) }
+func (s *socket) Mute(on bool) error           { return s.inner.Mute(on) }
 func (s *socket) Join(group uint32) error      { return s.inner.Join(group) }
 func (s *socket) Leave(group uint32) error     { return s.inner.Leave(group) }
 func (s *socket) Buffers() (receive, send int) { return s.inner.Buffers() }

@@ -53,18 +53,22 @@ func (b *bell) watch(ready func()) error {
 	}))
 }
 
-// mute stops or starts the ringing for arrivals; a loss rings all the same,
-// which epoll cannot be told to leave out. Starting rings if there is something
-// already (ep_modify).
-func (b *bell) mute(fd int, on bool) {
-	ev := unix.EpollEvent{Events: unix.EPOLLIN}
+// mute takes the socket off the bell, or hangs it on again, which rings if there
+// is something already (ep_insert in fs/eventpoll.c). To leave it on the bell and
+// wait for no event would be simpler, but each arrival would still call the bell:
+// a NOOP of a lone goroutine then takes 6 percent longer.
+func (b *bell) mute(fd int, on bool) error {
+	op := unix.EPOLL_CTL_ADD
 	if on {
-		ev.Events = 0
+		op = unix.EPOLL_CTL_DEL
 	}
-	_ = b.raw.Control(func(ep uintptr) {
-		// The descriptor is on the bell, so this cannot fail.
-		_ = unix.EpollCtl(int(ep), unix.EPOLL_CTL_MOD, fd, &ev)
-	})
+	var err error
+	if closed := closed(b.raw.Control(func(ep uintptr) {
+		err = unix.EpollCtl(int(ep), op, fd, &unix.EpollEvent{Events: unix.EPOLLIN})
+	})); closed != nil {
+		return closed
+	}
+	return err
 }
 
 func (b *bell) close() { b.file.Close() }

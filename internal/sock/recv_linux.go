@@ -1,75 +1,122 @@
 package sock
 
 import (
-	"fmt"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// receiver holds what one recvmsg needs, so that it allocates nothing.
+// receiver holds what a read needs, so that it allocates nothing.
 type receiver struct {
 	call func(fd uintptr)
-	d    *Datagram
+	ds   []Datagram
+	n    int
 	err  error
 
-	drops drops
+	drops  drops
+	single bool // the system has no recvmmsg
 
-	hdr     unix.Msghdr
-	iov     unix.Iovec
-	name    unix.RawSockaddrNetlink
-	control [128]byte // two small messages fit several times over
+	msgs [MaxRecv]mmsghdr
+	rest [MaxRecv]incoming
 }
 
-func (s *socket) Recv(d *Datagram) error {
+// mmsghdr is struct mmsghdr.
+type mmsghdr struct {
+	hdr unix.Msghdr
+	n   uint32 // bytes received
+}
+
+// incoming is what the kernel fills in of a datagram beside its bytes.
+type incoming struct {
+	iov     unix.Iovec
+	name    unix.RawSockaddrNetlink
+	control [64]byte // two small messages fit
+}
+
+func (s *socket) Recv(ds []Datagram) (int, error) {
 	r := &s.recv
-	r.d = d
+	r.ds = ds[:min(len(ds), MaxRecv)]
 	err := closed(s.raw.Control(r.call))
 	if err == nil {
 		err = r.err
 	}
-	r.d = nil
-	return err
+	r.ds = nil
+	return r.n, err
 }
 
-func (r *receiver) recvmsg(fd uintptr) {
-	r.iov.Base = &r.d.Buf[0]
-	r.iov.SetLen(len(r.d.Buf))
-	r.hdr = unix.Msghdr{
-		Name:    (*byte)(unsafe.Pointer(&r.name)),
-		Namelen: unix.SizeofSockaddrNetlink,
-		Iov:     &r.iov,
-		Control: &r.control[0],
+func (r *receiver) recv(fd uintptr) {
+	for i := range r.ds {
+		r.prepare(i)
 	}
-	r.hdr.SetIovlen(1)
-	r.hdr.SetControllen(len(r.control))
+	r.n, r.err = 0, nil
 	for {
-		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.hdr)), unix.MSG_DONTWAIT)
+		n, errno := r.read(fd)
 		switch {
 		case errno == 0:
-			r.err = r.fill(int(n))
-			return
+			r.n = n
+			for i := range n {
+				r.fill(i)
+			}
 		case errno == unix.EINTR || r.drops.falseAlarm(fd, errno):
+			continue
+		case !r.single && len(r.ds) > 1 && (errno == unix.ENOSYS || errno == unix.EPERM):
+			// A sandbox's filter may know recvmsg only.
+			r.single = true
+			continue
 		default:
 			r.err = errno
-			r.d.Congested = r.drops.overrun
-			return
+			r.ds[0].Congested = r.drops.overrun
 		}
+		break
+	}
+	for i := range r.ds {
+		r.rest[i].iov.Base = nil // the buffers are the caller's
 	}
 }
 
-// fill takes over sender, group and namespace.
-func (r *receiver) fill(n int) error {
-	d := r.d
-	d.N, d.PortID, d.Group, d.NSID = n, r.name.Pid, 0, -1
-	d.Truncated = r.hdr.Flags&unix.MSG_TRUNC != 0
-	if r.hdr.Namelen < unix.SizeofSockaddrNetlink || r.hdr.Flags&unix.MSG_CTRUNC != 0 {
-		return fmt.Errorf("recvmsg: incomplete address or control message")
+// read makes the system call. The kernel keeps an error that it meets behind a
+// datagram for the next one (do_recvmmsg in net/socket.c).
+func (r *receiver) read(fd uintptr) (n int, errno syscall.Errno) {
+	if r.single || len(r.ds) == 1 {
+		size, _, errno := unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0].hdr)), unix.MSG_DONTWAIT)
+		r.msgs[0].n = uint32(size)
+		return 1, errno
 	}
-	for control := r.control[:r.hdr.Controllen]; len(control) >= unix.SizeofCmsghdr; {
+	got, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0])), uintptr(len(r.ds)), unix.MSG_DONTWAIT, 0, 0)
+	return int(got), errno
+}
+
+// prepare gives the kernel room for the datagram at i.
+func (r *receiver) prepare(i int) {
+	in, h := &r.rest[i], &r.msgs[i].hdr
+	in.iov.Base = &r.ds[i].Buf[0]
+	in.iov.SetLen(len(r.ds[i].Buf))
+	*h = unix.Msghdr{
+		Name:    (*byte)(unsafe.Pointer(&in.name)),
+		Namelen: unix.SizeofSockaddrNetlink,
+		Iov:     &in.iov,
+		Control: &in.control[0],
+	}
+	h.SetIovlen(1)
+	h.SetControllen(len(in.control))
+}
+
+// fill takes over what the kernel says of the datagram at i.
+func (r *receiver) fill(i int) {
+	d, in, h := &r.ds[i], &r.rest[i], &r.msgs[i].hdr
+	d.N, d.PortID, d.Group, d.NSID = int(r.msgs[i].n), in.name.Pid, 0, -1
+	d.Truncated = h.Flags&unix.MSG_TRUNC != 0
+	control := in.control[:h.Controllen]
+	if h.Namelen < unix.SizeofSockaddrNetlink || h.Flags&unix.MSG_CTRUNC != 0 {
+		// Whose it is cannot be told.
+		d.N, d.PortID, d.Truncated, control = 0, 0, true, nil
+	}
+	for len(control) >= unix.SizeofCmsghdr {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
 		if err != nil {
-			return wrap("recvmsg", err)
+			d.N, d.Truncated = 0, true
+			return
 		}
 		if h.Level == unix.SOL_NETLINK && len(data) >= 4 {
 			v := *(*uint32)(unsafe.Pointer(&data[0]))
@@ -82,5 +129,4 @@ func (r *receiver) fill(n int) error {
 		}
 		control = rest
 	}
-	return nil
 }

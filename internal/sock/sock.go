@@ -19,21 +19,23 @@ type Socket interface {
 	// the kernel answers (demux.Deferred). An error means that the kernel has not seen b.
 	Send(b []byte) error
 
-	// Recv reads one datagram into d without waiting. The error is EAGAIN when
-	// the queue is empty and net.ErrClosed once the socket is closed; any other
-	// error reports a loss, and the socket goes on. With such an error it sets
-	// d.Congested.
-	Recv(d *Datagram) error
+	// Recv reads as many datagrams as are queued and ds has room for, one at
+	// least, without waiting, and returns how many. With an error there are none:
+	// EAGAIN when the queue is empty, net.ErrClosed once the socket is closed; any
+	// other error reports a loss, and the socket goes on. With such an error it
+	// sets ds[0].Congested.
+	Recv(ds []Datagram) (int, error)
 
 	// Watch calls ready at once and then, unless muted, each time that a datagram
 	// may have arrived since ready was called last. It returns net.ErrClosed when the
 	// socket has been closed, after the last call of ready has returned.
 	Watch(ready func()) error
 
-	// Mute keeps Watch from calling ready for what arrives, a loss excepted, or
-	// has it do so again, at once if something has arrived meanwhile. It reports
-	// whether the socket can be muted. It is for the goroutine that is in Watch.
-	Mute(on bool) bool
+	// Mute keeps Watch from calling ready, or has it do so again, at once if
+	// something has arrived meanwhile. With an error all is as before: it is
+	// net.ErrClosed, or the system lacks what it takes. It is for the goroutine
+	// that is in Watch.
+	Mute(on bool) error
 
 	// Join and Leave change the membership of a multicast group.
 	Join(group uint32) error
@@ -61,6 +63,9 @@ type Socket interface {
 // beyond its bytes: struct sk_buff and struct skb_shared_info (SKB_TRUESIZE in
 // include/linux/skbuff.h), together 552 bytes on a 64-bit Linux 6.18.
 const Charge = 512
+
+// MaxRecv is the most datagrams that one Recv reads.
+const MaxRecv = 8
 
 // Datagram is one datagram as Recv fills it in.
 type Datagram struct {

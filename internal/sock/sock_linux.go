@@ -76,7 +76,7 @@ func newSocket(fd int, cfg Config) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{file: file, raw: raw, port: port, cfg: cfg}
-	s.recv.call = s.recv.recvmsg
+	s.recv.call = s.recv.recv
 	return s, nil
 }
 
@@ -196,8 +196,12 @@ func (s *socket) Send(b []byte) error {
 
 func (s *socket) Watch(ready func()) error { return s.bell.watch(ready) }
 
-func (s *socket) Mute(on bool) bool {
-	return s.raw.Control(func(fd uintptr) { s.bell.mute(int(fd), on) }) == nil
+func (s *socket) Mute(on bool) error {
+	var err error
+	if closed := closed(s.raw.Control(func(fd uintptr) { err = s.bell.mute(int(fd), on) })); closed != nil {
+		return closed
+	}
+	return err
 }
 
 func (s *socket) Join(group uint32) error {

@@ -8,6 +8,7 @@ package socktest
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"sync"
 	"syscall"
@@ -41,6 +42,7 @@ type Socket struct {
 	congested bool  // dropping, until the queue has been read empty
 	joined    map[uint32]bool
 	muted     bool
+	muteErr   error // of the next Mute, once
 	isClosed  bool
 }
 
@@ -60,35 +62,40 @@ func (s *Socket) Send(b []byte) error {
 	return s.kernel.request(s, bytes.Clone(b))
 }
 
-// Recv takes a datagram off the queue.
-func (s *Socket) Recv(d *sock.Datagram) error {
+// Recv takes datagrams off the queue.
+func (s *Socket) Recv(ds []sock.Datagram) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isClosed {
-		return net.ErrClosed
+		return 0, net.ErrClosed
 	}
 	if err := s.err; err != nil {
 		s.err = nil
-		d.Congested = err == syscall.ENOBUFS
+		ds[0].Congested = err == syscall.ENOBUFS
 		s.congested = s.congested && len(s.queue) > 0
-		return err
+		return 0, err
 	}
+	n := min(len(ds), len(s.queue))
+	for i, q := range s.queue[:n] {
+		q.copyTo(&ds[i])
+	}
+	s.queue = s.queue[n:]
 	if len(s.queue) == 0 {
 		s.congested = false
-		return syscall.EAGAIN
 	}
-	q := s.queue[0]
-	s.queue = s.queue[1:]
+	if n == 0 {
+		return 0, syscall.EAGAIN
+	}
+	return n, nil
+}
+
+func (q *Datagram) copyTo(d *sock.Datagram) {
 	d.N = copy(d.Buf, q.Data)
 	d.Truncated = d.N < len(q.Data)
 	d.PortID, d.Group, d.NSID = q.PortID, q.Group, -1
 	if q.HasNS {
 		d.NSID = q.NSID
 	}
-	if len(s.queue) == 0 {
-		s.congested = false
-	}
-	return nil
 }
 
 // Watch calls ready each time that something was queued.
@@ -104,18 +111,31 @@ func (s *Socket) Watch(ready func()) error {
 }
 
 // Mute keeps Watch from seeing what is queued, if the kernel allows it.
-func (s *Socket) Mute(on bool) bool {
+func (s *Socket) Mute(on bool) error {
 	if !s.kernel.Mutes {
-		return false
+		return errors.ErrUnsupported
 	}
 	s.mu.Lock()
-	s.muted = on
-	ring := !on && len(s.queue) > 0
-	s.mu.Unlock()
-	if ring {
-		s.notify()
+	defer s.mu.Unlock()
+	if s.isClosed {
+		return net.ErrClosed
 	}
-	return true
+	if err := s.muteErr; err != nil {
+		s.muteErr = nil
+		return err
+	}
+	s.muted = on
+	if !on && (len(s.queue) > 0 || s.err != nil) {
+		s.notifyLocked()
+	}
+	return nil
+}
+
+// FailMute has the next Mute fail.
+func (s *Socket) FailMute(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.muteErr = err
 }
 
 // Muted reports whether the socket is muted.
@@ -236,11 +256,13 @@ func (s *Socket) Overrun(err error) {
 
 func (s *Socket) notify() {
 	s.mu.Lock()
-	muted := s.muted && s.err == nil
-	s.mu.Unlock()
-	if muted {
-		return
+	defer s.mu.Unlock()
+	if !s.muted {
+		s.notifyLocked()
 	}
+}
+
+func (s *Socket) notifyLocked() {
 	select {
 	case s.wake <- struct{}{}:
 	default:

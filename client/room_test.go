@@ -1,0 +1,149 @@
+package client_test
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+// roomySocket notes for how many datagrams each read has room that finds some.
+type roomySocket struct {
+	*socktest.Socket
+
+	widths []int
+}
+
+func (s *roomySocket) Recv(ds []sock.Datagram) (int, error) {
+	n, err := s.Socket.Recv(ds)
+	if err == nil {
+		s.widths = append(s.widths, len(ds))
+	}
+	return n, err
+}
+
+// want requires these widths since the last time.
+func (s *roomySocket) want(t *testing.T, widths ...int) {
+	t.Helper()
+	synctest.Wait()
+	if !slices.Equal(s.widths, widths) {
+		t.Errorf("reads with room for %d datagrams, want %d", s.widths, widths)
+	}
+	s.widths = nil
+}
+
+func (k *kernel) dialRoomy() (*client.Conn, *roomySocket) {
+	k.t.Helper()
+	s := new(roomySocket)
+	k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
+	return k.dial(), s
+}
+
+// A read has room for as many datagrams as the reads before it have found, so
+// that one who is alone needs one buffer and a crowd reads many at once.
+func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, s := k.dialRoomy()
+		texts := func(n int) (texts []string) {
+			for i := range n {
+				texts = append(texts, fmt.Sprint(i))
+			}
+			return texts
+		}
+		ask := func(replies int) {
+			t.Helper()
+			k.during(func(req request) error {
+				// All are there before the first is read.
+				var ds [][]byte
+				for _, text := range texts(replies) {
+					ds = append(ds, req.data(text))
+				}
+				req.send(append(ds, req.end(netlink.NLMSG_ERROR, 0))...)
+				return nil
+			})
+			wantTexts(t, k.get(bg, c), texts(replies)...)
+		}
+		ask(0)
+		s.want(t, 1)
+		ask(0)
+		s.want(t, 1)
+		ask(3)
+		s.want(t, 1, 1, 2)
+		ask(3)
+		s.want(t, 4)
+		ask(0)
+		s.want(t, 4)
+		ask(0)
+		s.want(t, 1)
+		ask(40)
+		s.want(t, 1, 1, 2, 4, 8, 8, 8, 8, 8)
+		ask(1)
+		s.want(t, 8)
+	})
+}
+
+// The kernel makes a dump's next part inside the read, for each datagram that is
+// read (netlink_recvmsg). Who waits for something else would wait for them all.
+func TestReadBesideADumpTakesOne(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, s := k.dialRoomy()
+		dump := k.dump(bg, c)
+		req := k.want(getAddr)
+		req.send(req.part("1", 0), req.part("2", 0), req.part("3", 0), req.end(netlink.NLMSG_DONE, 0))
+		wantTexts(t, dump, "1", "2", "3")
+		if n := len(s.widths); n != 4 || slices.Max(s.widths) != 1 {
+			t.Errorf("reads with room for %d datagrams, want 1 in each of 4", s.widths)
+		}
+	})
+}
+
+// Who has read more than his own answer hands all of it over: nobody is told of
+// it again.
+func TestCallerHandsOverAllThatHeHasRead(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.during(func(req request) error { req.reply("found last"); req.ack(); return nil })
+		wantTexts(t, k.get(bg, c), "found last")
+
+		k.during(nil)
+		waits := k.get(bg, c)
+		theirs := k.want(getLink)
+		waits.wantWaiting("it is not answered")
+		k.during(func(req request) error {
+			req.send(req.end(netlink.NLMSG_ERROR, 0), theirs.end(netlink.NLMSG_ERROR, 0))
+			return nil
+		})
+		start := time.Now()
+		wantTexts(t, k.get(bg, c))
+		wantTexts(t, waits)
+		if d := time.Since(start); d != 0 {
+			t.Errorf("the answer lay about for %v", d)
+		}
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// A loss that is met behind datagrams does not keep them from whom they are for.
+func TestWhatWasReadBeforeALossIsDelivered(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, s := k.dialRoomy()
+		k.join(c, linkGroup)
+		k.multicast(linkGroup, "1", "2")
+		wantEvents(t, c, "1", "2")
+		s.Queue(
+			socktest.Datagram{Data: event("3"), Group: linkGroup},
+			socktest.Datagram{Data: []byte("garbage"), Group: linkGroup},
+			socktest.Datagram{Data: event("4"), Group: linkGroup},
+		)
+		wantEvents(t, c, "3", "gap 0", "4")
+		s.Overrun(syscall.ENOBUFS)
+		wantEvents(t, c, "gap 0")
+	})
+}
