@@ -110,7 +110,7 @@ func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 		if IsEnd(m.Header.Type) {
 			t.deliverOne(m, o, event)
 		} else {
-			rest = t.deliverRun(m, rest, o, event)
+			rest = t.deliverRun(b, m, rest, o, event)
 		}
 		b = rest
 	}
@@ -195,10 +195,10 @@ func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
 	t.tell(out, m, event)
 }
 
-// deliverRun routes m and those messages at the head of rest that share its
-// verdict, and returns what follows them. A datagram of a dump is one run,
-// looked up and copied once.
-func (t *Table) deliverRun(m wire.Message, rest []byte, o Origin, event func(wire.Message)) []byte {
+// deliverRun routes m, at the head of b, and those messages at the head of rest
+// that share its verdict, and returns what follows them. A datagram of a dump is
+// one run, looked up and copied once.
+func (t *Table) deliverRun(b []byte, m wire.Message, rest []byte, o Origin, event func(wire.Message)) []byte {
 	t.mu.Lock()
 	out, call := t.verdict(m.Header, o)
 	if call == nil {
@@ -206,27 +206,26 @@ func (t *Table) deliverRun(m wire.Message, rest []byte, o Origin, event func(wir
 		t.tell(out, m, event)
 		return rest
 	}
-	run, size := append(t.run[:0], m), len(m.Payload)
+	count, flags := 1, m.Header.Flags
 	for len(rest) > 0 && !call.wantsOneLocked() {
 		next, after, err := wire.Next(rest)
 		if err != nil || IsEnd(next.Header.Type) || next.Header.Seq != m.Header.Seq || next.Header.PortID != m.Header.PortID {
 			break
 		}
-		run, size, rest = append(run, next), size+len(next.Payload), after
+		count, flags, rest = count+1, flags|next.Header.Flags, after
 	}
+	run := b[:len(b)-len(rest)]
 	kind := call.Kind
-	freed := t.dataLocked(call, run, size)
+	freed := t.dataLocked(call, run, count, flags)
 	t.mu.Unlock()
 	if freed {
 		t.release(kind)
 	}
 	if out == toBoth {
-		for _, m := range run {
+		for m := range wire.Messages(run) {
 			event(m)
 		}
 	}
-	clear(run) // the payloads alias b
-	t.run = run[:0]
 	return rest
 }
 
@@ -240,12 +239,13 @@ func (t *Table) tell(out outcome, m wire.Message, event func(wire.Message)) {
 	}
 }
 
-// dataLocked takes a run of data messages for c and reports whether c is done.
-func (t *Table) dataLocked(c *Call, run []wire.Message, size int) (freed bool) {
+// dataLocked takes a run of so many data messages for c and reports whether c is
+// done.
+func (t *Table) dataLocked(c *Call, run []byte, count int, flags netlink.Flags) (freed bool) {
 	if c.waiting {
-		c.keep(run, size)
+		c.keep(run, count, flags)
 	} else {
-		t.count.late.Add(uint64(len(run)))
+		t.count.late.Add(uint64(count))
 	}
 	return c.wantsOneLocked() && t.finishLocked(c, nil)
 }
@@ -299,7 +299,7 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 // lacksEcho reports whether nothing has come back although NLM_F_ECHO asked for
 // it. What the kernel drops of an echo does not show in the acknowledgement
 // (nlmsg_notify's error is not looked at).
-func (c *Call) lacksEcho() bool { return c.Echo && len(c.msgs) == 0 }
+func (c *Call) lacksEcho() bool { return c.Echo && c.count == 0 }
 
 // finishLocked ends c with err: the kernel has said its last word.
 func (t *Table) finishLocked(c *Call, err error) (freed bool) {

@@ -118,7 +118,8 @@ func FuzzDeliver(f *testing.F) {
 			t.Fatal("the datagram has changed")
 		}
 		for _, c := range told {
-			for _, m := range c.msgs {
+			msgs, _ := c.Result()
+			for _, m := range msgs {
 				if inside(b, m.Payload) {
 					t.Fatal("a reply is part of the datagram")
 				}

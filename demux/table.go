@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/nlmux/netlink"
-	"github.com/nlmux/netlink/wire"
 )
 
 // Table is the set of requests in flight on one socket.
@@ -23,7 +22,6 @@ type Table struct {
 	tail atomic.Bool
 
 	count counters
-	run   []wire.Message // owned by Deliver: a run of messages for one call, reused
 
 	mu sync.Mutex // guards following, and every registered Call
 
@@ -187,7 +185,7 @@ func (t *Table) Abandon(c *Call) bool {
 		return false
 	}
 	c.waiting = false
-	c.msgs = nil
+	c.parts, c.count = nil, 0
 	return true
 }
 
