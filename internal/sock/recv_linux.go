@@ -36,7 +36,7 @@ type incoming struct {
 
 func (s *socket) Recv(ds []Datagram) (int, error) {
 	r := &s.recv
-	r.ds = ds[:min(len(ds), MaxRecv)]
+	r.ds, r.n = ds[:min(len(ds), MaxRecv)], 0
 	err := closed(s.raw.Control(r.call))
 	if err == nil {
 		err = r.err
@@ -49,7 +49,7 @@ func (r *receiver) recv(fd uintptr) {
 	for i := range r.ds {
 		r.prepare(i)
 	}
-	r.n, r.err = 0, nil
+	r.err = nil
 	for {
 		n, errno := r.read(fd)
 		switch {
