@@ -55,7 +55,7 @@ func (e *Entry) takesPart(w *Work) bool {
 	if e.Works != nil && !slices.Contains(e.Works, w.Name) {
 		return false
 	}
-	return w.Op != nil || e.Listen != nil
+	return w.Op != nil || w.Rows == nil && e.Listen != nil
 }
 
 // Names that the ratios refer to.

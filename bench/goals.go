@@ -62,6 +62,17 @@ func crowd(work string) goal {
 	}
 }
 
+// tail is the 99th percentile of one row of the work latency to another's.
+func tail(a, b string, limit float64) goal {
+	return goal{
+		text: fmt.Sprintf("latency, p99: %s : %s", a, b),
+		measure: func(r *Results) (float64, bool) {
+			return ratio(r.latency(a, p99), r.latency(b, p99))
+		},
+		atMost: true, limit: limit,
+	}
+}
+
 var goals = []goal{
 	againstRaw("noop", 1, 1.5),
 	againstPeer("noop", 1, nameMdShared, 3),
@@ -93,6 +104,9 @@ var goals = []goal{
 		},
 		atMost: true, limit: 0,
 	},
+	tail(pacedStorm+rowEventSocket, pacedStorm+rowNoMember, 1.5),
+	tail(pacedStorm+rowUnread, pacedStorm+rowRead, 1.5),
+	tail(rowDump, rowSleep, 2),
 }
 
 // printGoals prints the goals whose works were measured.

@@ -55,6 +55,14 @@ func (r *Results) measureWork(round int, w *Work, entries []*Entry) (err error) 
 			}
 		}()
 	}
+	if w.Rows != nil {
+		samples, err := w.Rows(r.Budget)
+		for _, s := range samples {
+			s.Round, s.Work = round, w.Name
+			r.Samples = append(r.Samples, s)
+		}
+		return err
+	}
 	for _, n := range w.Goroutines {
 		for i := range entries {
 			// Each round begins with another client, so that none has always

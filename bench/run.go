@@ -32,6 +32,13 @@ type Sample struct {
 	Holes     int     `json:"holes,omitempty"`    // places where events are missing
 	InPlace   int     `json:"in_place,omitempty"` // holes with a report right there
 	Untold    int     `json:"untold,omitempty"`   // holes without any report
+
+	// Of the latency of one goroutine.
+
+	Row         string  `json:"row,omitempty"` // what else happens
+	P50         float64 `json:"p50_us,omitempty"`
+	P99         float64 `json:"p99_us,omitempty"`
+	RepliesLost int64   `json:"replies_lost,omitempty"`
 }
 
 // Limit ends a measurement: after so many operations in all if N is not 0,

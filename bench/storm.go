@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,16 +19,16 @@ import (
 )
 
 // stormEnv makes a process of this program the storm and holds how long it
-// lasts.
+// lasts and how long it pauses.
 const stormEnv = "NLMUX_BENCH_STORM"
 
 // stormPairs is how many routes one datagram adds and deletes.
 const stormPairs = 64
 
-// storm adds and deletes routes for a while, no route twice, and prints how
-// many events that caused. Event 2i is the addition of the i-th route, event
+// storm adds and deletes routes for a while, no route twice, with a pause after
+// each datagram, and prints how many events that caused. Event 2i is the addition of the i-th route, event
 // 2i+1 its end, so a listener sees what it has missed.
-func storm(d time.Duration, out io.Writer) error {
+func storm(d, pause time.Duration, out io.Writer) error {
 	r, err := openRaw()
 	if err != nil {
 		return err
@@ -45,6 +46,7 @@ func storm(d time.Duration, out io.Writer) error {
 		if err := b.send(); err != nil {
 			return err
 		}
+		time.Sleep(pause)
 	}
 	_, err = fmt.Fprintln(out, 2*n)
 	return err
@@ -57,9 +59,13 @@ func runStorm() bool {
 	if s == "" {
 		return false
 	}
-	d, err := time.ParseDuration(s)
+	lasts, pauses, _ := strings.Cut(s, " ")
+	d, err := time.ParseDuration(lasts)
 	if err == nil {
-		err = storm(d, os.Stdout)
+		var pause time.Duration
+		if pause, err = time.ParseDuration(pauses); err == nil {
+			err = storm(d, pause, os.Stdout)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "storm:", err)
@@ -70,9 +76,9 @@ func runStorm() bool {
 
 // startStorm runs a storm in another process and returns how many events it
 // caused.
-func startStorm(d time.Duration) (events int, err error) {
+func startStorm(d, pause time.Duration) (events int, err error) {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), stormEnv+"="+d.String())
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%v %v", stormEnv, d, pause))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -183,7 +189,7 @@ func (e *Entry) listen(d time.Duration) (Sample, error) {
 	var events int
 	var stormErr error
 	go func() {
-		events, stormErr = startStorm(d)
+		events, stormErr = startStorm(d, 0)
 		close(stormed)
 	}()
 	over := false

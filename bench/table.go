@@ -18,9 +18,12 @@ func (r *Results) printTables(out io.Writer, all []*Work, entries []*Entry) {
 		if !slices.ContainsFunc(r.Samples, func(s Sample) bool { return s.Work == w.Name }) {
 			continue
 		}
-		if w.Op == nil {
+		switch {
+		case w.Rows != nil:
+			r.printLatency(out, w)
+		case w.Op == nil:
 			r.printEvents(out, w, entries)
-		} else {
+		default:
 			r.printWork(out, w, entries)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,8 +31,12 @@ type Work struct {
 	Payload []byte
 
 	// Op is one operation by worker number i. It is nil for the storm of events,
-	// where the clients listen.
+	// where the clients listen, and where Rows is set.
 	Op func(c Client, i int) error
+
+	// Rows measures all of it once, each row for a time, where the rows are not
+	// the clients.
+	Rows func(d time.Duration) ([]Sample, error)
 }
 
 // Payloads are the clients' to read only.
@@ -196,6 +201,12 @@ func works(s Sizes, private bool) []*Work {
 		&Work{
 			Name: "events", Note: "another process adds and deletes routes as fast as it can", Unit: "event",
 			Goroutines: []int{1}, Private: true, Setup: loopbackUp,
+		},
+		&Work{
+			Name: "latency", Note: "NLMSG_NOOP by one goroutine of nlmux, by what else happens", Unit: "request",
+			Goroutines: []int{1}, Private: true,
+			Setup: func() (func() error, error) { return addAddrs(s.Addrs) },
+			Rows:  latencies,
 		},
 	)
 	for _, w := range ws {
