@@ -89,6 +89,10 @@ var goals = []goal{
 	againstRaw("getlink", 512, 0.9),
 	crowd("noop"),
 	crowd("getlink"),
+	againstRaw("routes-stream", 1, 1.1),
+	againstPeer("routes-stream", 1, nameMdShared, 1/0.6),
+	allocations("routes-stream", 99),
+	againstPeer("routes", 1, nameMdShared, 1/0.5),
 	{
 		text: "events: delivered rate to mdlayher's",
 		measure: func(r *Results) (float64, bool) {
