@@ -92,22 +92,28 @@ func (p *port) stayAway() {
 	r.away.Store(true)
 	timer := time.NewTimer(awayTime)
 	defer timer.Stop()
-	for back := false; !back; timer.Reset(awayTime) {
+	for back := false; ; timer.Reset(awayTime) {
+		// At first for what a sender has left to the reader, not having seen that
+		// he goes away.
+		p.look(p.most)
+		if (back || !p.canMiss()) && p.unmute() {
+			break
+		}
 		before := p.table.Opened()
 		select {
 		case <-timer.C:
+			back = p.table.Opened()-before < uint64(awayTime/crowdPace)
 		case <-r.nudge:
 			back = true
 		}
-		p.look(p.most)
-		back = back || !p.canMiss() || p.table.Opened()-before < uint64(awayTime/crowdPace)
-		if back {
-			// Where the system has no room for a bell, later.
-			err := p.sock.Mute(false)
-			back = err == nil || err == net.ErrClosed
-		}
 	}
 	r.away.Store(false)
+}
+
+// unmute undoes Mute, if the system has the memory for it.
+func (p *port) unmute() bool {
+	err := p.sock.Mute(false)
+	return err == nil || err == net.ErrClosed
 }
 
 // attend has the reader come back, if it is away: something is expected that

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
 	"github.com/nlmux/netlink/wire"
 )
@@ -82,6 +83,64 @@ func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
 		reader.goOn()
 		for _, call := range calls {
 			wantTexts(t, call)
+		}
+		if !reader.Muted() {
+			t.Error("the reader is there")
+		}
+		k.wantBack(2 * time.Millisecond)
+	})
+}
+
+// lingeringReader has the read that finds the queue empty, once armed, wait
+// before it says so.
+type lingeringReader struct {
+	*socktest.Socket
+
+	armed  bool // set while nobody reads
+	resume chan struct{}
+}
+
+func (s *lingeringReader) Recv(ds []sock.Datagram) (int, error) {
+	n, err := s.Socket.Recv(ds)
+	if s.armed && err == syscall.EAGAIN {
+		<-s.resume
+		s.armed = false
+	}
+	return n, err
+}
+
+// A caller who leaves his answer to the reader, because that one is reading, is
+// served even if the reader has just read for the last time before he goes away.
+func TestReaderLeavesNoAnswerWhenHeGoesAway(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Mutes = true
+		reader := &lingeringReader{resume: make(chan struct{})}
+		k.wrap = func(s *socktest.Socket) sock.Socket { reader.Socket = s; return reader }
+		c := k.dial()
+		synctest.Wait()
+		wake := func() {
+			reader.Queue(socktest.Datagram{Data: event("wakes the reader")})
+			synctest.Wait()
+		}
+		for range 31 { // with the first look as many as are counted at a time
+			wake()
+		}
+		k.during(func(req request) error { req.ack(); return nil })
+		for range 31 {
+			wantTexts(t, k.get(bg, c))
+		}
+		if reader.Muted() {
+			t.Fatal("the reader is away already")
+		}
+		reader.armed = true
+		wake()
+		start := time.Now()
+		call := k.get(bg, c)
+		call.wantWaiting("the reader reads")
+		close(reader.resume)
+		wantTexts(t, call)
+		if d := time.Since(start); d != 0 {
+			t.Errorf("the answer lay about for %v", d)
 		}
 		if !reader.Muted() {
 			t.Error("the reader is there")
