@@ -51,8 +51,9 @@ type batch struct {
 // Batch has the kernel apply messages of one nfnetlink subsystem as one
 // transaction: all of them or none. subsystem is unix.NFNL_SUBSYS_NFTABLES; no
 // other subsystem has transactions so far, and the kernel refuses theirs with
-// EOPNOTSUPP, or EINVAL if it does not know the subsystem. The Conn's family has to be NETLINK_NETFILTER, and the kernel wants
-// CAP_NET_ADMIN over the network namespace.
+// EOPNOTSUPP, or EINVAL if it does not know the subsystem. The Conn's family has
+// to be NETLINK_NETFILTER, and the kernel wants CAP_NET_ADMIN over the network
+// namespace.
 //
 // NLM_F_REQUEST is added to the flags of every message. NLM_F_ACK is set where
 // it tells something and taken away elsewhere: refusals come without it, and

@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
 	"github.com/nlmux/netlink/wire"
 )
 
@@ -305,5 +309,51 @@ func TestDumpRefusedForWantOfRoomMayStillCome(t *testing.T) {
 		k.want(getAddr).done()
 		wantTexts(t, dump)
 		wantStats(t, c, client.Stats{RepliesLost: 1})
+	})
+}
+
+// carefulSocket notes whether somebody reads while a dump is sent.
+type carefulSocket struct {
+	*socktest.Socket
+
+	starting atomic.Bool
+	met      atomic.Bool
+}
+
+func (s *carefulSocket) Send(b []byte) error {
+	m, _, err := wire.Next(b)
+	if err != nil || m.Header.Type != getAddr {
+		return s.Socket.Send(b)
+	}
+	s.starting.Store(true)
+	s.Queue(socktest.Datagram{Data: event("wakes the reader")})
+	for range 1000 {
+		runtime.Gosched()
+	}
+	s.starting.Store(false)
+	return s.Socket.Send(b)
+}
+
+func (s *carefulSocket) Recv(ds []sock.Datagram) (int, error) {
+	s.met.Store(s.met.Load() || s.starting.Load())
+	return s.Socket.Recv(ds)
+}
+
+// A read beside the send that starts a dump could queue the dump's second part
+// before the first one, or its end (netlink_dump): the dump would seem to be
+// empty.
+func TestNobodyReadsWhileADumpIsSent(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		s := new(carefulSocket)
+		k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
+		c := k.dial()
+		dump := k.dump(bg, c)
+		req := k.want(getAddr)
+		req.send(req.part("1", 0), req.end(netlink.NLMSG_DONE, 0))
+		wantTexts(t, dump, "1")
+		wantEvents(t, c, "wakes the reader")
+		if s.met.Load() {
+			t.Error("somebody reads while the dump is sent")
+		}
 	})
 }

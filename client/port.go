@@ -31,8 +31,7 @@ type port struct {
 	// is left to the reader.
 	dumping atomic.Bool
 
-	// wanted counts who waits for readMu. The reader lets them in between two
-	// reads.
+	// wanted counts who waits in lockRead.
 	wanted atomic.Int32
 
 	// The way of requests that share a datagram, see lane.
@@ -141,11 +140,16 @@ func (p *port) last(call *demux.Call) {
 	if call.Kind == demux.Dump {
 		return
 	}
+	p.lockRead()
+	p.drain(call, p.most)
+	p.unlock()
+}
+
+// lockRead waits for the read side, which the reader gives up between two reads.
+func (p *port) lockRead() {
 	p.wanted.Add(1)
 	p.readMu.Lock()
 	p.wanted.Add(-1)
-	p.drain(call, p.most)
-	p.unlock()
 }
 
 // drained has the queue read until it is empty, from now on, by the caller or

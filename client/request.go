@@ -231,12 +231,26 @@ func (p *port) register(x *exchange) error {
 // send sends x, which was opened, alone, and reads what has come of it. With an
 // error it was not sent and nothing stays behind.
 func (p *port) send(x *exchange) error {
-	if err := p.sock.Send(x.frame); err != nil {
+	send := p.sock.Send
+	if x.call.Kind == demux.Dump {
+		send = p.sendDump
+	}
+	if err := send(x.frame); err != nil {
 		p.table.Withdraw(x.call)
 		return opError("request", err, true)
 	}
 	p.read(x.call, p.table.Sent(x.call))
 	return nil
+}
+
+// sendDump sends the request for a dump while nobody reads. A read that finds a
+// dump running makes the next part of it, and netlink_dump queues a part only
+// after it has let go of the dump: a read beside the send that makes the first
+// part could queue the second one, or the end, before it.
+func (p *port) sendDump(frame []byte) error {
+	p.lockRead()
+	defer p.unlock()
+	return p.sock.Send(frame)
 }
 
 // wait waits for the result of a request that was sent and that nobody is about
