@@ -38,7 +38,7 @@ func TestSandboxWithoutRecvmmsg(t *testing.T) {
 	}
 	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM} {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
-			cmd := exec.Command("/proc/self/exe", "-test.run=^TestSandboxWithoutRecvmmsg$")
+			cmd := exec.Command("/proc/self/exe", "-test.run=^TestSandboxWithoutRecvmmsg$", "-test.timeout=1m")
 			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", sandboxEnv, errno))
 			if err := nstest.New(t).Do(func() error {
 				out, err := cmd.CombinedOutput()

@@ -72,7 +72,7 @@ func run(ctx context.Context, goroutines, requests, print int) error {
 	churned := make(chan error, 1)
 	churning, endChurn := context.WithCancel(ctx)
 	if private {
-		go func() { churned <- churn(churning, shared) }()
+		go func() { churned <- churn(churning, shared, w.gone) }()
 	} else {
 		churned <- nil
 	}

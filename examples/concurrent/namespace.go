@@ -62,6 +62,9 @@ const create = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
 // vethPeer is VETH_INFO_PEER of include/uapi/linux/veth.h.
 const vethPeer = 1
 
+// addrGenModeNone is IN6_ADDR_GEN_MODE_NONE of include/uapi/linux/if_link.h.
+const addrGenModeNone = 1
+
 func fill(ctx context.Context, c *client.Conn) error {
 	for i := range pairs {
 		a, b := fmt.Sprintf("left%d", i), fmt.Sprintf("right%d", i)
@@ -110,6 +113,18 @@ func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
 		return 0, errors.New("no link in the reply")
 	}
 	index := binary.NativeEndian.Uint32(reply[0].Payload[4:])
+	// Without a link-local address, which the kernel would add at a time of its
+	// own, and the routes to it.
+	if err := do(ctx, c, unix.RTM_NEWLINK, 0, func(req *wire.Builder) {
+		req.Struct(ifinfomsg(index))
+		req.Nest(unix.IFLA_AF_SPEC, func(families *wire.Builder) {
+			families.Nest(unix.AF_INET6, func(inet6 *wire.Builder) {
+				inet6.Uint8(unix.IFLA_INET6_ADDR_GEN_MODE, addrGenModeNone)
+			})
+		})
+	}); err != nil {
+		return 0, err
+	}
 	return index, do(ctx, c, unix.RTM_NEWLINK, 0, func(req *wire.Builder) {
 		h := ifinfomsg(index)
 		binary.NativeEndian.PutUint32(h[8:], unix.IFF_UP)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -23,6 +22,7 @@ type seen struct {
 // watcher reads the events of a connection.
 type watcher struct {
 	done chan struct{} // closed when the connection is closed
+	gone chan struct{} // one token: an address has gone
 	seen seen
 }
 
@@ -33,7 +33,7 @@ func watch(c *client.Conn, print int) (*watcher, error) {
 			return nil, fmt.Errorf("group %s: %w", name, err)
 		}
 	}
-	w := &watcher{done: make(chan struct{})}
+	w := &watcher{done: make(chan struct{}), gone: make(chan struct{}, 1)}
 	go func() {
 		defer close(w.done)
 		for e := range c.Receive() {
@@ -47,6 +47,12 @@ func watch(c *client.Conn, print int) (*watcher, error) {
 					verb = "gone"
 				}
 				fmt.Printf("  event  %-12s %-5s %s\n", groups[e.Group], verb, key(e.Message))
+			}
+			if e.Header.Type == unix.RTM_DELADDR {
+				select {
+				case w.gone <- struct{}{}:
+				default:
+				}
 			}
 		}
 	}()
@@ -63,8 +69,9 @@ func (w *watcher) wait() seen {
 var churnNet = netip.MustParsePrefix("198.51.100.0/24")
 
 // churn adds and removes addresses of lo until ctx ends, over the connection
-// that all others use.
-func churn(ctx context.Context, c *client.Conn) error {
+// that all others use. The next one comes when the event has been seen that the
+// one before is gone, so the receive buffer has room for what it causes.
+func churn(ctx context.Context, c *client.Conn, gone <-chan struct{}) error {
 	const lo = 1
 	for a := churnNet.Addr().Next(); ; {
 		// Not under ctx: what was added is to be removed.
@@ -77,7 +84,9 @@ func churn(ctx context.Context, c *client.Conn) error {
 		if a = a.Next(); !churnNet.Contains(a) {
 			a = churnNet.Addr().Next()
 		}
-		if errors.Is(ctx.Err(), context.Canceled) {
+		select {
+		case <-gone:
+		case <-ctx.Done():
 			return nil
 		}
 	}
