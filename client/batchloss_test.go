@@ -213,3 +213,30 @@ func TestCloseEndsABatch(t *testing.T) {
 		})
 	}
 }
+
+// Beside a dump the reader reads, but none comes for a loss that has been read
+// away: a batch in doubt has to have it settled.
+func TestLossDuringTheSendOfABatchBesideADump(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		dumped, sent := make(chan struct{}), make(chan struct{})
+		k.during(func(req request) error {
+			switch {
+			case req.Header.Type == getAddr:
+				<-dumped
+			case req.batch != nil:
+				<-sent
+			}
+			return nil
+		})
+		dump, batch := k.dump(bg, c), k.batch(bg, c, tables("a"))
+		synctest.Wait()
+		k.socket(0).Overrun(syscall.ENOBUFS)
+		batch.wantWaiting("its send still runs")
+		close(sent)
+		wantLost(t, batch)
+		dump.wantWaiting("its send still runs")
+		close(dumped)
+		wantLost(t, dump)
+	})
+}

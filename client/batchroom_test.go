@@ -2,7 +2,10 @@ package client_test
 
 import (
 	"context"
+	"net"
+	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
@@ -98,5 +101,50 @@ func TestBatchCountsAsOneRequestInFlight(t *testing.T) {
 		req.message(99).ack()
 		barrier.ack()
 		wantTexts(t, batch)
+	})
+}
+
+// Echoes come in addition to refusals and acknowledgements.
+func TestBatchTakesRoomForItsEchoes(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Buffer = 60 << 10 // of ten requests
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		msgs := tables(make([]string, 32)...)
+		for i := range msgs {
+			msgs[i].Flags = netlink.NLM_F_ECHO
+		}
+		batch := k.batch(bg, c, msgs) // ten
+		req, barrier := k.wantBatch(32)
+		get := k.get(bg, c)
+		k.wantIdle("the batch has all the room")
+		req.message(31).ack()
+		barrier.ack()
+		wantTexts(t, batch)
+		k.want(getLink).ack()
+		wantTexts(t, get)
+	})
+}
+
+// Who waits behind a batch that finds the Conn closed is not left waiting.
+func TestCloseEndsTheWaitForABatchsTurn(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, reader := k.dialSlowFamily(netlink.NETLINK_NETFILTER)
+		reader.Overrun(syscall.ENOBUFS)
+		synctest.Wait()
+		var calls []*task[[]wire.Message]
+		for range 3 {
+			call := k.batch(bg, c, tables("a"))
+			call.wantWaiting("the gate is shut")
+			calls = append(calls, call)
+		}
+		closed := runAsync(t, func() (bool, error) { return true, c.Close() })
+		closed.wantWaiting("the reader reads")
+		reader.goOn()
+		if _, err := closed.result(); err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range calls {
+			wantError(t, call, net.ErrClosed, true)
+		}
 	})
 }

@@ -197,3 +197,57 @@ func TestPayloadsOfAStreamAreItsBuffer(t *testing.T) {
 		}
 	})
 }
+
+// A dump is poked three times in a row, and as often again when it has gone on in
+// between.
+func TestStallsOfADumpAreCountedInARow(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		var dump request
+		pokes := 0
+		k.during(func(req request) error {
+			switch {
+			case req.Header.Flags&netlink.NLM_F_DUMP != 0:
+				dump, pokes = req, 0
+			case dump.from != nil:
+				if pokes++; pokes%3 == 0 && pokes < 12 {
+					dump.reply("part")
+				}
+			}
+			return nil
+		})
+		wantLoopError(t, c, client.ErrReplyLost, false, "part", "part", "part")
+		if pokes != 9+3 {
+			t.Errorf("poked %d times", pokes)
+		}
+	})
+}
+
+// The kernel may have refused a dump that runs all the same (isNoRoom in package
+// demux).
+func TestStreamThatWasRefusedIsNotKept(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(func(req request) [][]byte { return [][]byte{req.end(netlink.NLMSG_ERROR, syscall.ENOBUFS)} })
+		wantLoopError(t, c, syscall.ENOBUFS, false)
+		if !k.socket(1).Closed() {
+			t.Error("a socket on which the dump may run on was kept")
+		}
+	})
+}
+
+// The end of ctx is noticed in front of a read as well: there may be nothing to
+// yield for a long time.
+func TestEndOfCtxEndsALoopThatYieldsNothing(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		ctx, cancel := context.WithCancel(bg)
+		k.answersDumps(func(req request) [][]byte {
+			cancel()
+			return table()(req)
+		})
+		if got, err := loop(ctx, c, whole); !errors.Is(err, context.Canceled) || client.NotSent(err) {
+			t.Errorf("loop: %q, %v", got, err)
+		}
+	})
+}

@@ -419,3 +419,21 @@ func TestLossErrors(t *testing.T) {
 		}
 	}
 }
+
+// Only a dump goes on in the kernel when its call has ended as lost.
+func TestTailIsOfALostDumpOnly(t *testing.T) {
+	for _, kind := range []Kind{Ack, First, Deferred} {
+		play(t, netlink.NETLINK_ROUTE,
+			ask("lost", kind),
+			overrun(),
+			drained(),
+			got("lost", ErrReplyLost),
+			repliesLost(1),
+			act(func(s *script) {
+				if s.table.Tail() {
+					s.failf("%v leaves a tail", kind)
+				}
+			}),
+		)
+	}
+}

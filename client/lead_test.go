@@ -1,0 +1,208 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// awayHeld is away with sends that wait for release.
+func (k *kernel) awayHeld() (*client.Conn, *heldSocket) {
+	k.t.Helper()
+	h := k.holdSends()
+	close(h.hold)
+	c := k.away()
+	h.hold, h.sent = make(chan struct{}), nil
+	return c, h
+}
+
+// Two lead for each processor, and one if there is one only.
+func TestSoManyLeadALane(t *testing.T) {
+	for _, tt := range []struct{ processors, leaders int }{{1, 1}, {2, 4}} {
+		play(t, func(t *testing.T, k *kernel) {
+			h := k.holdSends()
+			runtime.GOMAXPROCS(tt.processors)
+			c := k.dial()
+			k.during(func(req request) error { req.ack(); return nil })
+			var calls []*task[[]wire.Message]
+			for range tt.leaders + 3 {
+				calls = append(calls, k.get(bg, c))
+				synctest.Wait()
+			}
+			var want []int
+			for range tt.leaders {
+				h.release()
+				want = append(want, 1)
+			}
+			h.release()
+			for _, call := range calls {
+				wantTexts(t, call)
+			}
+			h.wantShares(append(want, 3)...)
+		})
+	}
+}
+
+// Who is told to lead when its ctx has ended already has the next one lead. The
+// ctx ends inside the send of who leads, so that both are there at once.
+func TestCancelledInTheSendPassesTheLead(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		ctx, cancel := context.WithCancel(bg)
+		k.during(func(req request) error {
+			if string(req.Payload) == "first" {
+				cancel()
+			}
+			return echoes(req)
+		})
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		next := k.request(ctx, c, getLink, "next", 0)
+		synctest.Wait()
+		last := k.request(bg, c, getLink, "last", 0)
+		h.release()
+		wantTexts(t, first, "first")
+		wantError(t, next, context.Canceled, true)
+		select {
+		case h.hold <- struct{}{}:
+		default:
+			t.Fatal("nobody leads")
+		}
+		wantTexts(t, last, "last")
+		h.wantShares(1, 1)
+	})
+}
+
+// While the reader is away, who leads reads for all whose requests it sends.
+func TestLeaderReadsForAll(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, h := k.awayHeld()
+		k.during(echoes)
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		a := k.request(bg, c, getLink, "a", 0)
+		synctest.Wait()
+		b := k.request(bg, c, getLink, "b", 0)
+		h.release()
+		wantTexts(t, first, "first")
+		h.release()
+		wantTexts(t, a, "a")
+		wantTexts(t, b, "b")
+		h.wantShares(1, 2)
+	})
+}
+
+// A loss during the send of a shared datagram may have taken the answers to some
+// of it, and the answer to the last of it may be there. Who leads has it settled
+// for all.
+func TestLeaderHasALossSettledForAll(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, h := k.awayHeld()
+		ctx, cancel := context.WithCancel(bg)
+		k.during(func(request) error { return nil })
+		reads := k.request(ctx, c, newAddr, "reads the loss", 0)
+		h.release()
+		k.during(func(req request) error {
+			switch string(req.Payload) {
+			case "dropped":
+				req.from.Overrun(syscall.ENOBUFS)
+				cancel()
+				<-reads.over // and the queue is read empty
+			default:
+				req.ack()
+			}
+			return nil
+		})
+		first := k.get(bg, c)
+		synctest.Wait()
+		last := k.get(bg, c)
+		synctest.Wait()
+		dropped := k.request(bg, c, getLink, "dropped", 0)
+		h.release()
+		wantTexts(t, first)
+		h.release()
+		wantTexts(t, last)
+		wantLost(t, dropped)
+		wantLost(t, reads)
+		h.wantShares(1, 1, 2)
+	})
+}
+
+// While some call is in doubt every sender reads for itself, until its own is
+// certain.
+func TestInDoubtNobodySharesADatagram(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		sent := make(chan struct{})
+		k.during(func(req request) error {
+			if req.Header.Type == newAddr {
+				<-sent
+			}
+			req.ack()
+			return nil
+		})
+		doubtful := k.request(bg, c, newAddr, "", 0)
+		h.release()
+		k.socket(0).Overrun(syscall.ENOBUFS)
+		doubtful.wantWaiting("its send still runs")
+		var calls []*task[[]wire.Message]
+		for range 3 {
+			calls = append(calls, k.get(bg, c))
+			synctest.Wait()
+		}
+		for range calls {
+			h.release()
+		}
+		h.wantShares(1, 1, 1, 1)
+		close(sent)
+		wantTexts(t, doubtful)
+		for _, call := range calls {
+			wantTexts(t, call)
+		}
+	})
+}
+
+// Those who leave a lane, at whatever place, leave the others in their order.
+func TestWhoLeavesALaneKeepsNobodyWaiting(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		k.during(echoes)
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(bg)
+		var gone, stay []*task[[]wire.Message]
+		for _, place := range []string{"front", "1", "middle", "2", "end"} {
+			if len(place) > 1 {
+				gone = append(gone, k.request(ctx, c, getLink, place, 0))
+			} else {
+				stay = append(stay, k.request(bg, c, getLink, place, 0))
+			}
+			synctest.Wait() // in this order
+		}
+		cancel()
+		for _, call := range gone {
+			wantError(t, call, context.Canceled, true)
+		}
+		stay = append(stay, k.request(bg, c, getLink, "3", 0))
+		h.release()
+		wantTexts(t, first, "first")
+		h.release()
+		h.wantShares(1, 3)
+		if got := texts(h.sent[1]); !slices.Equal(got, []string{"2", "3", "1"}) {
+			t.Errorf("shared by %q", got)
+		}
+		for i, call := range stay {
+			wantTexts(t, call, fmt.Sprint(i+1))
+		}
+	})
+}

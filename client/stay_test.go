@@ -1,0 +1,175 @@
+package client_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+// wantHere requires that the reader is not away.
+func (k *kernel) wantHere(why string) {
+	k.t.Helper()
+	synctest.Wait()
+	if k.socket(0).Muted() {
+		k.t.Fatalf("the reader is away: %s", why)
+	}
+}
+
+// Beside a dump the reader stays, since the senders leave the reading to it.
+func TestReaderStaysBesideADump(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Mutes = true
+		c := k.dial()
+		dump := k.dump(bg, c)
+		req := k.want(getAddr)
+		k.during(func(req request) error { req.ack(); return nil })
+		for range 200 {
+			wantTexts(t, k.get(bg, c))
+			k.wantHere("a dump runs")
+		}
+		req.done()
+		wantTexts(t, dump)
+		k.crowd(c)
+		if !k.socket(0).Muted() {
+			t.Fatal("the reader is there, and the dump is over")
+		}
+	})
+}
+
+// Requests that come now and then are no crowd, however many they are.
+func TestReaderStaysWhereRequestsAreFew(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Mutes = true
+		c := k.dial()
+		k.during(func(req request) error { req.ack(); return nil })
+		for range 200 {
+			wantTexts(t, k.get(bg, c))
+			k.wantHere("the next request comes much later")
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
+
+// What nobody has asked for has no sender who would read it.
+func TestReaderStaysForWhatNobodyAskedFor(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Mutes = true
+		c := k.dial()
+		for range 200 {
+			k.socket(0).Queue(socktest.Datagram{Data: event("unasked")})
+			wantEvents(t, c, "unasked")
+			k.wantHere("there are no requests")
+		}
+	})
+}
+
+// A socket that cannot be muted goes on waking the reader, who has to come then.
+func TestReaderStaysIfItCannotBeMuted(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.during(func(req request) error { req.ack(); return nil })
+		k.crowd(c)
+		k.socket(0).Queue(socktest.Datagram{Data: event("unasked")})
+		wantEvents(t, c, "unasked")
+	})
+}
+
+// A dump that is over leaves the reading to the senders again.
+func TestReadAfterADumpTakesMany(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, s := k.dialRoomy()
+		dump := k.dump(bg, c)
+		k.want(getAddr).done()
+		wantTexts(t, dump)
+		s.want(t, 1)
+		k.during(func(req request) error {
+			req.send(req.data("1"), req.data("2"), req.data("3"), req.end(netlink.NLMSG_ERROR, 0))
+			return nil
+		})
+		wantTexts(t, k.get(bg, c), "1", "2", "3")
+		s.want(t, 1, 1, 2)
+	})
+}
+
+// mutingSocket counts how often it is muted, and has something happen then.
+type mutingSocket struct {
+	*socktest.Socket
+
+	muted  int
+	onMute func() // before the socket is muted
+}
+
+func (s *mutingSocket) Mute(on bool) error {
+	if on {
+		s.muted++
+		if s.onMute != nil {
+			s.onMute()
+		}
+	}
+	return s.Socket.Mute(on)
+}
+
+func (k *kernel) dialMuting() (*client.Conn, *mutingSocket) {
+	k.t.Helper()
+	k.Mutes = true
+	s := new(mutingSocket)
+	k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
+	c := k.dial()
+	k.during(func(req request) error { req.ack(); return nil })
+	return c, s
+}
+
+// Who joins when the reader is about to go does not find it away, and calls
+// nobody back.
+func TestReaderComesBackForAMembershipThatCameBetween(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, s := k.dialMuting()
+		s.onMute = func() { k.join(c, linkGroup) }
+		k.crowd(c) // which is there all the time
+		k.wantBack(time.Millisecond)
+	})
+}
+
+// A membership that was refused, or left without having been one, is not counted
+// among those for which the reader stays.
+func TestReaderCountsMemberships(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Groups = linkGroup
+		c, s := k.dialMuting()
+		if err := c.AddMembership(linkGroup + 1); err == nil {
+			t.Fatal("a group that does not exist was joined")
+		}
+		if err := c.DropMembership(linkGroup); err != nil {
+			t.Fatal(err)
+		}
+		k.crowd(c)
+		if !s.Muted() {
+			t.Fatal("the reader is there, and nothing can be expected")
+		}
+		k.wantBack(2 * time.Millisecond)
+	})
+}
+
+// A reader that is there needs no calling: it would only be called back from the
+// next crowd.
+func TestReaderThatIsThereIsNotCalled(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, s := k.dialMuting()
+		k.crowd(c)
+		k.wantBack(2 * time.Millisecond)
+		k.join(c, linkGroup)
+		if err := c.DropMembership(linkGroup); err != nil {
+			t.Fatal(err)
+		}
+		s.muted = 0
+		k.crowd(c)
+		if s.muted != 1 {
+			t.Errorf("muted %d times in one crowd", s.muted)
+		}
+	})
+}

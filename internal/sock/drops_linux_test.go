@@ -1,0 +1,92 @@
+package sock
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+// dropping is a socket whose receive buffer holds next to nothing.
+type dropping struct {
+	*testing.T
+	Socket
+	fd uintptr
+}
+
+func newDropping(t *testing.T) *dropping {
+	s, err := Open(Config{Family: netlink.NETLINK_ROUTE, ReceiveBuffer: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	d := &dropping{T: t, Socket: s}
+	if err := s.(*socket).Control(func(fd uintptr) { d.fd = fd }); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// drop has the kernel drop messages.
+func (s *dropping) drop() {
+	s.Helper()
+	var frame []byte
+	for range 100 {
+		frame = wire.AppendMessage(frame, wire.Message{Header: wire.Header{
+			Type:  netlink.NLMSG_NOOP,
+			Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
+		}})
+	}
+	if err := s.Send(frame); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// The EINVAL that a dump leaves behind tells nothing, unless the kernel has
+// dropped messages: then it stands where ENOBUFS would.
+func TestEINVALIsALossOnlyIfMessagesWereDropped(t *testing.T) {
+	s := newDropping(t)
+	var d drops
+	for range 2 {
+		if !d.falseAlarm(s.fd, unix.EINVAL) {
+			t.Fatal("a loss, and nothing was dropped")
+		}
+		s.drop()
+		if d.falseAlarm(s.fd, unix.EINVAL) || d.overrun {
+			t.Fatalf("no loss, or an overrun (%v), and messages were dropped", d.overrun)
+		}
+	}
+}
+
+// ENOBUFS is a loss in any case, and an overrun if messages found no room.
+func TestENOBUFSIsAnOverrunOnlyIfMessagesWereDropped(t *testing.T) {
+	s := newDropping(t)
+	var d drops
+	for _, dropped := range []bool{false, true, false} {
+		if dropped {
+			s.drop()
+		}
+		if d.falseAlarm(s.fd, unix.ENOBUFS) || d.overrun != dropped {
+			t.Fatalf("a false alarm, or an overrun: %v; want %v", d.overrun, dropped)
+		}
+	}
+}
+
+// What is dropped from an overrun until the queue is empty belongs to that.
+func TestDropsUntilTheQueueIsEmptyAreOfOneOverrun(t *testing.T) {
+	s := newDropping(t)
+	var d drops
+	s.drop()
+	if d.falseAlarm(s.fd, unix.ENOBUFS) || !d.overrun {
+		t.Fatal("no overrun")
+	}
+	s.drop()
+	if d.falseAlarm(s.fd, unix.EAGAIN) || d.overrun {
+		t.Fatal("an empty queue is a false alarm, or an overrun")
+	}
+	if !d.falseAlarm(s.fd, unix.EINVAL) {
+		t.Fatal("a second loss, and nothing was dropped since the queue was empty")
+	}
+}

@@ -1,0 +1,112 @@
+package netlink_test
+
+import (
+	"errors"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/internal/sock"
+	"github.com/nlmux/netlink/wire"
+)
+
+// The tests of this file are of what a socket alone tells of a read.
+
+func openSocket(t *testing.T, cfg sock.Config) sock.Socket {
+	t.Helper()
+	cfg.Family = netlink.NETLINK_ROUTE
+	s, err := sock.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// noops sends so many requests for an acknowledgement in one datagram.
+func noops(t *testing.T, s sock.Socket, n int) {
+	t.Helper()
+	var frame []byte
+	for range n {
+		frame = wire.AppendMessage(frame, wire.Message{Header: wire.Header{
+			Type:  netlink.NLMSG_NOOP,
+			Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
+		}})
+	}
+	if err := s.Send(frame); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSocketTellsWhatIsCut: a datagram that is larger than its buffer is one of
+// which something is missing (MSG_TRUNC), in each of the system calls that read.
+func TestSocketTellsWhatIsCut(t *testing.T) {
+	const ack = wire.HeaderLen + 4 + wire.HeaderLen // capped (NETLINK_CAP_ACK)
+	s := openSocket(t, sock.Config{})
+	for _, room := range []int{1, 2} {
+		for _, size := range []int{ack - 1, ack} {
+			noops(t, s, room)
+			ds := make([]sock.Datagram, room)
+			for i := range ds {
+				ds[i].Buf = make([]byte, size)
+			}
+			n, err := s.Recv(ds)
+			if err != nil || n != room {
+				t.Fatalf("%d datagrams, %v; want %d", n, err, room)
+			}
+			for _, d := range ds {
+				if d.N != size || d.Truncated != (size < ack) {
+					t.Errorf("%d bytes in a buffer of %d, truncated: %v", d.N, size, d.Truncated)
+				}
+			}
+		}
+	}
+}
+
+// TestSocketTellsAnOverrun: it is told once, before what is queued, and as one:
+// until the queue has been empty the kernel drops all that comes.
+func TestSocketTellsAnOverrun(t *testing.T) {
+	s := openSocket(t, sock.Config{ReceiveBuffer: 1}) // the least there is
+	ds := []sock.Datagram{{Buf: make([]byte, 4<<10)}}
+	for range 3 {
+		noops(t, s, 100)
+		if _, err := s.Recv(ds); !errors.Is(err, unix.ENOBUFS) || !ds[0].Congested {
+			t.Fatalf("%v, congested: %v; want an overrun", err, ds[0].Congested)
+		}
+		read := 0
+		for {
+			if _, err := s.Recv(ds); err != nil {
+				if !errors.Is(err, unix.EAGAIN) || ds[0].Congested {
+					t.Fatalf("%v, congested: %v; want an empty queue", err, ds[0].Congested)
+				}
+				break
+			}
+			read++
+		}
+		if read == 0 || read == 100 {
+			t.Fatalf("%d of 100 answers had room", read)
+		}
+	}
+}
+
+// TestSocketTellsItsBacklog: it is no less than what reading counts down, or an
+// overrun would be taken for read away too early.
+func TestSocketTellsItsBacklog(t *testing.T) {
+	s := openSocket(t, sock.Config{})
+	if n := s.Backlog(); n != 0 {
+		t.Fatalf("backlog of %d bytes in an empty queue", n)
+	}
+	noops(t, s, 20)
+	backlog, read := s.Backlog(), 0
+	ds := []sock.Datagram{{Buf: make([]byte, 4<<10)}}
+	for range 20 {
+		if _, err := s.Recv(ds); err != nil {
+			t.Fatal(err)
+		}
+		read += ds[0].N + sock.Charge
+	}
+	if backlog < read || s.Backlog() != 0 {
+		t.Errorf("backlog of %d bytes, of which %d were read and %d are left", backlog, read, s.Backlog())
+	}
+}
