@@ -102,6 +102,29 @@ func TestContextEndsADumpWhosePartsTakeLong(t *testing.T) {
 	})
 }
 
+// The same goes for the calls beside it.
+func TestContextEndsACallBesideADumpWhosePartsTakeLong(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, reader := k.dialStepped()
+		synctest.Wait()
+		dump := k.dump(bg, c)
+		req := k.want(getAddr)
+		reader.stop()
+		req.send(req.part("1", 0))
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(bg)
+		call := k.get(ctx, c)
+		late := k.want(getLink)
+		cancel()
+		wantError(t, call, context.Canceled, false)
+		late.ack()
+		req.done()
+		reader.goOn()
+		wantTexts(t, dump, "1")
+		wantStats(t, c, client.Stats{Late: 1})
+	})
+}
+
 // Who is to leave looks for its result among what can be queued, and no further:
 // in a storm there might be no end.
 func TestEndOfContextReadsNoMoreThanWasQueued(t *testing.T) {

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"math"
 	"net"
 	"runtime"
 	"sync"
@@ -107,7 +106,7 @@ func (p *port) tryRead(call *demux.Call) bool {
 	if !p.readMu.TryLock() {
 		return false
 	}
-	p.drain(call, endless)
+	p.drain(call, p.most)
 	p.unlock()
 	return true
 }
@@ -134,10 +133,10 @@ func (p *port) takeTurns(call *demux.Call) {
 // last waits for the read side and reads on behalf of a call, of which nobody
 // else may read the result that is queued: not the reader who is away, and not in
 // time where a result is to beat a ctx that has ended. It reads no more than can
-// have been queued before: while a dump runs there is no end, and a dump itself
-// is worth no read.
+// have been queued before, and nothing beside a dump: the reader is there then, and
+// may be in the kernel for long.
 func (p *port) last(call *demux.Call) {
-	if call.Kind == demux.Dump {
+	if p.dumping.Load() {
 		return
 	}
 	p.lockRead()
@@ -165,7 +164,7 @@ func (p *port) drained() {
 func (p *port) unlock() {
 	for {
 		for p.sweep.CompareAndSwap(true, false) {
-			p.drain(nil, endless)
+			p.drain(nil, p.most)
 		}
 		p.readMu.Unlock()
 		if !p.sweep.Load() || !p.readMu.TryLock() {
@@ -174,16 +173,14 @@ func (p *port) unlock() {
 	}
 }
 
-// endless is a limit of drain that is never reached.
-const endless = math.MaxInt
-
 // drain reads until the queue is empty, until call, if it is not nil, has its
-// result, or until it has read as many datagrams as limit says, or some more, and
-// returns how many. While a loss is not settled only the empty queue ends it. The
+// result and no loss is unsettled, or until it has read as many datagrams as limit
+// says, or some more, and returns how many. What is left then has arrived
+// meanwhile, so the reader has been woken for it, or looks in before long. The
 // caller holds readMu.
 func (p *port) drain(call *demux.Call, limit int) (count int) {
 	r := rooms.Get().(*room)
-	for p.shut || count < limit && (call == nil || !call.Ready()) {
+	for count < limit && (p.shut || call == nil || !call.Ready()) {
 		ds := r.first(p.width(count))
 		n, err := p.sock.Recv(ds)
 		for i := range n {
