@@ -246,6 +246,27 @@ func TestStatsAdd(t *testing.T) {
 	}
 }
 
+// A call that is used again keeps room for the next answer, and nothing of the
+// last one: what it held may have been a whole table.
+func TestResetCallHoldsNoReplies(t *testing.T) {
+	for _, tt := range []struct{ parts, room int }{{1, 1}, {keepParts, keepParts}, {2 * keepParts, 0}} {
+		c := NewCall()
+		c.parts = make([][]byte, 0, tt.parts)
+		for range tt.parts {
+			c.keep([]byte("part"), 1, 0)
+		}
+		c.Reset()
+		if len(c.parts) != 0 || cap(c.parts) != tt.room {
+			t.Errorf("%d parts, room for %d; want none, %d", len(c.parts), cap(c.parts), tt.room)
+		}
+		for _, part := range c.parts[:cap(c.parts)] {
+			if part != nil {
+				t.Errorf("still holds %q", part)
+			}
+		}
+	}
+}
+
 // What a call holds is its own: neither the reader's buffer nor the payload of
 // another message.
 func TestRepliesOwnTheirBytes(t *testing.T) {
