@@ -1,4 +1,4 @@
-package netlink_test
+package sock_test
 
 import (
 	"errors"
@@ -10,8 +10,6 @@ import (
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/wire"
 )
-
-// The tests of this file are of what a socket alone tells of a read.
 
 func openSocket(t *testing.T, cfg sock.Config) sock.Socket {
 	t.Helper()
