@@ -35,7 +35,9 @@
 //  3. With [WithEventSocket] the order between replies and events is undefined.
 //     Without, an event that a request causes is queued before its reply.
 //  4. A Request that dumps waits for the others that do, and a Batch for other
-//     batches; loops over Dump run side by side.
+//     batches. While the kernel makes a part of such a dump, for which it may have
+//     to wait for its locks, nobody reads the other requests' replies. Loops over
+//     Dump run side by side and delay nobody.
 //
 // A Conn has one goroutine for each socket that can receive events, the reader,
 // one more from the first event on, one that writes the capture of [WithCapture],
