@@ -26,7 +26,12 @@ func (s *steppedReader) Recv(ds []sock.Datagram) (int, error) {
 	return s.Socket.Recv(ds[:1])
 }
 
-func (s *steppedReader) stop() { s.stopped.Store(true) }
+// stop holds the reads back from the next one on. A read that has begun is over
+// by then, or it would find what the script queues behind its back.
+func (s *steppedReader) stop() {
+	synctest.Wait()
+	s.stopped.Store(true)
+}
 
 // step lets so many reads go.
 func (s *steppedReader) step(reads int) {
