@@ -26,8 +26,8 @@ const stormEnv = "NLMUX_BENCH_STORM"
 const stormPairs = 64
 
 // storm adds and deletes routes for a while, no route twice, with a pause after
-// each datagram, and prints how many events that caused. Event 2i is the addition of the i-th route, event
-// 2i+1 its end, so a listener sees what it has missed.
+// each datagram, and prints how many events that caused. Event 2i is the addition
+// of the i-th route, event 2i+1 its end, so a listener sees what it has missed.
 func storm(d, pause time.Duration, out io.Writer) error {
 	r, err := openRaw()
 	if err != nil {

@@ -57,18 +57,14 @@ func (b *bell) watch(ready func()) error {
 // is something already (ep_insert in fs/eventpoll.c). To leave it on the bell and
 // wait for no event would be simpler, but each arrival would still call the bell:
 // a NOOP of a lone goroutine then takes 6 percent longer.
-func (b *bell) mute(fd int, on bool) error {
+func (b *bell) mute(fd int, mute bool) error {
 	op := unix.EPOLL_CTL_ADD
-	if on {
+	if mute {
 		op = unix.EPOLL_CTL_DEL
 	}
-	var err error
-	if closed := closed(b.raw.Control(func(ep uintptr) {
-		err = unix.EpollCtl(int(ep), op, fd, &unix.EpollEvent{Events: unix.EPOLLIN})
-	})); closed != nil {
-		return closed
-	}
-	return err
+	return on(b.raw, func(ep int) error {
+		return unix.EpollCtl(ep, op, fd, &unix.EpollEvent{Events: unix.EPOLLIN})
+	})
 }
 
 func (b *bell) close() { b.file.Close() }

@@ -5,9 +5,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/nlmux/netlink"
-	"github.com/nlmux/netlink/wire"
 )
 
 // dropping is a socket whose receive buffer holds next to nothing.
@@ -18,13 +15,9 @@ type dropping struct {
 }
 
 func newDropping(t *testing.T) *dropping {
-	s, err := Open(Config{Family: netlink.NETLINK_ROUTE, ReceiveBuffer: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	d := &dropping{T: t, Socket: s}
-	if err := s.(*socket).Control(func(fd uintptr) { d.fd = fd }); err != nil {
+	t.Helper()
+	d := &dropping{T: t, Socket: openSocket(t, Config{ReceiveBuffer: 1})}
+	if err := d.Socket.(*socket).Control(func(fd uintptr) { d.fd = fd }); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -33,16 +26,7 @@ func newDropping(t *testing.T) *dropping {
 // drop has the kernel drop messages.
 func (s *dropping) drop() {
 	s.Helper()
-	var frame []byte
-	for range 100 {
-		frame = wire.AppendMessage(frame, wire.Message{Header: wire.Header{
-			Type:  netlink.NLMSG_NOOP,
-			Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
-		}})
-	}
-	if err := s.Send(frame); err != nil {
-		s.Fatal(err)
-	}
+	noops(s.T, s.Socket, 0, 100)
 }
 
 // ENOBUFS is an overrun if messages found no room.

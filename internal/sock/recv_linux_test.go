@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/wire"
 )
 
@@ -17,20 +16,6 @@ func places(n int) []Datagram {
 		ds[i].Buf = make([]byte, 1024)
 	}
 	return ds
-}
-
-// ask queues so many acknowledgements, with sequence numbers from first on.
-func ask(t *testing.T, s Socket, first uint32, n int) {
-	t.Helper()
-	for i := range n {
-		if err := s.Send(wire.AppendMessage(nil, wire.Message{Header: wire.Header{
-			Type:  netlink.NLMSG_NOOP,
-			Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
-			Seq:   first + uint32(i),
-		}})); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // want requires a read of the acknowledgements from first on, n of them.
@@ -54,13 +39,9 @@ func want(t *testing.T, s Socket, ds []Datagram, first uint32, n int) {
 // A read brings what is queued and has a place, in order, and no more than
 // MaxRecv.
 func TestRecvReadsWhatIsQueued(t *testing.T) {
-	s, err := Open(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := openSocket(t, Config{})
 	ds := places(MaxRecv + 4)
-	ask(t, s, 1, 14)
+	noops(t, s, 1, 14)
 	want(t, s, ds[:1], 1, 1)
 	want(t, s, ds[:2], 2, 2)
 	want(t, s, ds, 4, MaxRecv)
@@ -79,14 +60,10 @@ func TestRecvReadsWhatIsQueued(t *testing.T) {
 
 // A datagram that does not fit its place costs the others nothing.
 func TestRecvTellsWhichIsTruncated(t *testing.T) {
-	s, err := Open(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := openSocket(t, Config{})
 	ds := places(3)
 	ds[1].Buf = ds[1].Buf[:wire.HeaderLen]
-	ask(t, s, 1, 3)
+	noops(t, s, 1, 3)
 	if n, err := s.Recv(ds); n != 3 || err != nil {
 		t.Fatalf("%d datagrams, %v", n, err)
 	}
@@ -102,12 +79,9 @@ func TestRecvTellsWhichIsTruncated(t *testing.T) {
 
 // What an earlier read has brought is not brought again by one that fails.
 func TestRecvOfAClosedSocketBringsNothing(t *testing.T) {
-	s, err := Open(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openSocket(t, Config{})
 	ds := places(2)
-	ask(t, s, 1, 2)
+	noops(t, s, 1, 2)
 	want(t, s, ds, 1, 2)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

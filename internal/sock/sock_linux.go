@@ -47,15 +47,13 @@ func Open(cfg Config) (Socket, error) {
 // non-blocking, or the file would have joined the netpoller by itself, where it
 // cannot be muted.
 func (s *socket) watchable() error {
-	var err error
-	if ctl := s.Control(func(fd uintptr) {
-		if err = wrap("fcntl", unix.SetNonblock(int(fd), true)); err == nil {
-			s.bell, err = newBell(int(fd))
+	return on(s.raw, func(fd int) error {
+		err := wrap("fcntl", unix.SetNonblock(fd, true))
+		if err == nil {
+			s.bell, err = newBell(fd)
 		}
-	}); ctl != nil {
-		return ctl
-	}
-	return err
+		return err
+	})
 }
 
 // newSocket makes a Socket of a new descriptor, which it owns from now on.
@@ -155,6 +153,16 @@ func closed(err error) error {
 	return nil
 }
 
+// on runs f on a descriptor, which is not closed meanwhile, and returns f's error,
+// or net.ErrClosed. It allocates: requests and reads make their closures once.
+func on(raw syscall.RawConn, f func(fd int) error) error {
+	var err error
+	if closed := closed(raw.Control(func(fd uintptr) { err = f(int(fd)) })); closed != nil {
+		return closed
+	}
+	return err
+}
+
 // sender is one Send. The closure that RawConn wants is made once and used
 // again, or every request would allocate it.
 type sender struct {
@@ -196,12 +204,8 @@ func (s *socket) Send(b []byte) error {
 
 func (s *socket) Watch(ready func()) error { return s.bell.watch(ready) }
 
-func (s *socket) Mute(on bool) error {
-	var err error
-	if closed := closed(s.raw.Control(func(fd uintptr) { err = s.bell.mute(int(fd), on) })); closed != nil {
-		return closed
-	}
-	return err
+func (s *socket) Mute(mute bool) error {
+	return on(s.raw, func(fd int) error { return s.bell.mute(fd, mute) })
 }
 
 func (s *socket) Join(group uint32) error {
@@ -213,13 +217,9 @@ func (s *socket) Leave(group uint32) error {
 }
 
 func (s *socket) membership(opt int, group uint32) error {
-	var err error
-	if err := closed(s.raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_NETLINK, opt, int(group))
-	})); err != nil {
-		return err
-	}
-	return err
+	return on(s.raw, func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.SOL_NETLINK, opt, int(group))
+	})
 }
 
 func (s *socket) Buffers() (receive, send int) {

@@ -1,4 +1,4 @@
-package sock_test
+package sock
 
 import (
 	"errors"
@@ -7,14 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nlmux/netlink"
-	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/wire"
 )
 
-func openSocket(t *testing.T, cfg sock.Config) sock.Socket {
+func openSocket(t *testing.T, cfg Config) Socket {
 	t.Helper()
 	cfg.Family = netlink.NETLINK_ROUTE
-	s, err := sock.Open(cfg)
+	s, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,14 +21,16 @@ func openSocket(t *testing.T, cfg sock.Config) sock.Socket {
 	return s
 }
 
-// noops sends so many requests for an acknowledgement in one datagram.
-func noops(t *testing.T, s sock.Socket, n int) {
+// noops sends so many requests for an acknowledgement in one datagram, with
+// sequence numbers from first on.
+func noops(t *testing.T, s Socket, first uint32, n int) {
 	t.Helper()
 	var frame []byte
-	for range n {
+	for i := range n {
 		frame = wire.AppendMessage(frame, wire.Message{Header: wire.Header{
 			Type:  netlink.NLMSG_NOOP,
 			Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
+			Seq:   first + uint32(i),
 		}})
 	}
 	if err := s.Send(frame); err != nil {
@@ -41,11 +42,11 @@ func noops(t *testing.T, s sock.Socket, n int) {
 // which something is missing (MSG_TRUNC), in each of the system calls that read.
 func TestSocketTellsWhatIsCut(t *testing.T) {
 	const ack = wire.HeaderLen + 4 + wire.HeaderLen // capped (NETLINK_CAP_ACK)
-	s := openSocket(t, sock.Config{})
+	s := openSocket(t, Config{})
 	for _, room := range []int{1, 2} {
 		for _, size := range []int{ack - 1, ack} {
-			noops(t, s, room)
-			ds := make([]sock.Datagram, room)
+			noops(t, s, 0, room)
+			ds := make([]Datagram, room)
 			for i := range ds {
 				ds[i].Buf = make([]byte, size)
 			}
@@ -65,10 +66,10 @@ func TestSocketTellsWhatIsCut(t *testing.T) {
 // TestSocketTellsAnOverrun: it is told once, before what is queued, and as one:
 // until the queue has been empty the kernel drops all that comes.
 func TestSocketTellsAnOverrun(t *testing.T) {
-	s := openSocket(t, sock.Config{ReceiveBuffer: 1}) // the least there is
-	ds := []sock.Datagram{{Buf: make([]byte, 4<<10)}}
+	s := openSocket(t, Config{ReceiveBuffer: 1}) // the least there is
+	ds := []Datagram{{Buf: make([]byte, 4<<10)}}
 	for range 3 {
-		noops(t, s, 100)
+		noops(t, s, 0, 100)
 		if _, err := s.Recv(ds); !errors.Is(err, unix.ENOBUFS) || !ds[0].Congested {
 			t.Fatalf("%v, congested: %v; want an overrun", err, ds[0].Congested)
 		}
@@ -91,18 +92,18 @@ func TestSocketTellsAnOverrun(t *testing.T) {
 // TestSocketTellsItsBacklog: it is no less than what reading counts down, or an
 // overrun would be taken for read away too early.
 func TestSocketTellsItsBacklog(t *testing.T) {
-	s := openSocket(t, sock.Config{})
+	s := openSocket(t, Config{})
 	if n := s.Backlog(); n != 0 {
 		t.Fatalf("backlog of %d bytes in an empty queue", n)
 	}
-	noops(t, s, 20)
+	noops(t, s, 0, 20)
 	backlog, read := s.Backlog(), 0
-	ds := []sock.Datagram{{Buf: make([]byte, 4<<10)}}
+	ds := []Datagram{{Buf: make([]byte, 4<<10)}}
 	for range 20 {
 		if _, err := s.Recv(ds); err != nil {
 			t.Fatal(err)
 		}
-		read += ds[0].N + sock.Charge
+		read += ds[0].N + Charge
 	}
 	if backlog < read || s.Backlog() != 0 {
 		t.Errorf("backlog of %d bytes, of which %d were read and %d are left", backlog, read, s.Backlog())
