@@ -306,7 +306,8 @@ func TestGapStandsWhereEventsAreMissing(t *testing.T) {
 // came later; and requests do not wait for the storm to end.
 func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		storm := &stormySocket{refill: 20}
+		storm := new(stormySocket)
+		storm.left.Store(20)
 		k.wrap = func(s *socktest.Socket) sock.Socket {
 			storm.Socket = s
 			return storm
@@ -329,21 +330,4 @@ func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 		}
 		wantEvents(t, c, want...)
 	})
-}
-
-// stormySocket puts a new event on the queue whenever a read has emptied it, so
-// that the next read finds one.
-type stormySocket struct {
-	*socktest.Socket
-
-	refill int // how often
-}
-
-func (s *stormySocket) Recv(ds []sock.Datagram) (int, error) {
-	n, err := s.Socket.Recv(ds)
-	if err == nil && s.Backlog() == 0 && s.refill > 0 {
-		s.refill--
-		s.Queue(socktest.Datagram{Data: event("new"), Group: linkGroup})
-	}
-	return n, err
 }

@@ -10,22 +10,23 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// pouringSocket puts a new event on the queue whenever a read has emptied it, and
-// has something happen in the middle of that.
-type pouringSocket struct {
+// stormySocket puts a new event on the queue whenever a read has emptied it, so
+// that the next read finds one, and can have something happen in the middle of the
+// storm.
+type stormySocket struct {
 	*socktest.Socket
 
 	left   atomic.Int32 // events to come
-	middle func()
+	middle func()       // when stormSize/2 are left
 }
 
-func (s *pouringSocket) Recv(ds []sock.Datagram) (int, error) {
+func (s *stormySocket) Recv(ds []sock.Datagram) (int, error) {
 	n, err := s.Socket.Recv(ds)
 	if err == nil && s.Backlog() == 0 && s.left.Load() > 0 {
 		if s.left.Add(-1) == stormSize/2 {
 			s.middle()
 		}
-		s.Queue(socktest.Datagram{Data: event("new")})
+		s.Queue(socktest.Datagram{Data: event("new"), Group: linkGroup})
 	}
 	return n, err
 }
@@ -38,7 +39,7 @@ const stormSize = 100_000
 func TestContextEndsTheWaitInAStormBesideADump(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		ctx, cancel := context.WithCancel(bg)
-		s := &pouringSocket{middle: cancel}
+		s := &stormySocket{middle: cancel}
 		k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
 		c := k.dial()
 		dump := k.dump(bg, c)
