@@ -107,7 +107,7 @@ func (r *raw) answer(acked bool, on func(payload []byte)) error {
 		}
 		for len(b) > 0 {
 			var m wire.Message
-			if m, b, err = wire.Next(b); err != nil {
+			if b, err = m.Decode(b); err != nil {
 				return err
 			}
 			switch {
@@ -212,7 +212,7 @@ func (l *rawListener) Run(on func(typ uint16, payload []byte), lost func()) erro
 		}
 		for len(b) > 0 {
 			var m wire.Message
-			if m, b, err = wire.Next(b); err != nil {
+			if b, err = m.Decode(b); err != nil {
 				return err
 			}
 			on(uint16(m.Header.Type), m.Payload)

@@ -103,8 +103,8 @@ func (b batch) send() error {
 		if err != nil {
 			return errors.Join(refused, err)
 		}
-		m, _, err := wire.Next(p)
-		if err != nil {
+		var m wire.Message
+		if _, err := m.Decode(p); err != nil {
 			return err
 		}
 		refusal, err := wire.ParseAck(m)

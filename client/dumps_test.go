@@ -321,8 +321,8 @@ type carefulSocket struct {
 }
 
 func (s *carefulSocket) Send(b []byte) error {
-	m, _, err := wire.Next(b)
-	if err != nil || m.Header.Type != getAddr {
+	var m wire.Message
+	if _, err := m.Decode(b); err != nil || m.Header.Type != getAddr {
 		return s.Socket.Send(b)
 	}
 	s.starting.Store(true)

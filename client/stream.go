@@ -124,7 +124,7 @@ func (s *stream) read(ctx context.Context, yield func(wire.Message, error) bool)
 		}
 		for rest := d.Buf[:d.N]; len(rest) > 0; {
 			var m wire.Message
-			if m, rest, err = wire.Next(rest); err != nil {
+			if rest, err = m.Decode(rest); err != nil {
 				return s.unreadable(d, err)
 			}
 			if !demux.IsReply(s.family, s.sock.PortID(), s.seq, m.Header, d.Group) {

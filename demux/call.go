@@ -86,10 +86,11 @@ func (c *Call) Result() ([]wire.Message, error) {
 	if c.count == 0 {
 		return nil, c.err
 	}
-	msgs := make([]wire.Message, 0, c.count)
-	for _, part := range c.parts {
-		for m := range wire.Messages(part) { // read once before, so without errors
-			msgs = append(msgs, m)
+	msgs := make([]wire.Message, c.count)
+	i := 0
+	for _, rest := range c.parts {
+		for ; len(rest) > 0; i++ {
+			rest, _ = msgs[i].Decode(rest) // was read once before
 		}
 	}
 	return msgs, c.err

@@ -103,7 +103,8 @@ func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 		return o.Truncated
 	}
 	for len(b) > 0 {
-		m, rest, err := wire.Next(b)
+		var m wire.Message
+		rest, err := m.Decode(b)
 		if err != nil {
 			return t.malformed(m, o)
 		}
@@ -138,7 +139,8 @@ func (t *Table) auditRecord(b []byte) (wire.Message, bool) {
 	if t.family != netlink.NETLINK_AUDIT || len(b) < wire.HeaderLen {
 		return wire.Message{}, false
 	}
-	m, _, _ := wire.Next(b) // the header is enough
+	var m wire.Message
+	_, _ = m.Decode(b) // the header is enough
 	h := m.Header
 	if h.Seq != 0 || h.PortID != 0 || int64(h.Length)+wire.HeaderLen != int64(len(b)) {
 		return wire.Message{}, false
@@ -207,8 +209,9 @@ func (t *Table) deliverRun(b []byte, m wire.Message, rest []byte, o Origin, even
 		return rest
 	}
 	count, flags := 1, m.Header.Flags
-	for len(rest) > 0 && !call.wantsOneLocked() {
-		next, after, err := wire.Next(rest)
+	var next wire.Message
+	for one := call.wantsOneLocked(); len(rest) > 0 && !one; {
+		after, err := next.Decode(rest)
 		if err != nil || IsEnd(next.Header.Type) || next.Header.Seq != m.Header.Seq || next.Header.PortID != m.Header.PortID {
 			break
 		}

@@ -18,7 +18,8 @@ const (
 
 // isBatch reports whether a datagram holds a batch.
 func (k *Kernel) isBatch(frame []byte) bool {
-	first, _, err := wire.Next(frame)
+	var first wire.Message
+	_, err := first.Decode(frame)
 	return err == nil && k.family == netlink.NETLINK_NETFILTER && first.Header.Type == batchBegin
 }
 

@@ -178,11 +178,11 @@ func decodeAck(h Header, errno syscall.Errno, rest []byte) Ack {
 		}
 		// netlink_ack copies the whole request into a refusal, unless the
 		// socket has NETLINK_CAP_ACK, and the bare header into a success.
-		a.Request = decodeHeader(rest).Type
+		a.Request = netlink.MessageType(binary.NativeEndian.Uint16(rest[4:])) // nlmsg_type
 		if h.Flags&netlink.NLM_F_CAPPED != 0 {
 			rest = rest[HeaderLen:]
 		} else {
-			_, rest, _ = Next(rest)
+			rest, _ = new(Message).Decode(rest)
 		}
 	}
 	// The flag alone promises nothing: netlink_dump_done sets it on a DONE

@@ -3,10 +3,10 @@
 // any system that has a syscall.Errno, which is every one but Plan 9.
 //
 // [Messages] walks the messages of a datagram and [Attrs] the attributes behind
-// a family's header; [Next] and [NextAttr] are single steps of the two. [Decoder]
-// reads attributes without an error to check for each. [Builder] encodes them and
-// [AppendMessage] a message. [ParseAck] tells whether the kernel refused a
-// request, and why; [ExtAck.Path] finds the attribute that was wrong.
+// a family's header; [Message.Decode] and [NextAttr] are single steps of the two.
+// [Decoder] reads attributes without an error to check for each. [Builder]
+// encodes them and [AppendMessage] a message. [ParseAck] tells whether the kernel
+// refused a request, and why; [ExtAck.Path] finds the attribute that was wrong.
 //
 // # Byte order
 //

@@ -16,18 +16,20 @@ func ExampleAppendMessage() {
 		Header:  wire.Header{Type: 20, Flags: netlink.NLM_F_REQUEST, Seq: 7},
 		Payload: []byte("abcde"),
 	})
-	m, rest, err := wire.Next(datagram)
+	var m wire.Message
+	rest, err := m.Decode(datagram)
 	fmt.Println(len(datagram), m.Header.Length, len(rest), err)
 	// Output: 24 21 0 <nil>
 }
 
-// Of a datagram that was cut, Next returns what there is.
-func ExampleNext() {
+// Of a datagram that was cut, Decode finds what there is.
+func ExampleMessage_Decode() {
 	datagram := wire.AppendMessage(nil, wire.Message{
 		Header:  wire.Header{Type: 20, Seq: 7},
 		Payload: []byte("abcdefgh"),
 	})
-	m, _, err := wire.Next(datagram[:20])
+	var m wire.Message
+	_, err := m.Decode(datagram[:20])
 	fmt.Println(errors.Is(err, wire.ErrMalformed))
 	fmt.Printf("seq %d: %q of %d bytes\n", m.Header.Seq, m.Payload, m.Header.Length-wire.HeaderLen)
 	// Output:
@@ -38,8 +40,8 @@ func ExampleNext() {
 // A buffer that is read into again takes its messages along, but for copies.
 func ExampleMessage_Clone() {
 	buffer := wire.AppendMessage(nil, wire.Message{Payload: []byte("first")})
-	m, _, err := wire.Next(buffer)
-	if err != nil {
+	var m wire.Message
+	if _, err := m.Decode(buffer); err != nil {
 		log.Fatal(err)
 	}
 	kept := m.Clone()

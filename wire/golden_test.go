@@ -145,7 +145,8 @@ func unhex(t *testing.T, golden string) []byte {
 // only returns the message of a datagram that holds one.
 func only(t *testing.T, b []byte) wire.Message {
 	t.Helper()
-	m, rest, err := wire.Next(b)
+	var m wire.Message
+	rest, err := m.Decode(b)
 	if err != nil || len(rest) != 0 {
 		t.Fatalf("%d bytes behind the message, %v", len(rest), err)
 	}

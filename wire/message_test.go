@@ -32,7 +32,7 @@ func header(length uint32, typ netlink.MessageType, flags netlink.Flags, seq, po
 	return native(length, typ, flags, seq, port)
 }
 
-func TestNext(t *testing.T) {
+func TestDecode(t *testing.T) {
 	h := func(length uint32) wire.Header {
 		return wire.Header{Length: length, Type: 20, Flags: 5, Seq: 7, PortID: 9}
 	}
@@ -63,7 +63,12 @@ func TestNext(t *testing.T) {
 		{name: "largest length", in: bytesOf(1<<32-1, "abcd"), header: h(1<<32 - 1), payload: "abcd", bad: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, rest, err := wire.Next(tt.in)
+			// Nothing of the message before may stay behind.
+			m := wire.Message{
+				Header:  wire.Header{Length: 1, Type: 2, Flags: 3, Seq: 4, PortID: 5},
+				Payload: []byte("stale"),
+			}
+			rest, err := m.Decode(tt.in)
 			if m.Header != tt.header || string(m.Payload) != tt.payload || string(rest) != tt.rest {
 				t.Errorf("got %+v, rest %q", m, rest)
 			}
@@ -81,7 +86,7 @@ func TestNext(t *testing.T) {
 }
 
 // The text of an error has to lead to the bytes it is about.
-func TestNextErrorText(t *testing.T) {
+func TestDecodeErrorText(t *testing.T) {
 	for _, tt := range []struct {
 		in   []byte
 		want string
@@ -90,19 +95,19 @@ func TestNextErrorText(t *testing.T) {
 		{header(8, 20, 0, 0, 0), "wire: malformed: message of 8 bytes in 16"},
 		{header(1<<32-1, 20, 0, 0, 0), "wire: malformed: message of 4294967295 bytes in 16"},
 	} {
-		if _, _, err := wire.Next(tt.in); err == nil || err.Error() != tt.want {
+		if _, err := new(wire.Message).Decode(tt.in); err == nil || err.Error() != tt.want {
 			t.Errorf("err = %v, want %s", err, tt.want)
 		}
 	}
 }
 
 // An append to a payload must not write into the message behind it.
-func TestNextAppendToPayload(t *testing.T) {
+func TestDecodeAppendToPayload(t *testing.T) {
 	b := append(header(20, 1, 0, 0, 0), "abcd"...)
 	b = append(b, header(16, 2, 0, 0, 0)...)
 	before := bytes.Clone(b)
-	m, _, err := wire.Next(b)
-	if err != nil {
+	var m wire.Message
+	if _, err := m.Decode(b); err != nil {
 		t.Fatal(err)
 	}
 	_ = append(m.Payload, 0xff)
@@ -189,8 +194,8 @@ func TestAppendMessage(t *testing.T) {
 
 func TestClone(t *testing.T) {
 	b := append(header(20, 20, 5, 7, 9), "abcd"...)
-	m, _, err := wire.Next(b)
-	if err != nil {
+	var m wire.Message
+	if _, err := m.Decode(b); err != nil {
 		t.Fatal(err)
 	}
 	c := m.Clone()
@@ -210,9 +215,10 @@ func TestClone(t *testing.T) {
 func TestMessageAllocs(t *testing.T) {
 	b := wire.AppendMessage(nil, wire.Message{Payload: []byte("abcde")})
 	b = wire.AppendMessage(b, wire.Message{Header: wire.Header{Type: 3}})
-	wantAllocs(t, 0, "Next", func() {
+	wantAllocs(t, 0, "Decode", func() {
 		for rest := b; len(rest) > 0; {
-			m, after, err := wire.Next(rest)
+			var m wire.Message
+			after, err := m.Decode(rest)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,8 +28,8 @@ func TestGoldenPaths(t *testing.T) {
 			if err != nil || refusal == nil {
 				t.Fatal(refusal, err)
 			}
-			request, _, err := wire.Next(m.Payload[4:])
-			if err != nil {
+			var request wire.Message
+			if _, err := request.Decode(m.Payload[4:]); err != nil {
 				t.Fatal(err)
 			}
 			if got := refusal.Ext.Path(request, tt.header); !slices.Equal(got, tt.want) {
