@@ -74,6 +74,10 @@ func run() error {
 	} else {
 		fmt.Println("No row for C:", err)
 	}
+	// Before the minutes of measuring, not after.
+	if err := os.MkdirAll(*dir, 0o755); err != nil {
+		return err
+	}
 	res := &Results{Machine: describe(), Rounds: *rounds, Budget: *budget}
 	res.Machine.print(os.Stdout)
 	if err := res.measure(all, entries, os.Stderr); err != nil {
