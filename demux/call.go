@@ -1,7 +1,6 @@
 package demux
 
 import (
-	"bytes"
 	"sync/atomic"
 
 	"github.com/nlmux/netlink"
@@ -29,8 +28,7 @@ type Call struct {
 	done chan struct{}
 
 	// Guarded by Table.mu until the token is there, the waiter's afterwards.
-	parts       [][]byte // the replies: what stood together in a datagram, copied
-	count       int      // messages in parts
+	replies     replies
 	err         error
 	interrupted bool // a part of the dump bore NLM_F_DUMP_INTR
 	waiting     bool // nobody has told the waiter yet, and it has not left
@@ -58,15 +56,9 @@ func NewCall() *Call { return &Call{done: make(chan struct{}, 1)} }
 // Reset makes a call ready for another request once its result has been taken
 // and was no error or a [wire.KernelError]: the table may still hold others.
 func (c *Call) Reset() {
-	clear(c.parts)
-	*c = Call{done: c.done, parts: c.parts[:0]}
-	if cap(c.parts) > keepParts {
-		c.parts = nil
-	}
+	c.replies.reset()
+	*c = Call{done: c.done, replies: c.replies}
 }
-
-// keepParts is for how many parts of an answer a call keeps room.
-const keepParts = 64
 
 // Done returns the channel that receives one token when the call has its
 // result.
@@ -79,31 +71,8 @@ func (c *Call) Ready() bool { return len(c.done) > 0 }
 // be called once the token of Done has been received. The messages and their
 // payloads belong to the caller. With an error the replies that came before it
 // are returned as well.
-//
-// The list of the messages is made here, where it is known how many there are,
-// and not by who delivers them, for whom others wait.
-func (c *Call) Result() ([]wire.Message, error) {
-	if c.count == 0 {
-		return nil, c.err
-	}
-	msgs := make([]wire.Message, c.count)
-	i := 0
-	for _, rest := range c.parts {
-		for ; len(rest) > 0; i++ {
-			rest, _ = msgs[i].Decode(rest) // was read once before
-		}
-	}
-	return msgs, c.err
-}
+func (c *Call) Result() ([]wire.Message, error) { return c.replies.list(), c.err }
 
 // Interrupted reports, under the same condition as Result, whether the kernel
 // marked a part of the dump with NLM_F_DUMP_INTR.
 func (c *Call) Interrupted() bool { return c.interrupted }
-
-// keep copies a run of so many messages, which have these flags between them: one
-// allocation for all of them.
-func (c *Call) keep(run []byte, count int, flags netlink.Flags) {
-	c.parts = append(c.parts, bytes.Clone(run))
-	c.count += count
-	c.interrupted = c.interrupted || flags&netlink.NLM_F_DUMP_INTR != 0
-}

@@ -246,7 +246,8 @@ func (t *Table) tell(out outcome, m wire.Message, event func(wire.Message)) {
 // done.
 func (t *Table) dataLocked(c *Call, run []byte, count int, flags netlink.Flags) (freed bool) {
 	if c.waiting {
-		c.keep(run, count, flags)
+		c.replies.keep(run, count)
+		c.interrupted = c.interrupted || flags&netlink.NLM_F_DUMP_INTR != 0
 	} else {
 		t.count.late.Add(uint64(count))
 	}
@@ -302,7 +303,7 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 // lacksEcho reports whether nothing has come back although NLM_F_ECHO asked for
 // it. What the kernel drops of an echo does not show in the acknowledgement
 // (nlmsg_notify's error is not looked at).
-func (c *Call) lacksEcho() bool { return c.Echo && c.count == 0 }
+func (c *Call) lacksEcho() bool { return c.Echo && c.replies.count == 0 }
 
 // finishLocked ends c with err: the kernel has said its last word.
 func (t *Table) finishLocked(c *Call, err error) (freed bool) {

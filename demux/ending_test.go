@@ -243,8 +243,8 @@ func TestAbandonedDumpHoldsNoReplies(t *testing.T) {
 		kernel(data("dump", "2")),
 		late(1),
 		check("dump", func(t *testing.T, c *Call) {
-			if msgs, _ := c.Result(); len(c.parts) > 0 || len(msgs) > 0 {
-				t.Errorf("holds %d parts, %d messages", len(c.parts), len(msgs))
+			if msgs, _ := c.Result(); len(c.replies.runs) > 0 || len(msgs) > 0 {
+				t.Errorf("holds %d runs, %d messages", len(c.replies.runs), len(msgs))
 			}
 		}),
 	)

@@ -185,7 +185,7 @@ func (t *Table) Abandon(c *Call) bool {
 		return false
 	}
 	c.waiting = false
-	c.parts, c.count = nil, 0
+	c.replies = replies{}
 	return true
 }
 

@@ -209,7 +209,7 @@ func TestResetCallIsNew(t *testing.T) {
 	}
 
 	c.Reset()
-	if !reflect.DeepEqual(c, &Call{done: c.done, parts: [][]byte{}}) || c.Done() != done {
+	if !reflect.DeepEqual(c, &Call{done: c.done, replies: replies{runs: []run{}}}) || c.Done() != done {
 		t.Fatalf("got %+v", c)
 	}
 	if err := table.Open(c); err != nil {
@@ -249,19 +249,20 @@ func TestStatsAdd(t *testing.T) {
 // A call that is used again keeps room for the next answer, and nothing of the
 // last one: what it held may have been a whole table.
 func TestResetCallHoldsNoReplies(t *testing.T) {
-	for _, tt := range []struct{ parts, room int }{{1, 1}, {keepParts, keepParts}, {2 * keepParts, 0}} {
+	for _, tt := range []struct{ runs, room int }{{1, 1}, {keepRuns, keepRuns}, {2 * keepRuns, 0}} {
 		c := NewCall()
-		c.parts = make([][]byte, 0, tt.parts)
-		for range tt.parts {
-			c.keep([]byte("part"), 1, 0)
+		r := &c.replies
+		r.runs = make([]run, 0, tt.runs)
+		for range tt.runs {
+			r.keep([]byte("run"), 1)
 		}
 		c.Reset()
-		if len(c.parts) != 0 || cap(c.parts) != tt.room {
-			t.Errorf("%d parts, room for %d; want none, %d", len(c.parts), cap(c.parts), tt.room)
+		if r.count != 0 || len(r.runs) != 0 || cap(r.runs) != tt.room {
+			t.Errorf("%d messages, %d runs, room for %d; want none, %d", r.count, len(r.runs), cap(r.runs), tt.room)
 		}
-		for _, part := range c.parts[:cap(c.parts)] {
-			if part != nil {
-				t.Errorf("still holds %q", part)
+		for _, run := range r.runs[:cap(r.runs)] {
+			if run.bytes != nil {
+				t.Errorf("still holds %q", run.bytes)
 			}
 		}
 	}
@@ -316,7 +317,7 @@ func TestDumpDatagramCostsOneAllocation(t *testing.T) {
 	}
 	event := noEvent(t)
 	got := testing.AllocsPerRun(100, func() {
-		c.parts, c.count = c.parts[:0], 0
+		c.replies.reset()
 		table.Deliver(b, Origin{NSID: NoNSID}, event)
 	})
 	if msgs, _ := c.Result(); len(msgs) != n {

@@ -1,0 +1,74 @@
+package demux
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/nlmux/netlink/wire"
+)
+
+// The list is whole and in order however many processors make it, and however
+// uneven the runs are.
+func TestListOfReplies(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		processors int
+		runs       []int // messages in each
+	}{
+		{"none", 4, nil},
+		{"one", 4, []int{1}},
+		{"one processor", 1, []int{share, share, share}},
+		{"less than two shares", 4, []int{share, share - 1}},
+		{"two shares", 4, []int{share, share}},
+		{"a run for several", 4, []int{4 * share}},
+		{"a long run first", 4, []int{3 * share, 1, 2, share}},
+		{"a long run last", 4, []int{1, 2, share, 3 * share}},
+		{"more runs than processors", 3, []int{share, 5, share + 1, share - 7, 1, 2 * share, 9}},
+		{"more processors than shares", 64, []int{share, share, share, 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(tt.processors))
+			var r replies
+			var want uint32
+			for _, n := range tt.runs {
+				var b []byte
+				for range n {
+					b = wire.AppendMessage(b, wire.Message{
+						Header:  wire.Header{Type: 24, Flags: 2, Seq: want, PortID: 7},
+						Payload: fmt.Append(nil, want),
+					})
+					want++
+				}
+				r.keep(b, n)
+				clear(b)
+			}
+			msgs := r.list()
+			if len(msgs) != int(want) || want == 0 && msgs != nil {
+				t.Fatalf("%d messages, want %d", len(msgs), want)
+			}
+			for i, m := range msgs {
+				if m.Header.Seq != uint32(i) || string(m.Payload) != fmt.Sprint(i) || m.Header.Type != 24 {
+					t.Fatalf("message %d is %+v", i, m)
+				}
+			}
+		})
+	}
+}
+
+// The common answer is one message: its bytes are an allocation, the list is one.
+func TestReplyCostsTwoAllocations(t *testing.T) {
+	b := wire.AppendMessage(nil, wire.Message{Payload: []byte("an answer")})
+	var r replies
+	r.keep(b, 1)
+	got := testing.AllocsPerRun(1000, func() {
+		r.reset()
+		r.keep(b, 1)
+		if len(r.list()) != 1 {
+			t.Fatal("no message")
+		}
+	})
+	if got != 2 {
+		t.Errorf("%v allocations, want 2", got)
+	}
+}
