@@ -158,7 +158,7 @@ func (p *port) sendBatch(ctx context.Context, call *demux.Call, b *batch) error 
 	if err := p.window.acquireBatch(ctx, answers); err != nil {
 		return err
 	}
-	if err := p.gate.pass(ctx); err != nil {
+	if err := p.in.gate.pass(ctx); err != nil {
 		p.window.release(call.Kind)
 		return err
 	}

@@ -205,7 +205,7 @@ func (p *port) sendLoad(d *load, x *exchange) {
 	err := p.sock.Send(d.frame)
 	if err == nil {
 		if p.table.SentAll(d.calls, d.seqs) {
-			p.drained() // for the others too
+			p.in.drained() // for the others too
 		}
 		p.read(x.call, false)
 	} else {

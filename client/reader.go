@@ -47,7 +47,7 @@ func (p *port) run() {
 	_ = p.sock.Watch(func() {
 		// Once is enough where the queue is empty by then: more comes with a ring.
 		for more := true; more; {
-			more = p.look(lookMost) >= lookMost
+			more = p.in.look(lookMost) >= lookMost
 			if p.crowded() {
 				p.stayAway()
 				more = false
@@ -55,16 +55,8 @@ func (p *port) run() {
 		}
 	})
 	p.table.Fail(net.ErrClosed)
-	p.gate.open()
+	p.in.gate.open()
 	close(p.done)
-}
-
-// look reads until the queue is empty, or about as many datagrams as limit says,
-// and returns how many.
-func (p *port) look(limit int) int {
-	p.readMu.Lock()
-	defer p.unlock()
-	return p.drain(nil, limit)
 }
 
 // crowded reports whether the reader is woken too often for what it does.
@@ -81,7 +73,7 @@ func (p *port) crowded() bool {
 
 // canMiss reports whether all that can be expected to arrive has a sender who
 // reads.
-func (p *port) canMiss() bool { return p.reader.members.Load() == 0 && !p.dumping.Load() }
+func (p *port) canMiss() bool { return p.reader.members.Load() == 0 && !p.in.dumping.Load() }
 
 // stayAway has the socket muted until the crowd is gone or somebody nudges.
 func (p *port) stayAway() {
@@ -95,7 +87,7 @@ func (p *port) stayAway() {
 	for back := false; ; timer.Reset(awayTime) {
 		// At first for what a sender has left to the reader, not having seen that
 		// he goes away.
-		p.look(p.most)
+		p.in.look(p.in.most)
 		if (back || !p.canMiss()) && p.unmute() {
 			break
 		}

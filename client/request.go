@@ -198,7 +198,7 @@ func (p *port) open(ctx context.Context, x *exchange) error {
 	if err := p.window.acquire(ctx, kind); err != nil {
 		return err
 	}
-	if err := p.gate.pass(ctx); err != nil {
+	if err := p.in.gate.pass(ctx); err != nil {
 		p.window.release(kind)
 		return err
 	}
@@ -222,7 +222,7 @@ func (p *port) register(x *exchange) error {
 		return err
 	}
 	if kind == demux.Dump {
-		p.dumping.Store(true)
+		p.in.dumping.Store(true)
 	}
 	binary.NativeEndian.PutUint32(x.frame[seqAt:], x.call.Seq)
 	return nil
@@ -248,8 +248,8 @@ func (p *port) send(x *exchange) error {
 // after it has let go of the dump: a read beside the send that makes the first
 // part could queue the second one, or the end, before it.
 func (p *port) sendDump(frame []byte) error {
-	p.lockRead()
-	defer p.unlock()
+	p.in.lock()
+	defer p.in.unlock()
 	return p.sock.Send(frame)
 }
 
@@ -272,7 +272,7 @@ func (p *port) wait(ctx context.Context, call *demux.Call) error {
 // kernel's last word is still to come, so the call stays in the table, and what
 // it was lent stays lent.
 func (p *port) giveUp(ctx context.Context, call *demux.Call) error {
-	p.last(call)
+	p.in.last(call)
 	if p.table.Abandon(call) {
 		return opError("request", ctx.Err(), false)
 	}
