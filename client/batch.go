@@ -126,7 +126,11 @@ func (p *port) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
 	call := demux.NewCall()
 	call.Type, call.Kind = batchBegin, demux.Batch
 	call.Parts = &demux.Parts{N: len(b.msgs), Echo: b.echo()}
-	if err := p.sendBatch(ctx, call, b); err != nil {
+	err := p.open(ctx, call)
+	if err == nil {
+		err = p.send(call, b.frame(call.Seq, p.sock.PortID()))
+	}
+	if err != nil {
 		return nil, opError("batch", err, true)
 	}
 	p.fence(call)
@@ -143,34 +147,6 @@ func (p *port) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
 		return nil, newBatchError(call.Parts, b.msgs)
 	}
 	return nil, opError("batch", err, false)
-}
-
-// sendBatch registers and sends a batch. With an error it has not been sent and
-// nothing stays behind.
-func (p *port) sendBatch(ctx context.Context, call *demux.Call, b *batch) error {
-	// Each number can have an answer, and some messages an echo.
-	answers := int(call.Parts.Numbers())
-	for _, echoes := range call.Parts.Echo {
-		if echoes {
-			answers++
-		}
-	}
-	if err := p.window.acquireBatch(ctx, answers); err != nil {
-		return err
-	}
-	if err := p.in.gate.pass(ctx); err != nil {
-		p.window.release(call.Kind)
-		return err
-	}
-	if err := p.table.Open(call); err != nil {
-		p.window.release(call.Kind)
-		return err
-	}
-	if err := p.sock.Send(b.frame(call.Seq, p.sock.PortID())); err != nil {
-		p.table.Withdraw(call)
-		return err
-	}
-	return nil
 }
 
 // fence sends the barrier behind a batch: the kernel acknowledges whatever it

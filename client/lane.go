@@ -136,14 +136,14 @@ func (p *port) share(ctx context.Context, x *exchange) error {
 // lead sends the requests of the lane with x as the last of them, so that all
 // are answered when x is.
 func (p *port) lead(ctx context.Context, l *lane, x *exchange) error {
-	err := p.open(ctx, x)
+	err := p.open(ctx, x.call)
 	if err != nil {
 		err = opError("request", err, true)
 	} else if d := p.load(l, x); d != nil {
 		p.sendLoad(d, x)
 		l.loads.Put(d)
 	} else {
-		err = p.send(x)
+		err = p.sendAlone(x)
 	}
 	// Before the wait: who leads must not wait for what the kernel owes it.
 	l.pass()
@@ -176,7 +176,7 @@ func (p *port) load(l *lane, x *exchange) *load {
 	}
 	d.frame, d.calls, d.seqs = d.frame[:0], d.calls[:0], d.seqs[:0]
 	for w := l.waiting.first; w != nil && len(d.calls) < maxShare-1; w = l.waiting.first {
-		if len(d.frame)+len(w.frame)+len(x.frame) > p.maxFrame || !p.tryOpen(w) {
+		if len(d.frame)+len(w.frame)+len(x.frame) > p.maxFrame || !p.tryOpen(w.call) {
 			break
 		}
 		l.waiting.remove(w)
@@ -194,7 +194,9 @@ func (p *port) load(l *lane, x *exchange) *load {
 // add puts a copy of an opened request into the datagram: its owner may give up
 // any moment.
 func (d *load) add(x *exchange) {
+	at := len(d.frame)
 	d.frame = append(d.frame, x.frame...)
+	setSeq(d.frame[at:], x.call.Seq)
 	d.calls = append(d.calls, x.call)
 	d.seqs = append(d.seqs, x.call.Seq)
 }

@@ -163,10 +163,10 @@ func (p *port) exchange(ctx context.Context, kind demux.Kind, typ netlink.Messag
 
 // ask sends x and waits for its result. NotSent(err) tells whether it was sent.
 func (p *port) ask(ctx context.Context, x *exchange) error {
-	if err := p.open(ctx, x); err != nil {
+	if err := p.open(ctx, x.call); err != nil {
 		return opError("request", err, true)
 	}
-	if err := p.send(x); err != nil {
+	if err := p.sendAlone(x); err != nil {
 		return err
 	}
 	if x.call.Kind == demux.Silent {
@@ -176,7 +176,7 @@ func (p *port) ask(ctx context.Context, x *exchange) error {
 	return p.wait(ctx, x.call)
 }
 
-// encode lays out the request. Its number is for open to fill in.
+// encode lays out the request. Its number is filled in when it is sent.
 func (p *port) encode(x *exchange, payload []byte, flags netlink.Flags) {
 	x.frame = wire.AppendMessage(x.frame[:0], wire.Message{
 		Header: wire.Header{
@@ -190,57 +190,64 @@ func (p *port) encode(x *exchange, payload []byte, flags netlink.Flags) {
 	})
 }
 
-// open waits for room for the answer and registers the request. With an error
+// setSeq fills in the number of a request.
+func setSeq(frame []byte, seq uint32) { binary.NativeEndian.PutUint32(frame[8:], seq) }
+
+// open waits for room for the answer to a call and registers it. With an error
 // nothing stays behind.
-func (p *port) open(ctx context.Context, x *exchange) error {
-	kind := x.call.Kind
+func (p *port) open(ctx context.Context, call *demux.Call) error {
 	// Room for the answer first; nothing is registered while we wait for it.
-	if err := p.window.acquire(ctx, kind); err != nil {
+	if err := p.window.acquire(ctx, call); err != nil {
 		return err
 	}
 	if err := p.in.gate.pass(ctx); err != nil {
-		p.window.release(kind)
+		p.window.release(call.Kind)
 		return err
 	}
-	return p.register(x)
+	return p.register(call)
 }
 
 // tryOpen is open for a request that need not be sent now. It does not wait.
-func (p *port) tryOpen(x *exchange) bool {
-	return p.window.tryAcquire(x.call.Kind) && p.register(x) == nil
+func (p *port) tryOpen(call *demux.Call) bool {
+	return p.window.tryAcquire(call.Kind) && p.register(call) == nil
 }
 
-// seqAt is where nlmsg_seq stands in a message.
-const seqAt = 8
-
-// register gives x, for which there is room, its number: before it is sent, or
+// register gives a call for which there is room its number: before it is sent, or
 // the answer could come first.
-func (p *port) register(x *exchange) error {
-	kind := x.call.Kind
-	if err := p.table.Open(x.call); err != nil {
-		p.window.release(kind)
+func (p *port) register(call *demux.Call) error {
+	if err := p.table.Open(call); err != nil {
+		p.window.release(call.Kind)
 		return err
 	}
-	if kind == demux.Dump {
+	if call.Kind == demux.Dump {
 		p.in.dumping.Store(true)
 	}
-	binary.NativeEndian.PutUint32(x.frame[seqAt:], x.call.Seq)
 	return nil
 }
 
-// send sends x, which was opened, alone, and reads what has come of it. With an
+// sendAlone sends x, which was opened, and reads what has come of it. With an
 // error it was not sent and nothing stays behind.
-func (p *port) send(x *exchange) error {
-	send := p.sock.Send
-	if x.call.Kind == demux.Dump {
-		send = p.sendDump
-	}
-	if err := send(x.frame); err != nil {
-		p.table.Withdraw(x.call)
+func (p *port) sendAlone(x *exchange) error {
+	setSeq(x.frame, x.call.Seq)
+	if err := p.send(x.call, x.frame); err != nil {
 		return opError("request", err, true)
 	}
 	p.read(x.call, p.table.Sent(x.call))
 	return nil
+}
+
+// send sends the frame of a call that was opened. With an error it was not sent
+// and nothing stays behind.
+func (p *port) send(call *demux.Call, frame []byte) error {
+	send := p.sock.Send
+	if call.Kind == demux.Dump {
+		send = p.sendDump
+	}
+	err := send(frame)
+	if err != nil {
+		p.table.Withdraw(call)
+	}
+	return err
 }
 
 // sendDump sends the request for a dump while nobody reads. A read that finds a

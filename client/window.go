@@ -71,50 +71,50 @@ func (w *window) weight(kind demux.Kind) int64 {
 	return 1
 }
 
-// acquire waits for room for a request, and for the dump slot if it is one.
-func (w *window) acquire(ctx context.Context, kind demux.Kind) error {
-	if kind == demux.Dump {
-		// First the slot, so that a waiting dump occupies no room.
-		if err := w.dump.Acquire(ctx, 1); err != nil {
+// slot returns what only one request of this kind can have at a time, nil if
+// there may be many.
+func (w *window) slot(kind demux.Kind) *semaphore.Weighted {
+	switch kind {
+	case demux.Dump:
+		return w.dump
+	case demux.Batch:
+		return w.batch
+	}
+	return nil
+}
+
+// acquire waits for the slot, if there is one, and for room for the answer to a
+// call.
+func (w *window) acquire(ctx context.Context, call *demux.Call) error {
+	slot := w.slot(call.Kind)
+	if slot != nil {
+		// First, so that who waits for it occupies no room.
+		if err := slot.Acquire(ctx, 1); err != nil {
 			return err
 		}
 	}
-	err := w.room.Acquire(ctx, w.weight(kind))
-	if err != nil && kind == demux.Dump {
-		w.dump.Release(1)
+	if call.Kind == demux.Batch {
+		w.batchWeight = 1
+		if !w.counted {
+			w.batchWeight = min(w.size, 1+int64(call.Parts.Answers())*refusalRoom/answerRoom)
+		}
+	}
+	err := w.room.Acquire(ctx, w.weight(call.Kind))
+	if err != nil && slot != nil {
+		slot.Release(1)
 	}
 	return err
 }
 
-// tryAcquire is acquire for a request that is no dump, without waiting.
+// tryAcquire is acquire for a request of a kind without slot. It does not wait.
 func (w *window) tryAcquire(kind demux.Kind) bool {
 	return w.room.TryAcquire(w.weight(kind))
 }
 
-// acquireBatch waits for the batch slot and for room for so many answers to a
-// batch, or for all the room that there is.
-func (w *window) acquireBatch(ctx context.Context, answers int) error {
-	if err := w.batch.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	w.batchWeight = 1
-	if !w.counted {
-		w.batchWeight = min(w.size, 1+int64(answers)*refusalRoom/answerRoom)
-	}
-	err := w.room.Acquire(ctx, w.batchWeight)
-	if err != nil {
-		w.batch.Release(1)
-	}
-	return err
-}
-
-// release undoes acquire and acquireBatch.
+// release undoes acquire.
 func (w *window) release(kind demux.Kind) {
 	w.room.Release(w.weight(kind))
-	switch kind {
-	case demux.Dump:
-		w.dump.Release(1)
-	case demux.Batch:
-		w.batch.Release(1)
+	if slot := w.slot(kind); slot != nil {
+		slot.Release(1)
 	}
 }

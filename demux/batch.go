@@ -38,6 +38,18 @@ type Refusal struct {
 // Numbers returns how many sequence numbers the call has.
 func (p *Parts) Numbers() uint32 { return uint32(p.N) + 3 }
 
+// Answers returns how many messages the kernel can answer with: one to each
+// number, and the echoes.
+func (p *Parts) Answers() int {
+	n := int(p.Numbers())
+	for _, echoes := range p.Echo {
+		if echoes {
+			n++
+		}
+	}
+	return n
+}
+
 // Incomplete reports whether the kernel may have refused more of the batch than
 // Refusals tells: there was a loss. It may be called as Refusals may.
 func (p *Parts) Incomplete() bool { return p.lost }
