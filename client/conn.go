@@ -122,7 +122,7 @@ func (c *Conn) AddMembership(group uint32) error {
 		return nil
 	}
 	if err := c.events.join(group); err != nil {
-		return opError("join", err, true)
+		return opError(fmt.Sprint("join group ", group), err, true)
 	}
 	c.members[group] = struct{}{}
 	return nil
@@ -139,7 +139,7 @@ func (c *Conn) DropMembership(group uint32) error {
 	defer c.memberMu.Unlock()
 	_, member := c.members[group]
 	if err := c.events.leave(group, member); err != nil {
-		return opError("leave", err, true)
+		return opError(fmt.Sprint("leave group ", group), err, true)
 	}
 	delete(c.members, group)
 	return nil

@@ -111,9 +111,9 @@ func WithEventQueue(n int) Option {
 // own, so that a storm of events that overruns it cannot cost a request its
 // reply. Default: one socket for both. No privilege is needed.
 //
-// The price is a second goroutine, two descriptors more, of the socket and of the
-// epoll instance that watches it, and that the order between replies and events is
-// not defined: the event that a request caused may come before or after its reply.
+// The price is a second goroutine, two more descriptors (the socket and the epoll
+// instance that watches it), and that the order between replies and events is not
+// defined: the event that a request caused may come before or after its reply.
 func WithEventSocket() Option {
 	return func(c *config) { c.eventSocket = true }
 }

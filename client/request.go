@@ -47,6 +47,12 @@ const busyRetries = 3
 // 64 KiB or over the send buffer (EMSGSIZE). [NotSent] tells which of them left
 // the kernel untouched.
 //
+// The payload begins with the family's header, such as struct ifinfomsg. An
+// rtnetlink request without any is acknowledged and ignored by the kernel
+// (rtnetlink_rcv_msg in net/core/rtnetlink.c): there are no replies then, and no
+// error. In general a nil error promises that the kernel has done what it was asked
+// for, and not that there is a reply.
+//
 // Some families answer in ways of their own. NETLINK_FIB_LOOKUP sends no
 // acknowledgement, so the first reply ends the request. NETLINK_CONNECTOR
 // answers nothing, so Request returns once the message is sent; there the type

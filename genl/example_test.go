@@ -74,6 +74,40 @@ func ExampleFamily_Request_version() {
 	// Output: 1 true
 }
 
+// A test of a program that resolves a family: the handler is the controller,
+// "nlctrl", and the family that the program looks for.
+func Example_test() {
+	const (
+		ctrlID           = 16 // GENL_ID_CTRL
+		ctrlCmdNewFamily = 1  // CTRL_CMD_NEWFAMILY
+		echoID           = 30
+	)
+	c := nltest.Dial(netlink.NETLINK_GENERIC, func(req wire.Message) []wire.Message {
+		reply := wire.Message{Header: wire.Header{Type: req.Header.Type}}
+		if req.Header.Type == ctrlID {
+			var b wire.Builder
+			b.Struct([]byte{ctrlCmdNewFamily, 2, 0, 0}) // struct genlmsghdr
+			b.Uint16(1, echoID)                         // CTRL_ATTR_FAMILY_ID
+			b.String(2, "echo")                         // CTRL_ATTR_FAMILY_NAME
+			b.Uint32(3, 1)                              // CTRL_ATTR_VERSION
+			reply.Payload, _ = b.Encode()
+		} else {
+			reply.Payload = req.Payload
+		}
+		return []wire.Message{reply}
+	})
+	defer c.Close()
+
+	ctx := context.Background()
+	f, err := genl.Resolve(ctx, c, "echo")
+	if err != nil {
+		log.Fatal(err)
+	}
+	replies, err := f.Request(ctx, c, 7, []byte("attributes"), 0)
+	fmt.Printf("%d %s %v\n", replies[0].Command, replies[0].Payload, err)
+	// Output: 7 attributes <nil>
+}
+
 // What a command can do, and who may use it.
 func ExampleOpFlags_String() {
 	op := genl.Op{Command: 5, Flags: genl.GENL_CMD_CAP_DO | genl.GENL_UNS_ADMIN_PERM}

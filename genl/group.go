@@ -11,7 +11,7 @@ import (
 // Join joins a family's multicast group by name: its events come out of
 // [client.Conn.Receive], with the group's id in Event.Group, and [ParseMessage]
 // reads them. Joining a group again does nothing. Most groups need no privilege;
-// the kernel refuses others with EPERM, to who lacks the capability that the
+// the kernel refuses others with EPERM to callers without the capability that the
 // group asks for, CAP_NET_ADMIN or CAP_SYS_ADMIN (genl_bind in
 // net/netlink/genetlink.c).
 //

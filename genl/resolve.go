@@ -43,7 +43,10 @@ func resolve(ctx context.Context, c *client.Conn, name string, fresh bool) (Fami
 		return Family{}, err
 	}
 	f, err := k.wait(ctx, c, name, fresh)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Family{}, fmt.Errorf("genl: no family %q: %w", name, err)
+	case err != nil:
 		return Family{}, fmt.Errorf("genl: family %q: %w", name, err)
 	}
 	return f, nil
@@ -61,7 +64,7 @@ type flight struct {
 func (k *cache) wait(ctx context.Context, c *client.Conn, name string, fresh bool) (Family, error) {
 	// The kernel compares whole names and has none like these.
 	if name == "" || len(name) > maxName || strings.IndexByte(name, 0) >= 0 {
-		return Family{}, fmt.Errorf("no name has this form: %w", fs.ErrNotExist)
+		return Family{}, fmt.Errorf("a name has 1 to %d bytes and no NUL: %w", maxName, fs.ErrNotExist)
 	}
 	over := ctx.Err()
 	k.mu.Lock()

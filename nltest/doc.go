@@ -10,8 +10,9 @@
 // The handler gets each request that is not a control message and returns the
 // messages of its answer, in order. It runs inside the send, in the goroutine
 // that makes the request, as the kernel's does, and so for several requests at
-// once if several are made; what it shares it has to lock. In what it returns, a
-// Seq or PortID of 0 becomes the request's, and Length is computed. The end is
+// once if several are made; what it shares it has to lock. The request is the handler's
+// to keep, and what it returns is copied. In that, a Seq or PortID of 0 becomes the
+// request's, and Length is computed. The end is
 // added as the family's kernel would send it, unless the handler returns one:
 //
 //   - nil: the request is acknowledged
@@ -34,6 +35,11 @@
 // So a handler that keeps state notes what the messages change, forgets that at
 // each BEGIN, and makes it true at the END. Data that it returns for a message is
 // that message's echo, which only a batch that was applied brings.
+//
+// # Other systems
+//
+// Package golang.org/x/sys/unix has the constants of netlink families on Linux
+// alone. A test that is to run elsewhere declares the few that it uses.
 //
 // # Determinism
 //

@@ -13,15 +13,11 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Handler answers a request; see the package documentation. The request is the
-// handler's to keep, and what it returns is copied.
-type Handler func(req wire.Message) []wire.Message
-
 // Kernel is the kernel's side of one family. Its methods may be called by any
 // number of goroutines, the handler's included.
 type Kernel struct {
 	family  netlink.Family
-	handler Handler
+	handler func(req wire.Message) []wire.Message
 	sockets socktest.Kernel
 	turn    chan struct{} // holds a token while a batch runs
 
@@ -91,7 +87,8 @@ func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 // Overrun makes every Conn's receive buffer overflow: what is sent to it is
 // dropped until the Conn has read what it holds, and the Conn is told so. Called
 // by the handler, that is the answer to the request at hand, which then fails
-// with [client.ErrReplyLost]. A Conn that has joined a group gets a gap event.
+// with [client.ErrReplyLost]. Every Conn gets a gap event, whether or not it has
+// joined a group.
 func (k *Kernel) Overrun() {
 	k.overruns.Add(1)
 	k.mu.Lock()

@@ -27,6 +27,10 @@ func main() {
 	goroutines := flag.Int("goroutines", 256, "goroutines that share the connection")
 	requests := flag.Int("requests", 400, "requests of each goroutine")
 	events := flag.Int("events", 12, "events to print; all are counted")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "concurrent asks over one socket from hundreds of goroutines at once and checks each answer.\n\nUsage: concurrent [-goroutines N] [-requests N] [-events N]\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	if flag.NArg() > 0 || *goroutines < 1 || *requests < 1 || *events < 0 {
 		flag.Usage()

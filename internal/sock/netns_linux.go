@@ -25,7 +25,7 @@ func openAt(netns int, cfg Config) (fd int, err error) {
 		// other goroutine ever runs in the namespace by mistake.
 		runtime.LockOSThread()
 		if err := unix.Setns(netns, unix.CLONE_NEWNET); err != nil {
-			return wrap("setns", err)
+			return wrap(fmt.Sprintf("setns to descriptor %d", netns), err)
 		}
 		fd, err = open(cfg)
 		return err
