@@ -27,9 +27,8 @@ type stream struct {
 	seq   uint32 // of the dump
 	frame []byte
 
-	clean   bool        // the dump was read to its end and nothing is queued
-	foreign uint64      // datagrams of other processes in this dump
-	loss    demux.Stats // how this dump failed, if it did
+	clean bool        // the dump was read to its end and nothing is queued
+	loss  demux.Stats // what went wrong with this dump
 }
 
 // maxStalls is how often in a row a dump is poked that does not go on.
@@ -81,7 +80,7 @@ func (s *stream) message(typ netlink.MessageType, flags netlink.Flags, seq uint3
 
 // start sends the request for a dump.
 func (s *stream) start(typ netlink.MessageType, payload []byte) error {
-	s.clean, s.foreign, s.loss = false, 0, demux.Stats{}
+	s.clean, s.loss = false, demux.Stats{}
 	if s.seq++; s.seq == 0 {
 		s.seq++
 	}
@@ -119,7 +118,7 @@ func (s *stream) read(ctx context.Context, yield func(wire.Message, error) bool)
 			continue
 		}
 		if d.PortID != 0 {
-			s.foreign++
+			s.loss.Foreign++
 			continue
 		}
 		for rest := d.Buf[:d.N]; len(rest) > 0; {
@@ -144,6 +143,10 @@ func (s *stream) read(ctx context.Context, yield func(wire.Message, error) bool)
 			if !yield(m, nil) {
 				return errBrokenOff
 			}
+		}
+		if d.Truncated {
+			// A cut between two messages shows in no message.
+			return s.unreadable(d, nil)
 		}
 	}
 }

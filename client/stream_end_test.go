@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
 )
 
 func TestStreamIgnoresForeignSenders(t *testing.T) {
@@ -249,5 +251,21 @@ func TestEndOfCtxEndsALoopThatYieldsNothing(t *testing.T) {
 		if got, err := loop(ctx, c, whole); !errors.Is(err, context.Canceled) || client.NotSent(err) {
 			t.Errorf("loop: %q, %v", got, err)
 		}
+	})
+}
+
+// A cut between two messages shows in no message, and the end of the dump does
+// not tell of it.
+func TestStreamTellsACutBetweenMessages(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.answersDumps(func(req request) [][]byte {
+			fills := req.data(strings.Repeat("x", 256<<10-wire.HeaderLen))
+			return [][]byte{append(fills, req.data("cut off")...), req.end(netlink.NLMSG_DONE, 0)}
+		})
+		if got, err := loop(bg, c, whole); len(got) != 1 || !errors.Is(err, client.ErrTruncated) {
+			t.Errorf("loop: %d messages, %v", len(got), err)
+		}
+		wantError(t, k.dump(bg, c), client.ErrTruncated, false)
 	})
 }

@@ -89,7 +89,6 @@ func (p *streams) giveBack(s *stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.lent, s)
-	s.loss.Foreign = s.foreign
 	p.count = p.count.Add(s.loss)
 	if !s.clean || p.closed.Load() || len(p.idle) == maxIdle {
 		s.sock.Close()

@@ -55,6 +55,7 @@ func (w *walk) deliver() {
 	}
 	w.same("lost", lost, want)
 	if lost {
+		w.model.spoil(msgs[0], o)
 		w.table.Overrun()
 		w.model.overrun()
 	}

@@ -82,6 +82,14 @@ func IsEnd(typ netlink.MessageType) bool {
 // that alias b. It reports lost when the datagram held something that could not
 // be read: the caller treats that like a loss in the kernel.
 func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool) {
+	lost = t.deliver(b, o, event)
+	if lost && o.PortID == 0 && o.Group == 0 {
+		t.spoil(b, o)
+	}
+	return lost
+}
+
+func (t *Table) deliver(b []byte, o Origin, event func(wire.Message)) (lost bool) {
 	if o.Truncated {
 		t.count.truncated.Add(1)
 	}
@@ -175,6 +183,37 @@ func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
 		}
 	}
 	return false
+}
+
+// spoil tells the dump that a datagram is part of, if it is of one, that it could
+// not be read to its end: the end of the dump will not tell. A datagram holds the
+// messages of one dump or none.
+func (t *Table) spoil(b []byte, o Origin) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(b) < wire.HeaderLen {
+		// Not even whose it is.
+		for c := range t.callsLocked() {
+			t.spoilLocked(c, o)
+		}
+		return
+	}
+	var first wire.Message
+	_, _ = first.Decode(b) // the header is enough
+	if _, c := t.verdict(first.Header, o); c != nil {
+		t.spoilLocked(c, o)
+	}
+}
+
+func (t *Table) spoilLocked(c *Call, o Origin) {
+	switch {
+	case c.Kind != Dump || !c.waiting:
+	case o.Truncated:
+		c.tellLocked(ErrTruncated)
+	default:
+		t.count.repliesLost.Add(1)
+		c.tellLocked(ErrReplyLost)
+	}
 }
 
 // deliverOne routes a message that may end an answer.

@@ -177,6 +177,20 @@ func (m *model) place(h wire.Header, o Origin) (c *modelCall, event bool) {
 	return nil, h.Seq == 0 || h.PortID == 0
 }
 
+// spoil is for a datagram that could not be read to its end. No more than its
+// first message says whose it is.
+func (m *model) spoil(first wire.Message, o Origin) {
+	c, _ := m.place(first.Header, o)
+	switch {
+	case o.Group != 0 || o.PortID != 0 || c == nil || c.kind != Dump || !c.waits:
+	case o.Truncated:
+		m.tell(c, ErrTruncated)
+	default:
+		m.stats.RepliesLost++
+		m.tell(c, ErrReplyLost)
+	}
+}
+
 // deliver takes whole messages. The last may be truncated.
 func (m *model) deliver(msgs []wire.Message, o Origin, cut bool) (lost bool) {
 	if o.PortID != 0 && m.family != netlink.NETLINK_USERSOCK {

@@ -302,10 +302,15 @@ func datagram(o Origin, msgs ...sketch) step {
 // truncated delivers what is left of a datagram of the kernel without its last
 // cut bytes.
 func truncated(cut int, o Origin, msgs ...sketch) step {
+	o.Truncated = true
+	return short(cut, o, msgs...)
+}
+
+// short is truncated where the system does not say so.
+func short(cut int, o Origin, msgs ...sketch) step {
 	return func(s *script) {
 		s.Helper()
 		b := s.bytes(msgs)
-		o.Truncated = true
 		raw(o, b[:len(b)-cut])(s)
 	}
 }

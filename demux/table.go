@@ -164,8 +164,9 @@ func (t *Table) SentAll(calls []*Call, seqs []uint32) (drain bool) {
 func (t *Table) Reject(c *Call, seq uint32, err error) {
 	t.mu.Lock()
 	mine := *t.slotLocked(seq) == c && c.Seq == seq
-	kind := c.Kind
+	var kind Kind
 	if mine {
+		kind = c.Kind
 		t.removeLocked(c)
 		c.tellLocked(err)
 	}
