@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/demux"
 	"github.com/nlmux/netlink/wire"
 )
@@ -49,8 +50,12 @@ func (e *BatchError) Unwrap() error { return e.Err }
 func newBatchError(p *demux.Parts, msgs []BatchMessage) error {
 	e := &BatchError{Incomplete: p.Incomplete()}
 	for _, r := range p.Refusals() {
-		if r.Index >= 0 && r.Err.Request == 0 {
-			r.Err.Request = msgs[r.Index].Type
+		if r.Index >= 0 {
+			m := msgs[r.Index]
+			if r.Err.Request == 0 {
+				r.Err.Request = m.Type
+			}
+			_ = explain(netlink.NETLINK_NETFILTER, m.Type, m.Payload, r.Err)
 		}
 		e.Failures = append(e.Failures, BatchFailure(r))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -322,5 +323,41 @@ func TestCloseTellsEveryCallerItsError(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	})
+}
+
+// endedSocket has the Conn closed while a caller's read brings an overrun.
+type endedSocket struct {
+	*socktest.Socket
+
+	closes atomic.Pointer[func()]
+}
+
+func (s *endedSocket) Recv(ds []sock.Datagram) (int, error) {
+	if closes := s.closes.Swap(nil); closes != nil {
+		(*closes)()
+		ds[0].Congested = true
+		return 0, syscall.ENOBUFS
+	}
+	return s.Socket.Recv(ds)
+}
+
+// An overrun shuts the gate, and the caller who found it may be slower than the
+// reader, who has gone by then.
+func TestGateIsOpenAfterClose(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		s := new(endedSocket)
+		k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
+		c := k.dial()
+		synctest.Wait()
+		k.during(func(request) error {
+			closes := func() { c.Close() }
+			s.closes.Store(&closes)
+			return nil
+		})
+		if _, err := c.Request(bg, getLink, nil, 0); !errors.Is(err, net.ErrClosed) {
+			t.Fatal(err)
+		}
+		wantClosed(t, k.get(bg, c), true)
 	})
 }

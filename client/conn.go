@@ -102,7 +102,9 @@ func (c *Conn) PortID() uint32 { return c.requests.sock.PortID() }
 func (c *Conn) Receive() <-chan Event { return c.queue.ch }
 
 // AddMembership joins a multicast group, so that its messages come out of
-// [Conn.Receive]. Joining a group again does nothing. The groups of
+// [Conn.Receive]. Joining a group again does nothing, unless the kernel has ended
+// the membership, as it does with the groups of a generic netlink family that is
+// unloaded. The groups of
 // NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SELINUX and NETLINK_SOCK_DIAG
 // and most of NETLINK_GENERIC's need no privilege, those of other families
 // mostly CAP_NET_ADMIN (netlink_allowed in net/netlink/af_netlink.c) and
@@ -118,10 +120,8 @@ func (c *Conn) AddMembership(group uint32) error {
 	if c.streams.closed.Load() {
 		return opError("join", net.ErrClosed, true)
 	}
-	if _, ok := c.members[group]; ok {
-		return nil
-	}
-	if err := c.events.join(group); err != nil {
+	_, member := c.members[group]
+	if err := c.events.join(group, member); err != nil {
 		return opError(fmt.Sprint("join group ", group), err, true)
 	}
 	c.members[group] = struct{}{}
@@ -150,9 +150,11 @@ func (c *Conn) DropMembership(group uint32) error {
 // the channel of Receive is closed; events that the consumer had not taken yet
 // may be lost. Closing again returns the first call's error, once that is done.
 //
-// A system call that the kernel has not come back from, such as a request that
-// waits for a lock in the kernel, delays Close. So does the writer of
-// [WithCapture], when everything else has ended already; its error is Close's.
+// Close does not wait for a send that the kernel has not come back from, such as
+// that of a request which waits for a lock in the kernel: the socket and its port
+// are free when that returns. A read that makes a part of a dump delays Close, and
+// so does the writer of [WithCapture], when everything else has ended already; its
+// error is Close's.
 func (c *Conn) Close() error {
 	c.closing.Do(func() {
 		err := c.requests.close()

@@ -174,7 +174,7 @@ func ExampleNotSent() {
 	c.Close()
 	err = c.Noop(context.Background())
 	fmt.Println(client.NotSent(err), err)
-	// Output: true netlink: request: use of closed network connection
+	// Output: true netlink: noop: use of closed network connection
 }
 
 // The file opens in Wireshark.

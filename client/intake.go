@@ -114,6 +114,12 @@ func (in *intake) unlock() {
 	}
 }
 
+// maxFailed is how many reads in a row may fail before the queue is left alone
+// until more arrives. An overrun fails one, since the kernel reports none until
+// the queue has been empty (netlink_overrun), and a dump for which the kernel has
+// no memory one each.
+const maxFailed = 100
+
 // drain reads until the queue is empty, until call, if it is not nil, has its
 // result and no loss is unsettled, or until it has read as many datagrams as limit
 // says, or some more, and returns how many. What is left then has arrived
@@ -121,7 +127,8 @@ func (in *intake) unlock() {
 // caller holds mu.
 func (in *intake) drain(call *demux.Call, limit int) (count int) {
 	r := rooms.Get().(*room)
-	for count < limit && (in.shut || call == nil || !call.Ready()) {
+	failed := 0
+	for count < limit && failed < maxFailed && (in.shut || call == nil || !call.Ready()) {
 		ds := r.first(in.width(count))
 		n, err := in.sock.Recv(ds)
 		for i := range n {
@@ -130,13 +137,18 @@ func (in *intake) drain(call *demux.Call, limit int) (count int) {
 		count += n
 		switch {
 		case err == nil:
+			failed = 0
 			if call == nil && in.wanted.Load() > 0 {
 				in.mu.Unlock()
 				in.mu.Lock()
 			}
 			continue
 		case err == net.ErrClosed:
+			// Whoever shut the gate reads on and comes by here. The reader may
+			// have gone before.
+			in.gate.open()
 		case err != syscall.EAGAIN:
+			failed++
 			in.overrun(ds[0].Congested)
 			continue
 		case in.settle():
@@ -174,8 +186,10 @@ func (in *intake) deliver(d *sock.Datagram) {
 	}
 	if in.shut && in.outdated(d) {
 		// By what was counted. Should the kernel drop on, then the next read
-		// that finds the queue empty tells who lost by it.
-		in.settle()
+		// that finds the queue empty tells who lost by it, and of a request whose
+		// send has overlapped.
+		in.conclude()
+		in.reopen()
 		in.table.Doubt()
 	}
 	in.d = nil
@@ -227,9 +241,14 @@ func (in *intake) settle() (again bool) {
 	if in.conclude() {
 		return true
 	}
+	in.reopen()
+	return false
+}
+
+// reopen opens the gate that an overrun has shut.
+func (in *intake) reopen() {
 	if in.shut {
 		in.shut = false
 		in.gate.open()
 	}
-	return false
 }

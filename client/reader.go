@@ -48,8 +48,7 @@ func (p *port) run() {
 		// Once is enough where the queue is empty by then: more comes with a ring.
 		for more := true; more; {
 			more = p.in.look(lookMost) >= lookMost
-			if p.crowded() {
-				p.stayAway()
+			if p.crowded() && p.stayAway() {
 				more = false
 			}
 		}
@@ -75,10 +74,11 @@ func (p *port) crowded() bool {
 // reads.
 func (p *port) canMiss() bool { return p.reader.members.Load() == 0 && !p.in.dumping.Load() }
 
-// stayAway has the socket muted until the crowd is gone or somebody nudges.
-func (p *port) stayAway() {
+// stayAway has the socket muted until the crowd is gone or somebody nudges. It
+// reports false, at once, where the socket cannot be muted.
+func (p *port) stayAway() bool {
 	if p.sock.Mute(true) != nil {
-		return
+		return false
 	}
 	r := &p.reader
 	r.away.Store(true)
@@ -100,6 +100,7 @@ func (p *port) stayAway() {
 		}
 	}
 	r.away.Store(false)
+	return true
 }
 
 // unmute undoes Mute, if the system has the memory for it.
@@ -123,8 +124,13 @@ func (p *port) wake() {
 	}
 }
 
-// join and leave change the membership of a group on this socket.
-func (p *port) join(group uint32) error {
+// join and leave change the membership of a group on this socket, of which it may
+// be a member already.
+func (p *port) join(group uint32, member bool) error {
+	if member {
+		// The kernel may have ended it: genl_unregister_mc_groups does.
+		return p.sock.Join(group)
+	}
 	// First, or the first event could be taken for an echo that nobody but the
 	// requester gets.
 	p.table.Join(group)

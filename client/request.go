@@ -43,8 +43,9 @@ const busyRetries = 3
 // was wrong where the kernel tells. Other errors are an [*OpError] around ctx's
 // error, [ErrReplyLost], [ErrTruncated], net.ErrClosed, an error of the send, or
 // the reason why the request makes no sense: a nil ctx, a typ below
-// NLMSG_MIN_TYPE (the kernel acknowledges those and ignores them), a payload over
-// 64 KiB or over the send buffer (EMSGSIZE). [NotSent] tells which of them left
+// NLMSG_MIN_TYPE (the kernel acknowledges those and ignores them), one that opens a
+// batch of nf_tables (see [Conn.Batch]), a payload over 64 KiB or over the send
+// buffer (EMSGSIZE). [NotSent] tells which of them left
 // the kernel untouched.
 //
 // The payload begins with the family's header, such as struct ifinfomsg. An
@@ -105,6 +106,9 @@ func (c *Conn) Noop(ctx context.Context) error {
 		return opError("noop", err, true)
 	}
 	_, _, err = c.requests.exchange(ctx, kind, netlink.NLMSG_NOOP, nil, 0)
+	if op, ok := err.(*OpError); ok {
+		return opError("noop", op.Err, op.notSent)
+	}
 	return err
 }
 
@@ -117,6 +121,11 @@ func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byt
 	// the type, and NLMSG_DONE is customary there.
 	if typ < netlink.NLMSG_MIN_TYPE && (c.family != netlink.NETLINK_CONNECTOR || typ != netlink.NLMSG_DONE) {
 		return fmt.Errorf("type %v is below NLMSG_MIN_TYPE: %w", typ, syscall.EINVAL)
+	}
+	if c.family == netlink.NETLINK_NETFILTER && typ == batchBegin {
+		// Without a batch behind it, it is dropped without a word
+		// (nfnetlink_rcv_skb_batch in net/netfilter/nfnetlink.c).
+		return fmt.Errorf("type %v opens a batch, which is for Conn.Batch: %w", typ, syscall.EINVAL)
 	}
 	if len(payload) > maxPayload {
 		return fmt.Errorf("payload of %d bytes, %d at most: %w", len(payload), maxPayload, syscall.EMSGSIZE)

@@ -66,7 +66,7 @@ func (r *Recorder) record(p packet) bool {
 		return false
 	}
 	r.seen++
-	if len(r.waiting)+len(p.data)+len(p.comment)+overhead > limit {
+	if len(r.waiting)+min(len(p.data), snapLen)+len(p.comment)+overhead > limit {
 		r.dropped++
 		r.untold++
 		return false
@@ -86,6 +86,10 @@ func (r *Recorder) run() {
 	for last := false; !last; {
 		<-r.wake
 		b, last = r.take(b)
+		if len(b) == 0 {
+			// Taken together with what came before it.
+			continue
+		}
 		n, err := r.w.Write(b)
 		if err == nil && n < len(b) {
 			err = io.ErrShortWrite

@@ -29,9 +29,9 @@ type mmsghdr struct {
 
 // incoming is what the kernel fills in of a datagram beside its bytes.
 type incoming struct {
+	control [64]byte // two small messages fit; first, so that it is aligned as they are
 	iov     unix.Iovec
 	name    unix.RawSockaddrNetlink
-	control [64]byte // two small messages fit
 }
 
 func (s *socket) Recv(ds []Datagram) (int, error) {
