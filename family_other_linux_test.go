@@ -200,6 +200,21 @@ func TestUeventTextIsDeliveredRaw(t *testing.T) {
 	noLosses(t, c)
 }
 
+// TestUeventAcknowledgements: what the kernel sends to the requester alone is a
+// message and no text.
+func TestUeventAcknowledgements(t *testing.T) {
+	c := dialHere(t, netlink.NETLINK_KOBJECT_UEVENT)
+	for range 2 {
+		if err := c.Noop(patient(t)); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(c.Receive()); n != 0 {
+		t.Errorf("%d events", n)
+	}
+	noLosses(t, c)
+}
+
 // dialNetfilter opens a Conn to nfnetlink in ns. It skips when the kernel does
 // not answer a request of the subsystem.
 func dialNetfilter(t *testing.T, ns *nstest.NS, feature string, get netlink.MessageType) *client.Conn {

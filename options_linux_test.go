@@ -3,6 +3,7 @@ package netlink_test
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"runtime"
@@ -127,6 +128,10 @@ func TestBuffers(t *testing.T) {
 	receive, _ = sizes(client.WithReceiveBuffer(limit + 100_000))
 	if capped, whole := 2*limit, 2*(limit+100_000); receive != capped && receive != whole {
 		t.Errorf("past the limit: %d, want %d or, with privilege, %d", receive, capped, whole)
+	}
+	// The socket option has 32 bits.
+	if receive, _ = sizes(client.WithReceiveBuffer(math.MaxInt)); receive < 2*limit {
+		t.Errorf("as much as there is: %d, want %d at least", receive, 2*limit)
 	}
 }
 

@@ -20,7 +20,9 @@
 //     numbers other processes or the kernel's notifications carry
 //     (package demux has the rule).
 //  3. A request that has been sent ends: with the kernel's answer, with the
-//     kernel's refusal, with [ErrReplyLost], with ctx or with Close.
+//     kernel's refusal, with [ErrReplyLost], with ctx or with Close. What the
+//     kernel drops without a word, such as a NETLINK_FIB_LOOKUP that is too
+//     short, only the last two end.
 //  4. Nothing waits for the consumer of Receive, and no loop over a dump waits
 //     for another.
 //  5. What is lost is told in its place: a reply by ErrReplyLost, an event by an
@@ -36,12 +38,14 @@
 //     Without, an event that a request causes is queued before its reply.
 //  4. A Request that dumps waits for the others that do, and a Batch for other
 //     batches. While the kernel makes a part of such a dump, for which it may have
-//     to wait for its locks, nobody reads the other requests' replies. Loops over
-//     Dump run side by side and delay nobody.
+//     to wait for its locks, nobody reads the other requests' replies, and a ctx
+//     that ends then beats a reply that has arrived. Loops over Dump run side by
+//     side and delay nobody.
 //
 // A Conn has one goroutine for each socket that can receive events, the reader,
 // one more from the first event on, one that writes the capture of [WithCapture],
-// and none for a request. The goroutine that asks usually reads its own answer,
+// and none for a request, but for an answer of many thousand messages: the list of
+// them is made on all processors. The goroutine that asks usually reads its own answer,
 // which the kernel has queued when the send returns. While requests follow each
 // other closely, and no group is joined on their socket, the reader stays away for
 // up to 1 ms at a time, and an unsolicited message may wait that long.

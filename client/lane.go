@@ -26,6 +26,7 @@ type lane struct {
 
 	leading int  // how many lead or have been told to
 	waiting line // not registered yet
+	ended   bool // everyone leads
 }
 
 // load is a datagram of several requests: the calls and their numbers.
@@ -78,7 +79,7 @@ func leadersFor(processors int) int {
 func (l *lane) enter(x *exchange, leaders int) (leads bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.leading < leaders {
+	if l.leading < leaders || l.ended {
 		l.leading++
 		return true
 	}
@@ -98,13 +99,30 @@ func (l *lane) leave(x *exchange) bool {
 func (l *lane) pass() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.leading--
+	l.nextLocked()
+}
+
+// nextLocked tells the one to lead who has waited longest, if there is one.
+func (l *lane) nextLocked() bool {
 	x := l.waiting.first
 	if x == nil {
-		l.leading--
-		return
+		return false
 	}
 	l.waiting.remove(x)
+	l.leading++
 	x.turn <- struct{}{} // room for one, and it is out of the lane now
+	return true
+}
+
+// end has everyone lead, now that no request can be opened any more: those who
+// lead already may be in the kernel for long.
+func (l *lane) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	for l.nextLocked() {
+	}
 }
 
 // share sends x through its lane and waits for its result. NotSent(err) tells
@@ -136,21 +154,27 @@ func (p *port) share(ctx context.Context, x *exchange) error {
 // lead sends the requests of the lane with x as the last of them, so that all
 // are answered when x is.
 func (p *port) lead(ctx context.Context, l *lane, x *exchange) error {
-	err := p.open(ctx, x.call)
-	if err != nil {
-		err = opError("request", err, true)
-	} else if d := p.load(l, x); d != nil {
-		p.sendLoad(d, x)
-		l.loads.Put(d)
-	} else {
-		err = p.sendAlone(x)
-	}
-	// Before the wait: who leads must not wait for what the kernel owes it.
-	l.pass()
-	if err != nil {
+	if err := p.sendFirst(ctx, l, x); err != nil {
 		return err
 	}
 	return p.wait(ctx, x.call)
+}
+
+// sendFirst sends what waits in the lane and x. With an error x was not sent.
+func (p *port) sendFirst(ctx context.Context, l *lane, x *exchange) error {
+	// Before the wait: who leads must not wait for what the kernel owes it. And
+	// even if a handler of package nltest ends the goroutine.
+	defer l.pass()
+	if err := p.open(ctx, x.call); err != nil {
+		return opError("request", err, true)
+	}
+	d := p.load(l, x)
+	if d == nil {
+		return p.sendAlone(x)
+	}
+	p.sendLoad(d, x)
+	l.loads.Put(d)
+	return nil
 }
 
 // load returns a datagram of what waits in the lane and of x. It returns nil

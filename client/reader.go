@@ -55,6 +55,9 @@ func (p *port) run() {
 	})
 	p.table.Fail(net.ErrClosed)
 	p.in.gate.open()
+	for i := range p.lanes {
+		p.lanes[i].end()
+	}
 	close(p.done)
 }
 

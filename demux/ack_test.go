@@ -70,7 +70,7 @@ func TestUnreadableEndEnds(t *testing.T) {
 		{"acknowledgement without errno", Ack, netlink.NLMSG_ERROR, ""},
 		{"acknowledgement with half an errno", Deferred, netlink.NLMSG_ERROR, "xx"},
 		{"positive error code", Ack, netlink.NLMSG_ERROR, "\x01\x01\x01\x01"},
-		{"error code out of range", Dump, netlink.NLMSG_ERROR, errnoBytes(4096)},
+		{"error code out of range", Dump, netlink.NLMSG_ERROR, errnoBytes(1 << 31)},
 		{"done with half an errno", Ack, netlink.NLMSG_DONE, "xx"},
 		{"done of a dump with half an errno", Dump, netlink.NLMSG_DONE, "xx"},
 	} {

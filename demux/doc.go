@@ -3,8 +3,9 @@
 // A [Table] holds the requests that one socket has in flight. The socket's
 // reader hands it every datagram together with its [Origin], and the table
 // gives each message to the request that waits for it, to the event consumer,
-// to both, or to nobody. The package does no I/O, starts no goroutine and reads
-// no clock, so each ordering that a kernel can produce is a plain test script.
+// to both, or to nobody. The package does no I/O, reads no clock and has no
+// goroutines, but for those that make a long list of replies inside [Call.Result].
+// So each ordering that a kernel can produce is a plain test script.
 //
 // # The rule
 //

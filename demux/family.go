@@ -109,6 +109,6 @@ func answersFromPortZero(family netlink.Family) bool {
 // hasPeers reports whether processes, and not the kernel, speak on family.
 func hasPeers(family netlink.Family) bool { return family == netlink.NETLINK_USERSOCK }
 
-// isText reports whether family's datagrams have no netlink header
+// isText reports whether the datagrams that family multicasts have no netlink header
 // (alloc_uevent_skb in lib/kobject_uevent.c).
 func isText(family netlink.Family) bool { return family == netlink.NETLINK_KOBJECT_UEVENT }

@@ -2,6 +2,7 @@ package demux
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"syscall"
 
@@ -282,7 +283,7 @@ func verdictOf(p []byte) error {
 	switch code := int32(binary.NativeEndian.Uint32(p)); {
 	case code == 0:
 		return nil
-	case code < 0 && code >= -4095:
+	case code < 0 && code != math.MinInt32:
 		return syscall.Errno(-code)
 	}
 	return wire.ErrMalformed

@@ -1,6 +1,7 @@
 package genl
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -243,5 +244,41 @@ func TestNothingToLookUp(t *testing.T) {
 	}
 	if _, err := (Family{}).Request(bg, c, 1, nil, 0); !errors.Is(err, syscall.EINVAL) || !client.NotSent(err) {
 		t.Errorf("zero Family: %v", err)
+	}
+}
+
+// A request that the kernel has refused once is not unseen because the second one
+// was not sent.
+func TestSecondRequestThatIsNotSent(t *testing.T) {
+	for name, send := range map[string]func(context.Context, Family, *client.Conn) error{
+		"Request": func(ctx context.Context, f Family, c *client.Conn) error {
+			_, err := f.Request(ctx, c, 1, nil, 0)
+			return err
+		},
+		"Dump": func(ctx context.Context, f Family, c *client.Conn) (err error) {
+			for _, err = range f.Dump(ctx, c, 1, nil) {
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(bg)
+			k := newKernel(acme())
+			loaded := false
+			k.controller = func(Message, netlink.Flags) ([]wire.Message, bool) {
+				if loaded {
+					cancel()
+				}
+				return nil, false
+			}
+			c := k.dial(t)
+			f := mustResolve(t, c, "acme")
+			k.load(reloaded(), say(reloaded(), "new"))
+			loaded = true
+			err := send(ctx, f, c)
+			if !errors.Is(err, context.Canceled) || client.NotSent(err) {
+				t.Errorf("%v, not sent: %v", err, client.NotSent(err))
+			}
+		})
 	}
 }

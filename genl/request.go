@@ -73,6 +73,7 @@ func (f Family) Request(ctx context.Context, c *client.Conn, command uint8, attr
 	if isUnknown(err) {
 		if f, err = f.again(ctx, c, err); err == nil {
 			msgs, err = f.exchange(ctx, c, command, attrs, flags)
+			err = seen(err)
 		}
 	}
 	return msgs, err
@@ -126,7 +127,7 @@ func (f Family) Dump(ctx context.Context, c *client.Conn, command uint8, attrs [
 		if !begun && isUnknown(err) {
 			var now Family
 			if now, err = f.again(ctx, c, err); err == nil {
-				err = now.stream(ctx, c, command, attrs, each)
+				err = seen(now.stream(ctx, c, command, attrs, each))
 			}
 		}
 		if err != nil {
@@ -179,6 +180,16 @@ func (f Family) parse(reply wire.Message) (Message, error) {
 		err = fmt.Errorf("genl: %s: %w: version %d, want %d", f.label(), ErrVersion, m.Version, f.Version)
 	}
 	return m, err
+}
+
+// seen returns the error of a second request, of which [client.NotSent] would speak
+// for itself alone: the kernel has seen and refused the first.
+func seen(err error) error {
+	var op *client.OpError
+	if client.NotSent(err) && errors.As(err, &op) {
+		return &client.OpError{Op: op.Op, Err: op.Err}
+	}
+	return err
 }
 
 // isUnknown reports whether the kernel has refused a request in the way in which

@@ -62,8 +62,8 @@ func (k *Kernel) Dial(opts ...client.Option) *client.Conn {
 
 // Push sends an event. With a group it goes to every Conn that has joined the
 // group, without one (0) to every Conn's port. The header is sent as it is, but
-// for the Length. For NETLINK_KOBJECT_UEVENT it is not sent at all, the payload
-// being the whole event there.
+// for the Length. To a group of NETLINK_KOBJECT_UEVENT it is not sent at all, the
+// payload being the whole event there.
 func (k *Kernel) Push(group uint32, m wire.Message) { k.push(socktest.Datagram{Group: group}, m) }
 
 // PushFrom is Push for an event from the network namespace with that id, as a
@@ -74,7 +74,7 @@ func (k *Kernel) PushFrom(nsid int32, group uint32, m wire.Message) {
 
 func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 	d.Data = m.Payload
-	if k.family != netlink.NETLINK_KOBJECT_UEVENT {
+	if k.family != netlink.NETLINK_KOBJECT_UEVENT || d.Group == 0 {
 		d.Data = wire.AppendMessage(nil, m)
 	}
 	for _, s := range k.sockets.Sockets() {

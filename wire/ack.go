@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"syscall"
 
@@ -20,10 +21,6 @@ const (
 	attrMissType = 5
 	attrMissNest = 6
 )
-
-// maxErrno is the largest errno that the kernel uses, for itself included
-// (include/linux/err.h).
-const maxErrno = 4095
 
 // KernelError is the kernel's refusal of a request. It shares no memory with
 // the message that brought it.
@@ -163,9 +160,11 @@ func splitAck(m Message) (errno syscall.Errno, rest []byte, err error) {
 		return 0, nil, fmt.Errorf("%w: acknowledgement of %d bytes has no errno", ErrMalformed, len(m.Payload))
 	}
 	code := int32(binary.NativeEndian.Uint32(m.Payload))
-	if code > 0 || code < -maxErrno {
+	if code > 0 || code == math.MinInt32 {
 		return 0, nil, fmt.Errorf("%w: acknowledgement with error code %d", ErrMalformed, code)
 	}
+	// Not only up to the kernel's 4095 (include/linux/err.h): ipset has codes of its
+	// own from 4097 (IPSET_ERR_PRIVATE in include/uapi/linux/netfilter/ipset/ip_set.h).
 	return syscall.Errno(-code), m.Payload[4:], nil
 }
 

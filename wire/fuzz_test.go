@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"testing"
 
@@ -202,7 +203,7 @@ func readAck(t *testing.T, m wire.Message) {
 		}
 		return
 	}
-	if !isAck || a.Seq != m.Header.Seq || a.Errno > 4095 {
+	if !isAck || a.Seq != m.Header.Seq || a.Errno > math.MaxInt32 {
 		t.Fatalf("%+v of %+v", a, m)
 	}
 	if x := a.Ext; len(x.Message)+len(x.Cookie)+len(x.Policy) > len(m.Payload) {

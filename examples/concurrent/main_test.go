@@ -55,5 +55,5 @@ func TestInterrupt(t *testing.T) {
 	p := program.Start(t, nil, "-goroutines", "8", "-requests", "1000000000")
 	p.Await("goroutines,")
 	p.Interrupt()
-	p.Wait()
+	p.WantRefusal("context canceled")
 }

@@ -3,6 +3,7 @@ package sock
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -113,6 +114,7 @@ func setBuffer(fd, size, force, plain int) error {
 	if size == 0 {
 		return nil
 	}
+	size = min(size, math.MaxInt32) // the option is an int
 	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size)
 	if errors.Is(err, unix.EPERM) {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, size)
