@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -165,6 +166,11 @@ func TestRefusedBatchAppliesNothing(t *testing.T) {
 	batch([]string{"0 ENOENT"}, orphan)
 	batch([]string{"1 EEXIST", "2 ENOENT", "4 EINVAL"}, good, exists, orphan, good, unknown)
 	batch([]string{"0 EEXIST", "1 EEXIST"}, exists, exists)
+	// The explanation names the attribute, as that of a request does.
+	_, err := c.Batch(patient(t), unix.NFNL_SUBSYS_NFTABLES, []client.BatchMessage{good, orphan})
+	if !strings.Contains(fmt.Sprint(err), "NFTA_CHAIN_TABLE") {
+		t.Errorf("%v; want it to name NFTA_CHAIN_TABLE", err)
+	}
 	// A question is no part of a transaction.
 	batch([]string{"1 EINVAL"}, good, nft(t, nftGetGen, 0, func(*wire.Builder) {}))
 	if after := nftGeneration(t, c); after != before {

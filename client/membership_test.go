@@ -97,6 +97,22 @@ func TestMembershipsComeAndGo(t *testing.T) {
 	})
 }
 
+// Joined twice is left once, and the reader may go away again.
+func TestJoinedTwiceIsLeftOnce(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away()
+		k.join(c, linkGroup)
+		k.join(c, linkGroup)
+		if err := c.DropMembership(linkGroup); err != nil {
+			t.Fatal(err)
+		}
+		k.crowd(c)
+		if !k.socket(0).Muted() {
+			t.Error("the reader stays for a group that was left")
+		}
+	})
+}
+
 // A generic netlink family that is unloaded takes the memberships of its groups
 // along; loaded again it mostly has the same ids.
 func TestMembershipThatTheKernelEndedIsJoinedAgain(t *testing.T) {

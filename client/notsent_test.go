@@ -166,3 +166,12 @@ func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
 		})
 	}
 }
+
+// The kernel drops a message that opens a batch, without a word, if no batch comes
+// with it.
+func TestRequestOpensNoBatch(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		wantError(t, k.request(bg, c, batchBegin, "", 0), syscall.EINVAL, true)
+	})
+}

@@ -349,3 +349,28 @@ func TestCloseWhileTheReaderIsAway(t *testing.T) {
 		}
 	})
 }
+
+// A socket that cannot be muted keeps its reader, who must not leave what is
+// queued for the time that it will not be away. How many wakes it takes to find a
+// crowd is its own affair.
+func TestReaderThatCannotGoReadsOn(t *testing.T) {
+	for short := range 130 {
+		play(t, func(t *testing.T, k *kernel) {
+			c := k.dial()
+			for range short {
+				call := k.get(bg, c)
+				k.want(getLink).ack()
+				wantTexts(t, call)
+			}
+			call := k.get(bg, c)
+			req := k.want(getLink) // who asks has looked in, so the reader reads
+			texts := make([]string, 100)
+			var all [][]byte
+			for _, text := range texts {
+				all = append(all, req.data(text))
+			}
+			req.send(append(all, req.end(netlink.NLMSG_ERROR, 0))...)
+			wantTexts(t, call, texts...)
+		})
+	}
+}

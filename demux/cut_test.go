@@ -64,6 +64,14 @@ func TestUnreadablePartOfADumpIsALoss(t *testing.T) {
 		kernel(ack("other")),
 		got("other", nil, "1"),
 	)
+	// What a peer writes into its header is nothing to us.
+	play(t, netlink.NETLINK_USERSOCK,
+		ask("dump", Dump),
+		short(4, Origin{PortID: other, NSID: NoNSID}, data("dump", "1"), data("dump", "2")),
+		event("1"), malformed(1), lost(),
+		kernel(done("dump", 0)),
+		got("dump", nil),
+	)
 	// Nobody waits.
 	play(t, netlink.NETLINK_ROUTE,
 		ask("dump", Dump), abandon("dump"),

@@ -70,6 +70,10 @@ func TestUeventIsHandedOnWhole(t *testing.T) {
 		event("add@/devices\x00ACTION=add\x00"),
 		raw(Origin{Group: 1, NSID: NoNSID, Truncated: true}, []byte("add@/dev")),
 		event("add@/dev"), lost(),
+		// What comes to one port alone is a message.
+		ask("a", Ack),
+		kernel(ack("a")),
+		got("a", nil),
 		// udevd's own messages come from its port.
 		raw(Origin{Group: 2, PortID: other, NSID: NoNSID}, []byte("libudev\x00")),
 		foreign(1),

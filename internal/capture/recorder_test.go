@@ -99,3 +99,44 @@ func TestNothingIsKeptAfterTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// counted counts what it is given.
+type counted struct {
+	bytes.Buffer
+
+	empty int // writes of nothing
+}
+
+func (w *counted) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		w.empty++
+	}
+	return w.Buffer.Write(p)
+}
+
+// A writer such as a pipe may wait for a reader even of nothing.
+func TestNothingIsNotWritten(t *testing.T) {
+	w := new(counted)
+	r := NewRecorder(w, netlink.NETLINK_ROUTE)
+	for range 1000 {
+		r.record(packet{data: make([]byte, 20), length: 20})
+	}
+	if err := r.Close(); err != nil || w.empty != 0 {
+		t.Errorf("%v, %d writes of nothing", err, w.empty)
+	}
+}
+
+// What counts is what is kept of a packet.
+func TestLongerThanTheQueue(t *testing.T) {
+	var w bytes.Buffer
+	r := NewRecorder(&w, netlink.NETLINK_ROUTE)
+	if !r.record(packet{data: make([]byte, 2*limit), length: 2 * limit}) {
+		t.Error("dropped")
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if sections, err := capturetest.Read(w.Bytes()); err != nil || len(sections[0].Packets) != 1 {
+		t.Fatalf("%+v, %v", sections, err)
+	}
+}
