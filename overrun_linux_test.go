@@ -3,6 +3,7 @@ package netlink_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -214,4 +215,49 @@ func TestEventSocketKeepsTheStormFromReplies(t *testing.T) {
 		t.Errorf("%d replies lost, %+v; want none, at least 3 overruns, nothing pending", lost, s)
 	}
 	awaitEvent(t, c, "the gap", ofType(netlink.NLMSG_OVERRUN))
+}
+
+// TestCloseAmidOverruns: requests overrun the queue, since more are let out than
+// there is room for, and then the Conn is closed. Nobody is left behind a gate.
+func TestCloseAmidOverruns(t *testing.T) {
+	const conns, goroutines, before = 100, 8, 50
+	ns := nstest.New(t)
+	ctx := patient(t)
+	payload := linkRequest(t, loIndex)
+	for range conns {
+		c := dial(t, ns, netlink.NETLINK_ROUTE, tiny, client.WithInFlight(64))
+		var asked atomic.Int64
+		enough := make(chan struct{})
+		var g sync.WaitGroup
+		for range goroutines {
+			g.Go(func() {
+				for {
+					_, err := c.Request(ctx, unix.RTM_GETLINK, payload, 0)
+					switch {
+					case errors.Is(err, net.ErrClosed):
+						return
+					case err != nil && !errors.Is(err, client.ErrReplyLost):
+						t.Errorf("%v, want ErrReplyLost or net.ErrClosed", err)
+						c.Close()
+						return
+					}
+					if asked.Add(1) == before {
+						close(enough)
+					}
+				}
+			})
+		}
+		select {
+		case <-enough:
+		case <-ctx.Done():
+			t.Error(ctx.Err())
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		g.Wait()
+		if n := c.Stats().Pending; n != 0 {
+			t.Errorf("%d requests pending", n)
+		}
+	}
 }
