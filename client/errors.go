@@ -12,7 +12,10 @@ import (
 var (
 	// ErrReplyLost reports that the kernel dropped a request's answer because
 	// the socket's receive buffer was full. The request may have been applied.
-	// errors.Is(err, unix.ENOBUFS) holds as well.
+	// errors.Is(err, unix.ENOBUFS) holds as well. Of a request with NLM_F_ECHO it
+	// may be a part that was dropped: the kernel does not tell how many echoes
+	// there are, so the answer counts as lost if something was dropped during the
+	// send.
 	ErrReplyLost = demux.ErrReplyLost
 
 	// ErrTruncated reports that a message of the answer was larger than the

@@ -35,6 +35,10 @@ type Call struct {
 	registered  bool // the sequence number is in use
 	acked       bool // Deferred: the acknowledgement has come
 	doubt       doubt
+
+	// overlapped says that the kernel may have dropped something while the send
+	// was under way: of several echoes some may be missing.
+	overlapped bool
 }
 
 // doubt says how far the question whether a call's answer is lost has come.

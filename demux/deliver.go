@@ -339,10 +339,12 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 	return t.finishLocked(c, err)
 }
 
-// lacksEcho reports whether nothing has come back although NLM_F_ECHO asked for
-// it. What the kernel drops of an echo does not show in the acknowledgement
-// (nlmsg_notify's error is not looked at).
-func (c *Call) lacksEcho() bool { return c.Echo && c.replies.count == 0 }
+// lacksEcho reports whether something may be missing of what NLM_F_ECHO asked for.
+// What the kernel drops of an echo does not show in the acknowledgement
+// (nlmsg_notify's error is not looked at), and how many echoes there are, two or
+// more for a pair of links, cannot be known. An acknowledgement that was queued
+// before the loss was seen stands behind all of them.
+func (c *Call) lacksEcho() bool { return c.Echo && (c.replies.count == 0 || c.overlapped) }
 
 // finishLocked ends c with err: the kernel has said its last word.
 func (t *Table) finishLocked(c *Call, err error) (freed bool) {

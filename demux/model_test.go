@@ -22,6 +22,7 @@ type model struct {
 	now   int  // counts what happens
 	mark  int  // when the last loss was reported, or a drain after it
 	lossy bool // since the last loss not every call has been settled
+	drops bool // since the last loss the queue has not been empty
 
 	// What came of the last operation.
 	events   []string
@@ -46,6 +47,7 @@ type modelCall struct {
 	acked   bool
 	refused bool // a dump for want of room, with its answer perhaps to come
 	doubted bool // a loss may have hit its answer
+	overlap bool // its send was under way when that happened
 	told    bool // there was a waiter, and he has his result
 	err     error
 	batch   *modelBatch // nil for any other kind
@@ -56,7 +58,7 @@ func newModel(family netlink.Family) *model {
 }
 
 func (m *model) open(c *Call) *modelCall {
-	mc := &modelCall{call: c, kind: c.Kind, typ: c.Type, echo: c.Echo, waits: true, doubted: m.lossy}
+	mc := &modelCall{call: c, kind: c.Kind, typ: c.Type, echo: c.Echo, waits: true, doubted: m.lossy, overlap: m.drops}
 	if c.Kind == Batch {
 		mc.batch = &modelBatch{n: c.Parts.N, echo: c.Parts.Echo}
 		if mc.batch.echo == nil {
@@ -111,9 +113,10 @@ func (m *model) end(c *modelCall, err error) {
 
 func (m *model) overrun() {
 	m.stats.Overruns++
-	m.lossy, m.mark = true, m.now
+	m.lossy, m.drops, m.mark = true, true, m.now
 	for c := range m.each() {
 		c.doubted = true
+		c.overlap = c.overlap || c.sentAt == 0
 	}
 }
 
@@ -123,7 +126,7 @@ func (m *model) drained() (again bool) {
 	if !m.lossy {
 		return false
 	}
-	m.lossy = false
+	m.lossy, m.drops = false, false
 	for c := range m.each() {
 		returned := c.sentAt != 0 && c.sentAt < m.mark
 		unsettled := c.doubted || c.batch != nil && c.batch.unfenced
@@ -248,7 +251,7 @@ func (m *model) reply(c *modelCall, msg wire.Message) {
 			m.lossy = true
 		case c.kind == Deferred && err == nil:
 			c.acked = true
-		case c.kind == Ack && c.doubted && (err == syscall.EAGAIN || err == syscall.ENOBUFS || err == nil && c.echo && len(c.replies) == 0):
+		case c.kind == Ack && c.doubted && (err == syscall.EAGAIN || err == syscall.ENOBUFS || err == nil && c.echo && (len(c.replies) == 0 || c.overlap)):
 			// The acknowledgement tells that the reply was dropped, or the echo
 			// that was asked for is not there.
 			if c.waits {

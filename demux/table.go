@@ -25,12 +25,13 @@ type Table struct {
 
 	mu sync.Mutex // guards following, and every registered Call
 
-	err    error   // set by Fail; no call can be opened any more
-	seq    uint32  // last sequence number given out
-	opened uint64  // calls so far
-	slots  []*Call // by the low bits of Seq; the length is a power of two
-	used   int     // slots that are not nil
-	joined map[uint32]struct{}
+	err      error   // set by Fail; no call can be opened any more
+	seq      uint32  // last sequence number given out
+	opened   uint64  // calls so far
+	dropping bool    // a loss was seen, and since then no empty queue
+	slots    []*Call // by the low bits of Seq; the length is a power of two
+	used     int     // slots that are not nil
+	joined   map[uint32]struct{}
 
 	// Batches have no slots, or few of them would make the array huge.
 	batches []*Call
@@ -75,7 +76,7 @@ func (t *Table) Open(c *Call) error {
 	t.opened++
 	c.waiting, c.registered = true, true
 	if t.lossy.Load() {
-		c.doubt = unsent
+		c.doubt, c.overlapped = unsent, t.dropping
 		c.lostLocked()
 	}
 	return nil
@@ -216,8 +217,10 @@ func (t *Table) Doubt() {
 	t.lossy.Store(true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.dropping = true
 	for c := range t.callsLocked() {
 		c.doubtLocked()
+		c.overlapped = c.overlapped || c.doubt == unsent
 		c.lostLocked()
 	}
 }
@@ -231,6 +234,7 @@ func (t *Table) Drained() (again bool) {
 		return false
 	}
 	t.mu.Lock()
+	t.dropping = false
 	freed := t.settleBatchesLocked()
 	freed = append(freed, t.endLostLocked(func(c *Call) error {
 		switch {
