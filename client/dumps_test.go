@@ -180,6 +180,35 @@ func TestBusyDumpIsTriedAgain(t *testing.T) {
 	}
 }
 
+// The remains of a dump go on when something is read, and not before the half of
+// the buffer is free: in a storm of events it is not enough to read the refusal.
+func TestBusyDumpIsTriedAgainAfterTheQueue(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.join(c, linkGroup)
+		asked := 0
+		k.during(func(req request) error {
+			if n := req.from.Backlog(); n != 0 {
+				t.Errorf("request %d: %d bytes are queued", asked, n)
+			}
+			if asked++; asked == 3 {
+				req.done()
+				return nil
+			}
+			req.fail(syscall.EBUSY)
+			k.multicast(linkGroup, make([]string, 50)...)
+			return nil
+		})
+		wantTexts(t, k.dump(bg, c))
+		if asked != 3 {
+			t.Errorf("asked %d times, want 3", asked)
+		}
+		for len(c.Receive()) > 0 {
+			<-c.Receive()
+		}
+	})
+}
+
 // A plain request that is refused with EBUSY is not the client's to repeat.
 func TestBusyRequestIsNotTriedAgain(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

@@ -17,8 +17,8 @@ const maxPayload = 64 << 10
 
 // busyRetries is how often a dump is started again that the kernel refused with
 // EBUSY although the Conn runs no other: the remains of one whose end was lost
-// stall the socket until something else is read (netlink_dump in
-// net/netlink/af_netlink.c).
+// stall the socket until something is read while half of its buffer is free
+// (netlink_recvmsg in net/netlink/af_netlink.c).
 const busyRetries = 3
 
 // Request sends a message of type typ with the given payload, waits for the end
@@ -68,6 +68,7 @@ func (c *Conn) Request(ctx context.Context, typ netlink.MessageType, payload []b
 		switch {
 		case busy > 0 && errors.Is(err, syscall.EBUSY):
 			busy--
+			c.requests.in.empty()
 		case again > 0 && err == nil && interrupted:
 			again--
 		default:
