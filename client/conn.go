@@ -104,11 +104,10 @@ func (c *Conn) Receive() <-chan Event { return c.queue.ch }
 // AddMembership joins a multicast group, so that its messages come out of
 // [Conn.Receive]. Joining a group again does nothing, unless the kernel has ended
 // the membership, as it does with the groups of a generic netlink family that is
-// unloaded. The groups of
-// NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SELINUX and NETLINK_SOCK_DIAG
-// and most of NETLINK_GENERIC's need no privilege, those of other families
-// mostly CAP_NET_ADMIN (netlink_allowed in net/netlink/af_netlink.c) and
-// NETLINK_AUDIT's CAP_AUDIT_READ. The error is an [*OpError] that wraps EINVAL
+// unloaded. The groups of NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SELINUX
+// and NETLINK_SOCK_DIAG and most of NETLINK_GENERIC's need no privilege, those of
+// other families mostly CAP_NET_ADMIN (netlink_allowed in
+// net/netlink/af_netlink.c) and NETLINK_AUDIT's CAP_AUDIT_READ. The error is an [*OpError] that wraps EINVAL
 // for group 0 and for a group that the family does not have, EPERM, or
 // net.ErrClosed.
 func (c *Conn) AddMembership(group uint32) error {

@@ -45,10 +45,10 @@
 // A Conn has one goroutine for each socket that can receive events, the reader,
 // one more from the first event on, one that writes the capture of [WithCapture],
 // and none for a request, but for an answer of many thousand messages: the list of
-// them is made on all processors. The goroutine that asks usually reads its own answer,
-// which the kernel has queued when the send returns. While requests follow each
-// other closely, and no group is joined on their socket, the reader stays away for
-// up to 1 ms at a time, and an unsolicited message may wait that long.
+// them is made on all processors. The goroutine that asks usually reads its own
+// answer, which the kernel has queued when the send returns. While requests follow
+// each other closely, and no group is joined on their socket, the reader stays away
+// for up to 1 ms at a time, and an unsolicited message may wait that long.
 //
 // # Cancellation
 //

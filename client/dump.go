@@ -40,9 +40,9 @@ import (
 // [ErrTruncated], [wire.ErrMalformed], an error of opening the socket or of the
 // send, or the reason why the request makes no sense, as for [Conn.Request];
 // EINVAL stands for a type that does not dump. A payload without the family's
-// header is as in Conn.Request: there may be no entries and no error. [ErrDumpInterrupted] follows a
-// whole dump during which the table changed, so that entries may be missing or
-// stand twice; it is not started again, unlike a Request.
+// header is as in Conn.Request: there may be no entries and no error.
+// [ErrDumpInterrupted] follows a whole dump during which the table changed, so that
+// entries may be missing or stand twice; it is not started again, unlike a Request.
 //
 // Breaking out of the loop ends the dump in the kernel. So do the end of ctx
 // and [Conn.Close], which the loop notices at its next step.

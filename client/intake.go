@@ -85,14 +85,6 @@ func (in *intake) look(limit int) int {
 	return in.drain(nil, limit)
 }
 
-// empty reads until the queue is empty, or all has been read that can have been on
-// it.
-func (in *intake) empty() {
-	in.lock()
-	defer in.unlock()
-	in.drain(nil, in.most)
-}
-
 // lock waits for the read side, which the reader gives up between two reads.
 func (in *intake) lock() {
 	in.wanted.Add(1)

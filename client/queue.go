@@ -26,7 +26,7 @@ type queue struct {
 	ring    []Event // ring[head:] waits
 	head    int
 	sending bool // ring[head] has been offered to ch and may be taken any moment
-	limit   int  // events, without gaps, that may wait in ring, and all that do in ch
+	limit   int  // events that may wait in ring and ch, where gaps in ch count as well
 	events  int  // events, without gaps, that wait in ring
 	total   uint64
 	dropped uint64

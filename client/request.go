@@ -45,8 +45,7 @@ const busyRetries = 3
 // the reason why the request makes no sense: a nil ctx, a typ below
 // NLMSG_MIN_TYPE (the kernel acknowledges those and ignores them), one that opens a
 // batch of nf_tables (see [Conn.Batch]), a payload over 64 KiB or over the send
-// buffer (EMSGSIZE). [NotSent] tells which of them left
-// the kernel untouched.
+// buffer (EMSGSIZE). [NotSent] tells which of them left the kernel untouched.
 //
 // The payload begins with the family's header, such as struct ifinfomsg. An
 // rtnetlink request without any is acknowledged and ignored by the kernel
@@ -68,7 +67,7 @@ func (c *Conn) Request(ctx context.Context, typ netlink.MessageType, payload []b
 		switch {
 		case busy > 0 && errors.Is(err, syscall.EBUSY):
 			busy--
-			c.requests.in.empty()
+			c.requests.in.look(c.requests.in.most)
 		case again > 0 && err == nil && interrupted:
 			again--
 		default:

@@ -102,7 +102,7 @@ func (t *Table) deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 		}
 		return t.deliverPeer(b, o, event)
 	}
-	if isText(t.family) && o.Group != 0 {
+	if IsText(t.family, o.Group) {
 		event(wire.Message{Payload: b})
 		return o.Truncated
 	}

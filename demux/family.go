@@ -109,6 +109,8 @@ func answersFromPortZero(family netlink.Family) bool {
 // hasPeers reports whether processes, and not the kernel, speak on family.
 func hasPeers(family netlink.Family) bool { return family == netlink.NETLINK_USERSOCK }
 
-// isText reports whether the datagrams that family multicasts have no netlink header
-// (alloc_uevent_skb in lib/kobject_uevent.c).
-func isText(family netlink.Family) bool { return family == netlink.NETLINK_KOBJECT_UEVENT }
+// IsText reports whether a datagram that the kernel sends to group (0 for unicast)
+// has no netlink header (alloc_uevent_skb in lib/kobject_uevent.c).
+func IsText(family netlink.Family, group uint32) bool {
+	return family == netlink.NETLINK_KOBJECT_UEVENT && group != 0
+}

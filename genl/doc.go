@@ -50,8 +50,8 @@
 // What the kernel says is a [*wire.KernelError] or wraps one; the attributes in
 // its Path are numbers, but for those of the controller. The failures of a Conn
 // are those of package client, so [client.NotSent] works on both; it is false for
-// what this package itself refuses, such as a nil Conn, although nothing is sent. A name that does
-// not exist, be it of a family or of a group, gives an error for which
-// errors.Is(err, fs.ErrNotExist) holds and that names it. What cannot be read
+// what this package itself refuses, such as a nil Conn, although nothing is sent. A
+// name that does not exist, be it of a family or of a group, gives an error for
+// which errors.Is(err, fs.ErrNotExist) holds and that names it. What cannot be read
 // gives one that wraps [wire.ErrMalformed].
 package genl

@@ -10,10 +10,10 @@
 // The handler gets each request that is not a control message and returns the
 // messages of its answer, in order. It runs inside the send, in the goroutine
 // that makes the request, as the kernel's does, and so for several requests at
-// once if several are made; what it shares it has to lock. The request is the handler's
-// to keep, and what it returns is copied. In that, a Seq or PortID of 0 becomes the
-// request's, and Length is computed. The end is
-// added as the family's kernel would send it, unless the handler returns one:
+// once if several are made; what it shares it has to lock. The request is the
+// handler's to keep, and what it returns is copied. In that, a Seq or PortID of 0
+// becomes the request's, and Length is computed. The end is added as the family's
+// kernel would send it, unless the handler returns one:
 //
 //   - nil: the request is acknowledged
 //   - data: the messages, then the acknowledgement, or NLMSG_DONE for a dump

@@ -74,7 +74,7 @@ func (k *Kernel) PushFrom(nsid int32, group uint32, m wire.Message) {
 
 func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 	d.Data = m.Payload
-	if k.family != netlink.NETLINK_KOBJECT_UEVENT || d.Group == 0 {
+	if !demux.IsText(k.family, d.Group) {
 		d.Data = wire.AppendMessage(nil, m)
 	}
 	for _, s := range k.sockets.Sockets() {
