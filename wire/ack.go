@@ -115,6 +115,11 @@ type Ack struct {
 	Request netlink.MessageType
 	Seq     uint32
 	Ext     ExtAck
+
+	// Code is a positive number that the family returns with a success, 0 for none:
+	// MAC80211_HWSIM answers HWSIM_CMD_NEW_RADIO with the id of the radio, since
+	// netlink_ack sends whatever the handler returned.
+	Code int32
 }
 
 // ParseAck reads an NLMSG_ERROR or NLMSG_DONE: it returns (nil, nil) for a
@@ -126,31 +131,31 @@ type Ack struct {
 // NB: a nil *KernelError in an error variable is not a nil error; test the
 // pointer.
 func ParseAck(m Message) (*KernelError, error) {
-	errno, rest, err := splitAck(m)
-	if err != nil || errno == 0 {
+	code, rest, err := splitAck(m)
+	if err != nil || code >= 0 {
 		return nil, err
 	}
-	a := decodeAck(m.Header, errno, rest)
+	a := decodeAck(m.Header, code, rest)
 	return &KernelError{Errno: a.Errno, Request: a.Request, Seq: a.Seq, Ext: a.Ext}, nil
 }
 
 // DecodeAck reads an NLMSG_ERROR or NLMSG_DONE like [ParseAck], and of a success
 // the warning or the cookie as well.
 //
-// The errno decides: it has to be there, and to be 0 or one of the kernel's, 1
-// to 4095, sent as a negative number. What follows it is read as far as it is
-// well formed. A DONE without payload is a success
-// (team_nl_send_options_get in drivers/net/team/team_core.c ends with one).
+// The code decides: it has to be there. 0 and positive codes are successes, a
+// negative one is an errno. What follows it is read as far as it is well formed. A
+// DONE without payload is a success (team_nl_send_options_get in
+// drivers/net/team/team_core.c ends with one).
 func DecodeAck(m Message) (Ack, error) {
-	errno, rest, err := splitAck(m)
+	code, rest, err := splitAck(m)
 	if err != nil {
 		return Ack{}, err
 	}
-	return decodeAck(m.Header, errno, rest), nil
+	return decodeAck(m.Header, code, rest), nil
 }
 
-// splitAck reads the errno of m and returns what follows it.
-func splitAck(m Message) (errno syscall.Errno, rest []byte, err error) {
+// splitAck reads the code of m and returns what follows it.
+func splitAck(m Message) (code int32, rest []byte, err error) {
 	switch t := m.Header.Type; {
 	case t != netlink.NLMSG_ERROR && t != netlink.NLMSG_DONE:
 		return 0, nil, fmt.Errorf("wire: message type %d is not an acknowledgement", uint16(t))
@@ -159,18 +164,24 @@ func splitAck(m Message) (errno syscall.Errno, rest []byte, err error) {
 	case len(m.Payload) < 4:
 		return 0, nil, fmt.Errorf("%w: acknowledgement of %d bytes has no errno", ErrMalformed, len(m.Payload))
 	}
-	code := int32(binary.NativeEndian.Uint32(m.Payload))
-	if code > 0 || code == math.MinInt32 {
+	code = int32(binary.NativeEndian.Uint32(m.Payload))
+	if code == math.MinInt32 {
 		return 0, nil, fmt.Errorf("%w: acknowledgement with error code %d", ErrMalformed, code)
 	}
-	// Not only up to the kernel's 4095 (include/linux/err.h): ipset has codes of its
-	// own from 4097 (IPSET_ERR_PRIVATE in include/uapi/linux/netfilter/ipset/ip_set.h).
-	return syscall.Errno(-code), m.Payload[4:], nil
+	return code, m.Payload[4:], nil
 }
 
-// decodeAck reads what follows the errno in the message with header h.
-func decodeAck(h Header, errno syscall.Errno, rest []byte) Ack {
-	a := Ack{Errno: errno, Seq: h.Seq}
+// decodeAck reads what follows the code in the message with header h.
+func decodeAck(h Header, code int32, rest []byte) Ack {
+	a := Ack{Seq: h.Seq}
+	if code < 0 {
+		// Not only up to the kernel's 4095 (include/linux/err.h): ipset has errnos of
+		// its own from 4097 (IPSET_ERR_PRIVATE in
+		// include/uapi/linux/netfilter/ipset/ip_set.h).
+		a.Errno = syscall.Errno(-code)
+	} else {
+		a.Code = code
+	}
 	if h.Type == netlink.NLMSG_ERROR {
 		if len(rest) < HeaderLen {
 			return a

@@ -82,6 +82,8 @@ func TestDecodeAck(t *testing.T) {
 	}{
 		{"success", ack(failed, capped, int32(0), request), wire.Ack{Request: 20, Seq: 7}},
 		{"success with a warning", ack(failed, capped|tlvs, int32(0), request, msg), wire.Ack{Request: 20, Seq: 7, Ext: why}},
+		{"success with a number of the family", ack(failed, capped, int32(7), request), wire.Ack{Code: 7, Request: 20, Seq: 7}},
+		{"success with a number, not capped, and a warning", ack(failed, tlvs, int32(7), long, msg), wire.Ack{Code: 7, Request: 20, Seq: 7, Ext: why}},
 		{"refusal, capped", ack(failed, capped, int32(-19), header(300, 20, 5, 7, 9)), wire.Ack{Errno: 19, Request: 20, Seq: 7}},
 		{"refusal, capped, explained", ack(failed, capped|tlvs, int32(-19), header(300, 20, 5, 7, 9), all), wire.Ack{Errno: 19, Request: 20, Seq: 7, Ext: allDecoded}},
 		{"refusal, uncapped", ack(failed, 0, int32(-19), long), wire.Ack{Errno: 19, Request: 20, Seq: 7}},
@@ -93,12 +95,15 @@ func TestDecodeAck(t *testing.T) {
 		{"done, empty", ack(done, 2), wire.Ack{Seq: 7}},
 		{"done, empty with the flag", ack(done, 2|tlvs), wire.Ack{Seq: 7}},
 		{"done with a warning", ack(done, 2|tlvs, int32(0), msg), wire.Ack{Seq: 7, Ext: why}},
+		{"done with a number", ack(done, 2, int32(1)), wire.Ack{Code: 1, Seq: 7}},
 		{"done, refused", ack(done, 2, int32(-22)), wire.Ack{Errno: 22, Seq: 7}},
 		{"done, refused and explained", ack(done, 2|tlvs, int32(-22), all), wire.Ack{Errno: 22, Seq: 7, Ext: allDecoded}},
 		{"done, flag without attributes", ack(done, 2|tlvs, int32(-22)), wire.Ack{Errno: 22, Seq: 7}},
 		// On a DONE the bit is another's, if anyone's.
 		{"done, flag CAPPED", ack(done, 2|tlvs|capped, int32(-22), msg), wire.Ack{Errno: 22, Seq: 7, Ext: why}},
 
+		{"largest code", ack(failed, capped, int32(math.MaxInt32), request), wire.Ack{Code: math.MaxInt32, Request: 20, Seq: 7}},
+		{"positive code without an echo", ack(failed, 0, int32(1)), wire.Ack{Code: 1, Seq: 7}},
 		{"largest errno", ack(done, 2, int32(-4095)), wire.Ack{Errno: 4095, Seq: 7}},
 		{"code of ipset", ack(done, 2, int32(-4103)), wire.Ack{Errno: 4103, Seq: 7}},
 
@@ -161,7 +166,6 @@ func TestDecodeAckMalformed(t *testing.T) {
 		{"empty ERROR", ack(failed, 0), "wire: malformed: acknowledgement of 0 bytes has no errno"},
 		{"ERROR cut in the errno", ack(failed, 0, "\xff\xff\xff"), "wire: malformed: acknowledgement of 3 bytes has no errno"},
 		{"DONE cut in the errno", ack(done, 0, "\xff"), "wire: malformed: acknowledgement of 1 bytes has no errno"},
-		{"positive code", ack(done, 0, int32(1)), "wire: malformed: acknowledgement with error code 1"},
 		{"code without a positive", ack(failed, 0, int32(math.MinInt32), header(16, 20, 0, 7, 9)), "wire: malformed: acknowledgement with error code -2147483648"},
 		{"other type", ack(20, 0, int32(0)), "wire: message type 20 is not an acknowledgement"},
 		{"NOOP", ack(netlink.NLMSG_NOOP, 0), "wire: message type 1 is not an acknowledgement"},
@@ -263,6 +267,7 @@ func TestParseAckAllocs(t *testing.T) {
 	for name, m := range map[string]wire.Message{
 		"success":                ack(netlink.NLMSG_ERROR, capped, int32(0), request),
 		"success with a warning": ack(netlink.NLMSG_ERROR, capped|tlvs, int32(0), request, warning),
+		"positive code":          ack(netlink.NLMSG_ERROR, capped, int32(7), request),
 		"done":                   ack(netlink.NLMSG_DONE, 2, int32(0)),
 		"done, empty":            ack(netlink.NLMSG_DONE, 2),
 	} {

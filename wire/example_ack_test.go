@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,6 +28,18 @@ func ExampleDecodeAck() {
 	})
 	fmt.Println(ack.Errno == 0, ack.Ext.Message, err)
 	// Output: true this is deprecated <nil>
+}
+
+// HWSIM_CMD_NEW_RADIO returns the id of the new radio as a positive code.
+func ExampleDecodeAck_code() {
+	payload := binary.NativeEndian.AppendUint32(nil, 3)
+	payload = append(payload, make([]byte, wire.HeaderLen)...) // the request's header
+	ack, err := wire.DecodeAck(wire.Message{
+		Header:  wire.Header{Type: netlink.NLMSG_ERROR, Flags: netlink.NLM_F_CAPPED},
+		Payload: payload,
+	})
+	fmt.Println(ack.Errno == 0, ack.Code, err)
+	// Output: true 3 <nil>
 }
 
 // What a refusal says, for programs and for people. The attribute at Offset is

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -211,6 +212,13 @@ func readAck(t *testing.T, m wire.Message) {
 	}
 	if (kerr == nil) != (a.Errno == 0) {
 		t.Fatalf("ParseAck = %v, DecodeAck = %+v", kerr, a)
+	}
+	code := int32(0) // a DONE may have none
+	if len(m.Payload) > 0 {
+		code = int32(binary.NativeEndian.Uint32(m.Payload))
+	}
+	if a.Code != max(code, 0) || int64(a.Errno) != -int64(min(code, 0)) {
+		t.Fatalf("code %d is read as %+v", code, a)
 	}
 	if kerr == nil {
 		return

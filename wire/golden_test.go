@@ -128,6 +128,21 @@ const (
 	`
 )
 
+// HWSIM_CMD_NEW_RADIO of MAC80211_HWSIM, which returns the id of the radio. Made by
+// hand after netlink_ack in net/netlink/af_netlink.c, since the kernel above has no
+// simulator: a code that is not 0 brings the whole request, unless the socket has
+// NETLINK_CAP_ACK.
+const (
+	goldenRadio = `
+		2800000002000000110000006c6e000007000000140000002300050011000000
+		6c6e000004010000
+	`
+	goldenRadioCapped = `
+		2400000002000001120000006c6e000001000000140000002300050012000000
+		6c6e0000
+	`
+)
+
 // unhex returns the bytes of a golden. It skips t where the machine's byte order
 // is not the one that the golden was made in.
 func unhex(t *testing.T, golden string) []byte {
@@ -288,6 +303,8 @@ func TestGoldenAcks(t *testing.T) {
 				Policy: native(u32(7, 15), u32(1, 11)),
 			}},
 		},
+		{"positive code", goldenRadio, 0, wire.Ack{Code: 7, Request: 35, Seq: 17}},
+		{"positive code, capped", goldenRadioCapped, 0x100, wire.Ack{Code: 1, Request: 35, Seq: 18}},
 		{"done", goldenAddrsDone, 0x2, wire.Ack{Seq: 0x0a0b0c0d}},
 		{
 			"done, refused", goldenStrictDump, 0x202,
