@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -252,51 +253,83 @@ func TestEndedContextSendsNothing(t *testing.T) {
 	noLosses(t, c)
 }
 
-// waitForever starts a request that the kernel never answers: one of
-// NETLINK_FIB_LOOKUP that is too short, which nl_fib_input drops without a word.
-// It returns once the request is in flight.
-func waitForever(t *testing.T, c *client.Conn) (cancel context.CancelFunc, result <-chan error) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	done := make(chan error, 1)
-	pending := c.Stats().Pending
+// startRequest asks for lo, or with NLM_F_DUMP for all links, in a goroutine of its
+// own. The kernel takes rtnl_lock for both.
+func startRequest(c *client.Conn, ctx context.Context, flags netlink.Flags) <-chan error {
+	result := make(chan error, 1)
 	go func() {
-		_, err := c.Request(ctx, netlink.NLMSG_MIN_TYPE, []byte{0, 0, 0, 0}, 0)
-		done <- err
+		_, err := c.Request(ctx, unix.RTM_GETLINK, pack(unix.IfInfomsg{Index: loIndex}), flags)
+		result <- err
 	}()
-	awaitPending(t, c, pending+1)
-	return cancel, done
+	return result
 }
 
-// TestContextEndsTheWait: a call that the kernel does not answer returns when
-// its ctx ends, and says that the request was sent.
+// TestContextEndsTheWait: the kernel keeps the goroutines that send waiting for a
+// lock. The requests that wait for them, and the dumps that wait for a socket, return
+// when their ctx ends.
 func TestContextEndsTheWait(t *testing.T) {
-	c := dial(t, nstest.New(t), netlink.NETLINK_FIB_LOOKUP)
-	cancel, result := waitForever(t, c)
+	ns := nstest.New(t)
+	c := dial(t, ns, netlink.NETLINK_ROUTE)
+	release := ns.HoldRTNL(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	senders := 2 * runtime.GOMAXPROCS(0) // leadersFor in client/lane.go
+	if runtime.GOMAXPROCS(0) == 1 {
+		senders = 1
+	}
+	const sockets = 8 // maxCollected in client/pool.go
+	start := func(n int, flags netlink.Flags) (results []<-chan error) {
+		for range n {
+			results = append(results, startRequest(c, ctx, flags))
+		}
+		return results
+	}
+	const requests, dumps = 50, 20
+	requestResults, dumpResults := start(requests, 0), start(dumps, netlink.NLM_F_DUMP)
+	awaitPending(t, c, senders+sockets)
 	cancel()
-	if err := <-result; !errors.Is(err, context.Canceled) || client.NotSent(err) {
-		t.Errorf("%v, NotSent %v; want %v, sent", err, client.NotSent(err), context.Canceled)
+	wantUnsent := func(what string, results []<-chan error, n int) {
+		ended := merge(results)
+		for range n {
+			if err := <-ended; !errors.Is(err, context.Canceled) || !client.NotSent(err) {
+				t.Errorf("%s: %v, NotSent %v; want %v, not sent", what, err, client.NotSent(err), context.Canceled)
+			}
+		}
 	}
-	// The kernel has not had its last word.
-	if n := c.Stats().Pending; n != 1 {
-		t.Errorf("%d requests pending, want 1", n)
-	}
+	wantUnsent("requests", requestResults, requests-senders)
+	wantUnsent("dumps", dumpResults, dumps-sockets)
+	release()
+	awaitPending(t, c, 0)
 }
 
-// TestRequestThatWaitsItsTurnIsNotSent: with room for one request in flight the
+// merge returns a channel with the results of all.
+func merge(results []<-chan error) <-chan error {
+	all := make(chan error, len(results))
+	for _, r := range results {
+		go func() { all <- <-r }()
+	}
+	return all
+}
+
+// TestRequestThatWaitsForRoomIsNotSent: with room for one request in flight the
 // second waits, and its ctx ends it before the kernel sees it.
-func TestRequestThatWaitsItsTurnIsNotSent(t *testing.T) {
-	c := dial(t, nstest.New(t), netlink.NETLINK_FIB_LOOKUP, client.WithInFlight(1))
-	waitForever(t, c)
+func TestRequestThatWaitsForRoomIsNotSent(t *testing.T) {
+	ns := nstest.New(t)
+	c := dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(1))
+	release := ns.HoldRTNL(t)
+	first := startRequest(c, context.Background(), 0)
+	awaitPending(t, c, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	_, err := c.Request(ctx, netlink.NLMSG_MIN_TYPE, []byte{0, 0, 0, 0}, 0)
-	if !errors.Is(err, context.DeadlineExceeded) || !client.NotSent(err) {
+	if err := c.Noop(ctx); !errors.Is(err, context.DeadlineExceeded) || !client.NotSent(err) {
 		t.Errorf("%v, NotSent %v; want %v, not sent", err, client.NotSent(err), context.DeadlineExceeded)
 	}
-	if n := c.Stats().Pending; n != 1 {
-		t.Errorf("%d requests pending, want 1", n)
+	release()
+	if err := <-first; err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if n := c.Stats().Pending; n != 0 {
+		t.Errorf("%d requests pending, want 0", n)
 	}
 }
 

@@ -146,11 +146,10 @@ func TestEchoCopyKeepsItsGroup(t *testing.T) {
 	}
 }
 
-// TestDumpsTakeTurns: a socket runs one dump at a time, and another request for
-// one is refused with EBUSY (__netlink_dump_start). Nobody here gets to see
-// that, whichever of the two bits says dump (rtnetlink_rcv_msg), and requests
-// that are no dumps do not wait for one.
-func TestDumpsTakeTurns(t *testing.T) {
+// TestDumpsRunInParallel: the kernel runs one dump on a socket at a time, and refuses
+// a second one with EBUSY (__netlink_dump_start). Each dump here has a socket of its
+// own, whichever of the two bits asks for it (rtnetlink_rcv_msg).
+func TestDumpsRunInParallel(t *testing.T) {
 	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	const n = 2000
 	manyAddresses(t, c, n)
@@ -180,10 +179,9 @@ func TestDumpsTakeTurns(t *testing.T) {
 	noLosses(t, c)
 }
 
-// TestGivenUpDumpsDoNotBlock: the kernel knows no way to end a dump early, so
-// the remains of those that were given up have to be read before the next can
-// start. Some goroutines give theirs up, the others' are whole.
-func TestGivenUpDumpsDoNotBlock(t *testing.T) {
+// TestAbandonedDumpsDoNotBlock: the kernel cannot end a dump early, so its socket goes
+// with it. Some goroutines abandon their dumps, those of the others are whole.
+func TestAbandonedDumpsDoNotBlock(t *testing.T) {
 	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	const n = 2000
 	manyAddresses(t, c, n)
@@ -210,7 +208,6 @@ func TestGivenUpDumpsDoNotBlock(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// One more has to wait for whatever was given up last.
 	if msgs := request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP); len(msgs) != n+1 {
 		t.Errorf("in the end: %d addresses, want %d", len(msgs), n+1)
 	}

@@ -118,7 +118,7 @@ func (w *worker) walk() {
 		w.did.ends["stream refused"]++
 		return
 	}
-	w.ended(ctx, from.typ, last)
+	w.ended(ctx, from.typ, netlink.NLM_F_DUMP, last)
 	if last == nil || errors.Is(last, client.ErrDumpInterrupted) {
 		w.compare(found, from, last != nil)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -131,13 +132,26 @@ func (w *worker) request(ctx context.Context, typ netlink.MessageType, payload [
 	w.t.Helper()
 	msgs, err := w.conn.Request(ctx, typ, payload, flags)
 	for _, m := range msgs {
-		w.answered(m.Header.Seq, m.Header.Seq != msgs[0].Header.Seq || m.Header.PortID != w.conn.PortID())
+		if !isDump(typ, flags) {
+			w.answered(m.Header.Seq, m.Header.Seq != msgs[0].Header.Seq || m.Header.PortID != w.conn.PortID())
+			continue
+		}
+		// A dump has a socket of its own, and so another port and other numbers.
+		if m.Header.Seq != msgs[0].Header.Seq || m.Header.PortID != msgs[0].Header.PortID || m.Header.PortID == w.conn.PortID() {
+			w.fault("worker %d: message of port %d, number %d in a dump of port %d, number %d", w.id,
+				m.Header.PortID, m.Header.Seq, msgs[0].Header.PortID, msgs[0].Header.Seq)
+		}
 	}
-	w.ended(ctx, typ, err)
+	w.ended(ctx, typ, flags, err)
 	if err != nil && len(msgs) > 0 && !errors.Is(err, client.ErrDumpInterrupted) {
 		w.fault("type %d: %d replies and %v", typ, len(msgs), err)
 	}
 	return msgs, err
+}
+
+// isDump reports whether a request asks for a table.
+func isDump(typ netlink.MessageType, flags netlink.Flags) bool {
+	return flags == netlink.NLM_F_DUMP && slices.ContainsFunc(tables, func(x table) bool { return x.typ == typ })
 }
 
 // answered notes the number of an answer. A goroutine's requests are numbered
@@ -151,7 +165,7 @@ func (w *worker) answered(seq uint32, wrong bool) {
 }
 
 // ended counts the end of a request of type typ and faults one that must not be.
-func (w *worker) ended(ctx context.Context, typ netlink.MessageType, err error) {
+func (w *worker) ended(ctx context.Context, typ netlink.MessageType, flags netlink.Flags, err error) {
 	w.t.Helper()
 	var refusal *wire.KernelError
 	switch {
@@ -163,7 +177,9 @@ func (w *worker) ended(ctx context.Context, typ netlink.MessageType, err error) 
 		if refusal.Request != typ || client.NotSent(err) {
 			w.fault("type %d: %v, NotSent %v; it is about type %d", typ, err, client.NotSent(err), refusal.Request)
 		}
-		w.answered(refusal.Seq, false)
+		if !isDump(typ, flags) {
+			w.answered(refusal.Seq, false)
+		}
 		// A reply for which there was no room ends the kernel's work on the
 		// request with this errno (netlink_attachskb), and there may be room
 		// for that.
@@ -229,7 +245,7 @@ func (w *worker) noop() {
 	ctx, cancel := w.moment()
 	defer cancel()
 	err := w.conn.Noop(ctx)
-	w.ended(ctx, netlink.NLMSG_NOOP, err)
+	w.ended(ctx, netlink.NLMSG_NOOP, 0, err)
 	if err != nil && answer(err) {
 		w.fault("noop: %v", err)
 	}

@@ -225,9 +225,13 @@ func works(s Sizes, private bool) []*Work {
 
 // dumpWork is a dump that has to bring at least so many entries.
 func dumpWork(name, note string, typ uint16, payload []byte, least int, stream bool) *Work {
+	goroutines := []int{1, 8}
+	if stream {
+		goroutines = []int{1} // peers that share a socket cannot run more
+	}
 	return &Work{
 		Name: name, Note: note, Unit: "dump",
-		Goroutines: []int{1},
+		Goroutines: goroutines,
 		Payload:    payload,
 		Op: func(c Client, _ int) error {
 			dump := c.Collect

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"slices"
 	"syscall"
 
@@ -66,12 +67,11 @@ type batch struct {
 // If the kernel refuses a message, it goes on with the next to find all that is
 // wrong and then applies nothing: the error is a [*BatchError].
 //
-// ctx and other errors are those of [Conn.Request]. With [ErrReplyLost] the batch
-// was applied as a whole or not at all. EMSGSIZE stands for a batch that is larger
+// ctx and other errors are those of [Conn.Request]. With [ErrReplyLost] or
+// [ErrUnanswered] the batch was applied as a whole or not at all. EMSGSIZE stands for a batch that is larger
 // than the send buffer, see [WithSendBuffer]; EINVAL for a message of another
-// subsystem or without the struct nfgenmsg, either of which spoils the batch;
-// [errors.ErrUnsupported] for another family; EBADMSG for a batch that the kernel
-// dropped without a word, of which no case is known.
+// subsystem or without the struct nfgenmsg, either of which makes the kernel drop the
+// batch; [errors.ErrUnsupported] for another family.
 //
 // Batches on a Conn take turns, as they do in the kernel, and wait until there is
 // room for a refusal of every message, as far as the receive buffer has that.
@@ -92,8 +92,8 @@ func (c *Conn) Batch(ctx context.Context, subsystem uint8, msgs []BatchMessage, 
 	return c.requests.batch(ctx, b)
 }
 
-// checkBatch refuses what cannot be sent, and what the kernel drops without a
-// word: that is how nfnetlink_rcv_batch treats a message that is too short, and
+// checkBatch refuses what cannot be sent, and what the kernel drops without an
+// answer: that is how nfnetlink_rcv_batch treats a message that is too short, and
 // one that opens a batch inside another.
 func (c *Conn) checkBatch(ctx context.Context, b *batch) error {
 	if err := live(ctx); err != nil {
@@ -122,53 +122,43 @@ func (c *Conn) checkBatch(ctx context.Context, b *batch) error {
 }
 
 // batch sends a batch and waits for its result.
-func (p *port) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
+func (m *mux) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
+	// The turn comes first, so that a batch that waits for it takes no room.
+	select {
+	case m.batches <- struct{}{}:
+		defer func() { <-m.batches }()
+	case <-ctx.Done():
+		return nil, opError("batch", ctx.Err(), true)
+	case <-m.done:
+		return nil, opError("batch", net.ErrClosed, true)
+	}
 	call := demux.NewCall()
 	call.Type, call.Kind = batchBegin, demux.Batch
-	call.Parts = &demux.Parts{N: len(b.msgs), Echo: b.echo()}
-	err := p.open(ctx, call)
+	call.Batch = &demux.BatchState{N: len(b.msgs), Echo: b.echo()}
+	err := m.open(ctx, call)
 	if err == nil {
-		err = p.send(call, b.frame(call.Seq, p.sock.PortID()))
+		err = m.send(call, b.frame(call.Seq, m.sock.PortID()))
 	}
 	if err != nil {
 		return nil, opError("batch", err, true)
 	}
-	p.fence(call)
-	p.read(call, p.table.Sent(call))
-	if err := p.wait(ctx, call); err != nil {
-		return nil, opError("batch", errors.Unwrap(err), false)
-	}
+	<-call.Done()
 	replies, err := call.Result()
 	var refusal *wire.KernelError
 	switch {
 	case err == nil:
 		return replies, nil
 	case errors.As(err, &refusal):
-		return nil, newBatchError(call.Parts, b.msgs)
+		return nil, newBatchError(call.Batch, b.msgs)
 	}
 	return nil, opError("batch", err, false)
-}
-
-// fence sends the barrier behind a batch: the kernel acknowledges whatever it
-// likes of that, and may say nothing at all. An error is nobody's: the batch has
-// been sent, and then the empty queue tells that it has been answered.
-func (p *port) fence(call *demux.Call) {
-	err := p.sock.Send(wire.AppendMessage(nil, wire.Message{Header: wire.Header{
-		Type:   netlink.NLMSG_NOOP,
-		Flags:  netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
-		Seq:    call.Seq + call.Parts.Numbers() - 1,
-		PortID: p.sock.PortID(),
-	}}))
-	if err != nil {
-		p.table.Unfenced(call)
-	}
 }
 
 // frame is the datagram of a batch, whose first message has the number seq.
 //
 // Of the acknowledgements that it asks for, the last message's says that the
 // kernel has read it all, the first one's that a refusal of that message means
-// the commit, see [demux.Parts], and that of the closing message, since Linux
+// the commit, see [demux.BatchState], and that of the closing message, since Linux
 // 6.10, that the batch has been applied.
 func (b *batch) frame(seq, port uint32) []byte {
 	size := 2*(wire.HeaderLen+genmsgLen) + 8

@@ -39,27 +39,27 @@ func (k *kernel) batch(ctx context.Context, c *client.Conn, msgs []client.BatchM
 	return runAsync(k.t, func() ([]wire.Message, error) { return c.Batch(ctx, nfTables, msgs) })
 }
 
-// wantBatch takes a batch of n messages and the barrier behind it.
-func (k *kernel) wantBatch(n int) (req, barrier request) {
+// wantBatch takes a batch of n messages.
+func (k *kernel) wantBatch(n int) request {
 	k.t.Helper()
-	req, barrier = k.want(batchBegin), k.want(netlink.NLMSG_NOOP)
+	req := k.want(batchBegin)
 	if len(req.batch) != n+1 {
 		k.t.Fatalf("%d messages, want %d", len(req.batch)-1, n)
 	}
-	return req, barrier
+	return req
 }
 
 // apply takes a batch of n messages and applies it.
 func (k *kernel) apply(n int) {
 	k.t.Helper()
-	req, barrier := k.wantBatch(n)
+	req := k.wantBatch(n)
 	req.message(n - 1).ack()
-	barrier.ack()
+	req.drop()
 }
 
 // message returns the i-th message of a batch, to be answered.
 func (req request) message(i int) request {
-	return request{Message: req.batch[i], from: req.from}
+	return request{Message: req.batch[i], from: req.from, held: make(chan struct{}, 1)}
 }
 
 // wantRefused requires that a batch was refused in these places, as index:errno.
@@ -93,7 +93,7 @@ func TestBatchIsOneDatagram(t *testing.T) {
 		call := runAsync(t, func() ([]wire.Message, error) {
 			return c.Batch(bg, nfTables, msgs, client.AtGeneration(0x01020304))
 		})
-		req, barrier := k.wantBatch(3)
+		req := k.wantBatch(3)
 		call.wantWaiting("nothing is answered")
 
 		// The kernel reads the generation as the attribute that follows.
@@ -113,16 +113,13 @@ func TestBatchIsOneDatagram(t *testing.T) {
 				t.Errorf("message %d: %+v, want %+v", i, got, want)
 			}
 		}
-		if h := barrier.Header; h.Seq != req.Header.Seq+5 || h.Flags != request|ack {
-			t.Errorf("barrier %+v", h)
-		}
 		wantStats(t, c, client.Stats{Pending: 1})
 
 		req.message(0).ack()
 		req.message(2).ack()
 		req.message(3).ack()
-		call.wantWaiting("the barrier is not answered")
-		barrier.ack()
+		call.wantWaiting("the kernel may say more about any message")
+		req.drop()
 		wantTexts(t, call)
 		wantStats(t, c, client.Stats{})
 	})
@@ -132,11 +129,11 @@ func TestRefusedBatch(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
 		call := k.batch(bg, c, tables("a", "b", "c", "d"))
-		req, barrier := k.wantBatch(4)
+		req := k.wantBatch(4)
 		req.message(0).ack()
 		req.message(1).fail(syscall.EEXIST)
 		req.message(3).fail(syscall.ENOENT)
-		barrier.ack()
+		req.drop()
 		refused := wantRefused(t, call, at(1, syscall.EEXIST), at(3, syscall.ENOENT))
 		if refused.Incomplete || refused.Err.Request != newTable {
 			t.Errorf("%+v", refused)
@@ -149,9 +146,9 @@ func TestRefusedBatch(t *testing.T) {
 		}
 
 		call = k.batch(bg, c, tables("a", "b"))
-		req, barrier = k.wantBatch(2)
+		req = k.wantBatch(2)
 		req.fail(syscall.ESTALE)
-		barrier.ack()
+		req.drop()
 		refused = wantRefused(t, call, at(-1, syscall.ESTALE))
 		if text := refused.Error(); !strings.HasPrefix(text, "netlink: batch: nothing was applied: request type 16 seq") || strings.Contains(text, "more") {
 			t.Error(text)
@@ -159,10 +156,10 @@ func TestRefusedBatch(t *testing.T) {
 
 		// Linux before 4.3 echoes nothing, and the type is known anyway.
 		call = k.batch(bg, c, tables("a", "b"))
-		req, barrier = k.wantBatch(2)
+		req = k.wantBatch(2)
 		bare := req.message(1)
 		bare.send(bare.answer(netlink.NLMSG_ERROR, 0, []byte("\xff\xff\xff\xff")))
-		barrier.ack()
+		req.drop()
 		if refused := wantRefused(t, call, at(1, syscall.EPERM)); refused.Err.Request != newTable {
 			t.Errorf("%+v", refused)
 		}
@@ -177,10 +174,10 @@ func TestEchoesOfABatch(t *testing.T) {
 		msgs := tables("a", "b")
 		msgs[1].Flags = netlink.NLM_F_ECHO
 		call := k.batch(bg, c, msgs)
-		req, barrier := k.wantBatch(2)
+		req := k.wantBatch(2)
 		k.multicastFrom(req, nfTablesGroup)
 		req.message(1).ack()
-		barrier.ack()
+		req.drop()
 		wantTexts(t, call, "1")
 		wantEvents(t, c, "0", "1")
 	})
@@ -260,7 +257,7 @@ func TestEmptyBatchSucceedsUnsent(t *testing.T) {
 	})
 }
 
-// The kernel answers inside the sends.
+// The kernel answers inside the send.
 func TestBatchIsAnsweredInsideItsSend(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)

@@ -47,9 +47,9 @@ func (e *BatchError) Error() string {
 func (e *BatchError) Unwrap() error { return e.Err }
 
 // newBatchError describes what was refused of a batch.
-func newBatchError(p *demux.Parts, msgs []BatchMessage) error {
-	e := &BatchError{Incomplete: p.Incomplete()}
-	for _, r := range p.Refusals() {
+func newBatchError(b *demux.BatchState, msgs []BatchMessage) error {
+	e := &BatchError{Incomplete: b.Incomplete()}
+	for _, r := range b.Refusals() {
 		if r.Index >= 0 {
 			m := msgs[r.Index]
 			if r.Err.Request == 0 {

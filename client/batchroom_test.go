@@ -18,7 +18,7 @@ func TestBatchesOfAConnTakeTurns(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
 		first := k.batch(bg, c, tables("a"))
-		req, barrier := k.wantBatch(1)
+		req := k.wantBatch(1)
 		second := k.batch(bg, c, tables("b"))
 		ctx, cancel := context.WithCancel(bg)
 		third := k.batch(ctx, c, tables("c"))
@@ -30,7 +30,7 @@ func TestBatchesOfAConnTakeTurns(t *testing.T) {
 		cancel()
 		wantError(t, third, context.Canceled, true)
 		req.message(0).ack()
-		barrier.ack()
+		req.drop()
 		wantTexts(t, first)
 		k.apply(1)
 		wantTexts(t, second)
@@ -44,7 +44,7 @@ func TestBatchTakesRoomForItsRefusals(t *testing.T) {
 		k.Buffer = 60 << 10 // of ten requests
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
 		batch := k.batch(bg, c, tables(make([]string, 32)...)) // five
-		req, barrier := k.wantBatch(32)
+		req := k.wantBatch(32)
 		var gets []*task[[]wire.Message]
 		for range 6 {
 			gets = append(gets, k.get(bg, c))
@@ -55,7 +55,7 @@ func TestBatchTakesRoomForItsRefusals(t *testing.T) {
 		}
 		k.wantIdle("there is room for five beside the batch")
 		req.message(31).ack()
-		barrier.ack()
+		req.drop()
 		wantTexts(t, batch)
 		reqs = append(reqs, k.want(getLink))
 		huge := k.batch(bg, c, tables(make([]string, 5000)...))
@@ -94,12 +94,12 @@ func TestBatchCountsAsOneRequestInFlight(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(2))
 		batch := k.batch(bg, c, tables(make([]string, 100)...))
-		req, barrier := k.wantBatch(100)
+		req := k.wantBatch(100)
 		get := k.get(bg, c)
 		k.want(getLink).ack()
 		wantTexts(t, get)
 		req.message(99).ack()
-		barrier.ack()
+		req.drop()
 		wantTexts(t, batch)
 	})
 }
@@ -109,16 +109,16 @@ func TestBatchTakesRoomForItsEchoes(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Buffer = 60 << 10 // of ten requests
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
-		msgs := tables(make([]string, 32)...)
+		msgs := tables(make([]string, 33)...)
 		for i := range msgs {
 			msgs[i].Flags = netlink.NLM_F_ECHO
 		}
 		batch := k.batch(bg, c, msgs) // ten
-		req, barrier := k.wantBatch(32)
+		req := k.wantBatch(33)
 		get := k.get(bg, c)
 		k.wantIdle("the batch has all the room")
-		req.message(31).ack()
-		barrier.ack()
+		req.message(32).ack()
+		req.drop()
 		wantTexts(t, batch)
 		k.want(getLink).ack()
 		wantTexts(t, get)

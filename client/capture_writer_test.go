@@ -91,7 +91,8 @@ func TestFailingWriterEndsTheCaptureOnly(t *testing.T) {
 			wantEvents(t, c, text)
 		}
 		call := k.get(bg, c)
-		k.want(getLink).reply("still there")
+		req := k.want(getLink)
+		req.reply("still there")
 		call.wantWaiting("it is not acknowledged")
 		k.wantIdle("it is sent")
 		for range 2 {
@@ -101,6 +102,7 @@ func TestFailingWriterEndsTheCaptureOnly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		req.drop()
 		wantClosed(t, call, false)
 		if _, ok := <-c.Receive(); ok {
 			t.Error("an event from a closed Conn")
@@ -135,9 +137,10 @@ func TestCloseWaitsForTheWriter(t *testing.T) {
 		synctest.Wait()
 		w.stop()
 		call := k.get(bg, c)
-		k.want(getLink)
+		req := k.want(getLink)
 		closing := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
 		closing.wantWaiting("the writer is slow")
+		req.drop()
 		wantClosed(t, call, false)
 		if _, ok := <-c.Receive(); ok {
 			t.Error("an event from a closed Conn")

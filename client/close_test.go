@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"runtime"
@@ -80,15 +79,18 @@ func TestEveryCloseWaitsForTheGoroutines(t *testing.T) {
 	})
 }
 
+// Close ends what waits at once. What the kernel works on ends when its system call
+// returns.
 func TestCloseEndsEveryWaitingCall(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithInFlight(2))
 		answered := k.get(bg, c)
 		req := k.want(getLink)
 		dump := k.dump(bg, c)
-		k.want(getAddr).reply("a part")
-		nextDump := k.dump(bg, c)
-		nextDump.wantWaiting("one dump at a time")
+		dumped := k.want(getAddr)
+		dumped.reply("a part")
+		other := k.request(bg, c, newAddr, "", 0)
+		held := k.want(newAddr)
 		windowed := k.get(bg, c)
 		windowed.wantWaiting("two requests at a time")
 		barrier := k.noop(c)
@@ -98,22 +100,38 @@ func TestCloseEndsEveryWaitingCall(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
-		wantClosed(t, answered, false)
-		wantClosed(t, dump, false)
-		wantClosed(t, nextDump, true)
 		wantClosed(t, windowed, true)
 		wantClosed(t, barrier, true)
 		k.wantIdle("the Conn is closed")
+		for _, r := range []request{req, dumped, held} {
+			r.drop()
+		}
+		wantClosed(t, answered, false)
+		wantClosed(t, dump, false)
+		wantClosed(t, other, false)
 		wantStats(t, c, client.Stats{})
 	})
 }
 
-// Who waits for a loss to be read away must not wait for ever.
+// Close also ends the wait for a thread of the kernel.
+func TestCloseEndsADeferredCall(t *testing.T) {
+	const auditGet netlink.MessageType = 1000
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_AUDIT)
+		call := k.request(bg, c, auditGet, "", 0)
+		k.want(auditGet).ack()
+		call.wantWaiting("the data is still to come")
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantClosed(t, call, false)
+	})
+}
+
+// A request that waits for an overrun to be drained must not wait for ever.
 func TestCloseOpensTheGate(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
-		sent := k.get(bg, c)
-		k.want(getLink)
 		reader.Overrun(syscall.ENOBUFS)
 		synctest.Wait()
 		gated := k.get(bg, c)
@@ -124,32 +142,12 @@ func TestCloseOpensTheGate(t *testing.T) {
 		if _, err := closing.result(); err != nil {
 			t.Fatal(err)
 		}
-		wantClosed(t, sent, false)
 		wantClosed(t, gated, true)
 	})
 }
 
-// What had been given up still has an entry, and Close ends that as well.
-func TestCloseAfterACancelledDump(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
-		ctx, cancel := context.WithCancel(bg)
-		first := k.dump(ctx, c)
-		k.want(getAddr)
-		cancel()
-		wantError(t, first, context.Canceled, false)
-		second := k.dump(bg, c)
-		second.wantWaiting("the first has not ended")
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
-		wantClosed(t, second, true)
-		wantStats(t, c, client.Stats{})
-	})
-}
-
 // A request may be in the middle of its send when Close comes. It has been seen
-// by the kernel then, and its answer has nobody to read it.
+// by the kernel then, and its answer is not read.
 func TestCloseDuringTheSend(t *testing.T) {
 	for _, err := range []error{nil, net.ErrClosed} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -223,7 +221,7 @@ func TestEventInACallersHandsAtClose(t *testing.T) {
 				synctest.Wait()
 				reads.late = late
 				call := k.get(bg, c)
-				k.want(getLink)
+				k.want(getLink).drop()
 				call.wantWaiting("it reads")
 				if err := c.Close(); err != nil {
 					t.Fatal(err)

@@ -18,10 +18,10 @@ type Conn struct {
 	family      netlink.Family
 	dumpRetries int
 
-	requests *port
-	events   *port // the memberships'; requests unless WithEventSocket
+	requests *mux
+	events   *mux // of the memberships; requests unless WithEventSocket
 	queue    *queue
-	streams  streams
+	dumps    *pool
 	capture  *capture.Recorder // nil unless WithCapture
 
 	closing  sync.Once
@@ -76,12 +76,20 @@ func dial(family netlink.Family, opts []Option) (*Conn, error) {
 		c.capture = capture.NewRecorder(cfg.capture, family)
 		requests, events = c.capture.Socket(requests), c.capture.Socket(events)
 	}
-	c.streams.family, c.streams.like = family, requests
+	c.dumps = newPool(requests)
+	if err := c.dumps.prepare(cfg.dumpSockets); err != nil {
+		c.dumps.close()
+		requests.Close()
+		if cfg.eventSocket {
+			events.Close()
+		}
+		return nil, err
+	}
 	receive, _ := requests.Buffers()
-	c.requests = newPort(family, requests, newWindow(receive, cfg.inFlight), c.queue, rand.Uint32())
+	c.requests = newMux(family, requests, newWindow(receive, cfg.inFlight), c.queue, rand.Uint32())
 	c.events = c.requests
 	if cfg.eventSocket {
-		c.events = newPort(family, events, newWindow(0, 0), c.queue, rand.Uint32())
+		c.events = newMux(family, events, newWindow(0, 0), c.queue, rand.Uint32())
 	}
 	return c, nil
 }
@@ -116,7 +124,7 @@ func (c *Conn) AddMembership(group uint32) error {
 	}
 	c.memberMu.Lock()
 	defer c.memberMu.Unlock()
-	if c.streams.closed.Load() {
+	if c.dumps.isClosed() {
 		return opError("join", net.ErrClosed, true)
 	}
 	_, member := c.members[group]
@@ -149,18 +157,18 @@ func (c *Conn) DropMembership(group uint32) error {
 // the channel of Receive is closed; events that the consumer had not taken yet
 // may be lost. Closing again returns the first call's error, once that is done.
 //
-// Close does not wait for a send that the kernel has not come back from, such as
-// that of a request which waits for a lock in the kernel: the socket and its port
-// are free when that returns. A read that makes a part of a dump delays Close, and
-// so does the writer of [WithCapture], when everything else has ended already; its
-// error is Close's.
+// Close does not wait for a system call that the kernel keeps, such as the send of a
+// request that waits for a lock in the kernel, or a read that makes a datagram of a
+// dump. That socket and its port are released when the call returns. The writer of
+// [WithCapture] delays Close when everything else has ended already; its error is
+// Close's.
 func (c *Conn) Close() error {
 	c.closing.Do(func() {
 		err := c.requests.close()
 		if c.events != c.requests {
 			err = errors.Join(err, c.events.close())
 		}
-		c.streams.close()
+		c.dumps.close()
 		c.queue.close()
 		if c.capture != nil {
 			err = errors.Join(err, c.captured())

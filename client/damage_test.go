@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,31 +12,48 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// A message that does not fit the largest buffer is gone, and its request is
-// told so at once; the acknowledgement behind it still ends the request.
+// A message that does not fit the largest buffer is gone, and its request fails. The
+// acknowledgement after it ends the request.
 func TestTruncatedReply(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		const room = 256<<10 - 16 // the buffer without a header
 		c := k.dial(client.WithInFlight(1))
-		call := k.get(bg, c)
-		req := k.want(getLink)
-		req.reply("small", strings.Repeat("x", room+1))
-		_, err := call.result()
-		if !errors.Is(err, client.ErrTruncated) || !errors.Is(err, syscall.EMSGSIZE) || client.NotSent(err) {
-			t.Fatal(err)
+		for _, texts := range [][]string{
+			{"small", strings.Repeat("x", room+1)},
+			{strings.Repeat("x", room+1), "small"},
+		} {
+			call := k.get(bg, c)
+			req := k.want(getLink)
+			req.reply(texts...)
+			req.ack()
+			wantError(t, call, client.ErrTruncated, false)
+			if !errors.Is(call.err, syscall.EMSGSIZE) {
+				t.Error(call.err)
+			}
 		}
-		wantStats(t, c, client.Stats{Pending: 1, Truncated: 1})
-		req.reply("late")
-		req.ack()
-		wantStats(t, c, client.Stats{Truncated: 1, Late: 2})
+		wantStats(t, c, client.Stats{Truncated: 2})
 
 		large := strings.Repeat("y", room)
-		call = k.get(bg, c)
-		req = k.want(getLink)
+		call := k.get(bg, c)
+		req := k.want(getLink)
 		req.reply(large)
 		req.ack()
 		wantTexts(t, call, large)
 		wantEvents(t, c) // none: whose reply it was is known
+	})
+}
+
+// A cut between two messages shows in no message.
+func TestReplyCutBetweenMessages(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		call := k.get(bg, c)
+		req := k.want(getLink)
+		const half = 128<<10 - 16
+		req.send(slices.Concat(req.data(strings.Repeat("x", half)), req.data(strings.Repeat("x", half)), req.data("cut off")))
+		req.ack()
+		wantError(t, call, client.ErrTruncated, false)
+		wantEvents(t, c)
 	})
 }
 
@@ -52,15 +70,20 @@ func TestTruncatedEvent(t *testing.T) {
 	})
 }
 
-// Bytes that are no message may have been anything, an answer as well. No call
-// may wait for it for ever.
+// Bytes that are no message may have been anything: the request whose datagram they
+// are in fails, and others may have lost their answers.
 func TestGarbageIsALoss(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		call := k.get(bg, c)
 		req := k.want(getLink)
+		other := k.request(bg, c, newAddr, "", 0)
+		ignored := k.want(newAddr)
 		req.send(append(req.data("good"), "garbage"...))
+		req.ack()
 		wantLost(t, call)
+		ignored.drop()
+		wantLost(t, other)
 		wantEvents(t, c, "gap 0")
 		if got := c.Stats().Malformed; got != 1 {
 			t.Fatalf("%d malformed, want 1", got)

@@ -12,61 +12,81 @@
 // What a Conn promises:
 //
 //  1. Every method may be called by any number of goroutines at once. Requests
-//     share one socket and do not wait for each other, beyond room for their
-//     answers in its receive buffer. Those of a crowd that read NETLINK_ROUTE or
-//     ask for nothing ([Conn.Noop]) may share a datagram: some wait, unsent, until
-//     the goroutine that sends before them is done, and go together.
+//     share one socket and wait for each other only for room in its receive buffer.
+//     Under load, NETLINK_ROUTE reads and Noops may be coalesced into one datagram. A
+//     coalesced request waits, unsent, for the send in progress.
 //  2. A reply goes to the request that it answers and to no other, whatever
 //     numbers other processes or the kernel's notifications carry
 //     (package demux has the rule).
-//  3. A request that has been sent ends: with the kernel's answer, with the
-//     kernel's refusal, with [ErrReplyLost], with ctx or with Close. What the
-//     kernel drops without a word, such as a NETLINK_FIB_LOOKUP that is too
-//     short, only the last two end.
-//  4. Nothing waits for the consumer of Receive, and no loop over a dump waits
-//     for another.
-//  5. What is lost is told in its place: a reply by ErrReplyLost, an event by an
-//     [Event] of type NLMSG_OVERRUN.
-//  6. Close returns when the Conn's goroutines are gone. Nothing is left behind.
+//  3. A request that was sent ends: with the kernel's answer or refusal, with
+//     [ErrReplyLost] if the answer was dropped, with [ErrUnanswered] if the kernel
+//     ignored the request, with ctx or with Close. No timeout is involved. (One case
+//     is not the Conn's to know, see NETLINK_AUDIT at [Conn.Request].)
+//  4. Nothing waits for the consumer of Receive, and nothing waits for a dump.
+//  5. Losses are reported, in order: a lost reply by ErrReplyLost, lost events by an
+//     [Event] of type NLMSG_OVERRUN, the gap.
+//  6. Close returns when the Conn's goroutines are gone. Nothing is left.
 //
 // What it does not promise:
 //
-//  1. Requests of different goroutines reach the kernel in no particular order.
-//     One goroutine's do, one after the other.
-//  2. A dump is no snapshot: see [ErrDumpInterrupted].
-//  3. With [WithEventSocket] the order between replies and events is undefined.
-//     Without, an event that a request causes is queued before its reply.
-//  4. A Request that dumps waits for the others that do, and a Batch for other
-//     batches. While the kernel makes a part of such a dump, for which it may have
-//     to wait for its locks, nobody reads the other requests' replies, and a ctx
-//     that ends then beats a reply that has arrived. Loops over Dump run side by
-//     side and delay nobody.
+//  1. The order in which requests of different goroutines reach the kernel. The
+//     requests of one goroutine reach it one after the other.
+//  2. That a dump is a snapshot: see [ErrDumpInterrupted].
+//  3. With [WithEventSocket], the order between replies and events. Without it, an
+//     event that a request causes is queued before its reply.
+//  4. The order between a dump's messages and events. An event from before the dump
+//     may reach Receive after Request has returned.
+//  5. That batches run in parallel: a Batch waits for others on the same Conn.
 //
-// A Conn has one goroutine for each socket that can receive events, the reader,
-// one more from the first event on, one that writes the capture of [WithCapture],
-// and none for a request, but for an answer of many thousand messages: the list of
-// them is made on all processors. The goroutine that asks usually reads its own
-// answer, which the kernel has queued when the send returns. While requests follow
-// each other closely, and no group is joined on their socket, the reader stays away
-// for up to 1 ms at a time, and an unsolicited message may wait that long.
+// A Conn runs one goroutine for each socket that can receive events, the reader, one
+// that delivers events, from the first event on, and one that writes the capture of
+// [WithCapture]. Requests start none, except that very large replies are decoded in
+// parallel. The goroutine that sends usually reads its own answer, which the kernel
+// has queued when the send returns. While requests follow each other closely, and no
+// group is joined on their socket, the reader looks in every 1 ms only, and an
+// unsolicited message may wait that long.
+//
+// # Dumps
+//
+// Every dump, collected by [Conn.Request] or streamed by [Conn.Dump], runs on a socket
+// of its own. Dumps run in parallel, can be abandoned at any point, and delay no
+// request and no event. The goroutine that asks for the dump sends and reads.
+//
+//   - The Conn keeps up to 8 sockets for the next dumps and closes them when they have
+//     not been used for 10 s.
+//   - At most 8 dumps are collected at once. Further ones wait, unsent, for a socket.
+//     Loops over Dump do not wait, since a loop body can hold another loop: each loop
+//     that runs has a socket.
+//   - The sockets have the Conn's options and network namespace, but not what was set
+//     through [Conn.SyscallConn].
+//   - To open one takes no privilege that Dial did not need, unless a thread in another
+//     network namespace than Dial's asks: without [WithNetNS] the kernel then wants
+//     CAP_NET_ADMIN and CAP_SYS_ADMIN. A program that gives up socket(2) or a privilege
+//     after Dial uses [WithDumpSocket].
+//   - A request that only may be a dump, by its flags, runs there as well: it is
+//     acknowledged as usual. What is known to change something, or to bind something to
+//     the socket, does not.
+//   - No request is sent twice, except a dump of Request that the kernel marked as
+//     interrupted and that is known to change nothing.
 //
 // # Cancellation
 //
 // A ctx ends the waiting, not the request: the kernel works on it inside the
-// send, so it has probably been applied. [NotSent] tells the errors after which
-// it certainly has not. An answer that has come is returned even if ctx has
-// ended meanwhile. The answer to a request that nobody waits for any more is
-// dropped; until it has come the request counts as pending.
+// send, so it has probably been applied. [NotSent] reports for which errors it
+// certainly has not. An answer that has come is returned even if ctx has
+// ended meanwhile. A system call that the kernel keeps, because the request waits for
+// a lock there, returns when the kernel is done. The answer to a request whose caller
+// has left is dropped; until the kernel is done the request counts as pending.
 //
 // # Overrun
 //
 // The kernel drops what finds the receive buffer full, replies and events
-// alike, and until that buffer has been read away it drops everything. The
+// alike, and keeps dropping until the buffer has been drained. The
 // Conn's requests do not fill it: they wait for room, unsent. A burst of events
 // can, and so can a batch of which the kernel refuses more messages than there
 // is room for, some 250 with its default buffer. Then the requests whose answers
 // are lost fail with ErrReplyLost, as soon as the rest has been read and without
-// any timeout, and the gap is told in Receive; the Example Resync shows how to go
+// any timeout, and a gap stands in Receive; the Example Resync shows how to go
 // on from there. [WithEventSocket] keeps requests out of the events' way.
 //
 // # Network namespaces

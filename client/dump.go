@@ -25,24 +25,26 @@ import (
 //		...
 //	}
 //
-// A message's payload is valid until the next step of the loop; keep a
+// A message's payload is valid until the next step of the loop or its end; keep a
 // [wire.Message.Clone]. However long the table is, the loop holds one buffer of
 // 256 KiB, of which the kernel usually fills 32. A slow loop body makes the
-// kernel wait with the rest of the table, and nobody else: the loop has a
-// socket of its own, so requests, events and other loops go on. The Conn keeps
-// a few such sockets for the loops to come and closes them when they have not
-// been used for some seconds. They have the Conn's options and network
-// namespace, but not what was set through [Conn.SyscallConn].
+// kernel wait with the rest of the table, and delays no request, no event and no
+// other loop: see Dumps in the documentation of the package.
 //
 // An error is the last pair of the loop, its message is zero. It is a
-// [*wire.KernelError] where the kernel refused the dump or broke it off, and
-// otherwise an [*OpError] around ctx's error, net.ErrClosed, [ErrReplyLost],
-// [ErrTruncated], [wire.ErrMalformed], an error of opening the socket or of the
-// send, or the reason why the request makes no sense, as for [Conn.Request];
-// EINVAL stands for a type that does not dump. A payload without the family's
-// header is as in Conn.Request: there may be no entries and no error.
-// [ErrDumpInterrupted] follows a whole dump during which the table changed, so that
-// entries may be missing or stand twice; it is not started again, unlike a Request.
+// [*wire.KernelError] if the kernel refused the dump or broke it off, and
+// otherwise an [*OpError] around
+//   - ctx's error,
+//   - [ErrReplyLost], [ErrUnanswered], [ErrTruncated], [wire.ErrMalformed],
+//   - net.ErrClosed,
+//   - an error of opening the socket or of the send,
+//   - the reason why the request makes no sense, as for [Conn.Request]; EINVAL
+//     stands for a type that does not dump,
+//   - [ErrDumpInterrupted], after a whole dump during which the table changed. The
+//     loop does not send it again, unlike Request.
+//
+// A payload without the family's header is as in Conn.Request: there may be no
+// entries and no error.
 //
 // Breaking out of the loop ends the dump in the kernel. So do the end of ctx
 // and [Conn.Close], which the loop notices at its next step.
@@ -56,30 +58,70 @@ func (c *Conn) Dump(ctx context.Context, typ netlink.MessageType, payload []byte
 
 // stream is one loop over a dump. It returns nil when the loop was broken off.
 func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []byte, yield func(wire.Message, error) bool) error {
+	req := dumpRequest{typ, payload, netlink.NLM_F_DUMP}
 	err := c.check(ctx, typ, payload)
-	if err == nil && demux.KindOf(c.family, typ, netlink.NLM_F_DUMP) != demux.Dump {
+	if err == nil && !demux.MayDump(c.family, typ, req.flags) {
 		err = fmt.Errorf("%v has no dump of type %v: %w", c.family, typ, syscall.EINVAL)
 	}
 	if err != nil {
 		return opError("dump", err, true)
 	}
-	s, err := c.streams.borrow()
+	s, err := c.dumps.borrow()
 	if err != nil {
 		return opError("dump", err, true)
 	}
-	// Also when the loop body panics: the stream is not clean then.
-	defer c.streams.giveBack(s)
-	if err := s.start(typ, payload); err != nil {
+	// Also when the loop body panics: the socket is not clean then.
+	defer c.dumps.giveBack(s)
+	if err := s.start(ctx, req); err != nil {
 		return opError("dump", err, true)
 	}
-	err = s.read(ctx, yield)
-	var refusal *wire.KernelError
-	switch {
-	case err == nil || err == errBrokenOff:
-		return nil
-	case errors.As(err, &refusal):
-		refusal.Request = typ
-		return explain(c.family, typ, payload, refusal)
+	if err := s.read(ctx, req, yield); err != errBrokenOff {
+		return c.dumpError("dump", req, err)
 	}
-	return opError("dump", err, false)
+	return nil
+}
+
+// collect runs a dump and returns its messages. If the table changed meanwhile it
+// runs the dump again, unless that would show other values.
+func (c *Conn) collect(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) ([]wire.Message, error) {
+	req := dumpRequest{typ, payload, flags}
+	msgs, err := c.collectOnce(ctx, req)
+	for again := c.dumpRetries; again > 0 && errors.Is(err, ErrDumpInterrupted) && demux.Repeatable(c.family, typ); again-- {
+		if msgs, err = c.collectOnce(ctx, req); NotSent(err) {
+			// The kernel has seen the earlier ones.
+			err = opError("request", errors.Unwrap(err), false)
+		}
+	}
+	return msgs, err
+}
+
+// collectOnce runs a dump once.
+func (c *Conn) collectOnce(ctx context.Context, req dumpRequest) ([]wire.Message, error) {
+	s, err := c.dumps.collector(ctx)
+	if err != nil {
+		return nil, opError("request", err, true)
+	}
+	// Also when a handler of package nltest ends the goroutine.
+	defer c.dumps.collected(s)
+	if err := s.start(ctx, req); err != nil {
+		return nil, opError("request", err, true)
+	}
+	err = s.read(ctx, req, nil)
+	if err != nil && err != ErrDumpInterrupted {
+		return nil, c.dumpError("request", req, err)
+	}
+	return s.replies.List(), c.dumpError("request", req, err)
+}
+
+// dumpError returns the error of a dump that was sent and ended with err.
+func (c *Conn) dumpError(op string, req dumpRequest, err error) error {
+	if err == nil {
+		return nil
+	}
+	var refusal *wire.KernelError
+	if errors.As(err, &refusal) {
+		refusal.Request = req.typ
+		return explain(c.family, req.typ, req.payload, refusal)
+	}
+	return opError(op, err, false)
 }

@@ -18,6 +18,13 @@ var (
 	// send.
 	ErrReplyLost = demux.ErrReplyLost
 
+	// ErrUnanswered reports that the kernel did not answer a request although it
+	// dropped nothing, and that no answer can come any more. The kernel ignored the
+	// request, as NETLINK_FIB_LOOKUP does if the payload is too short, or a signal
+	// interrupted its work (EINTR in netlink_rcv_skb). The request may have been
+	// applied. errors.Is(err, unix.EBADMSG) holds as well.
+	ErrUnanswered = demux.ErrUnanswered
+
 	// ErrTruncated reports that a message of the answer was larger than the
 	// largest buffer that a Conn reads into, 256 KiB. The request may have been
 	// applied. errors.Is(err, unix.EMSGSIZE) holds as well.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
@@ -50,7 +51,9 @@ func TestNoopIsAcknowledged(t *testing.T) {
 
 // Where nothing is acknowledged a barrier would wait for ever.
 func TestNoopNeedsAFamilyThatAcknowledges(t *testing.T) {
-	for _, family := range []netlink.Family{netlink.NETLINK_CONNECTOR, netlink.NETLINK_FIB_LOOKUP} {
+	for _, family := range []netlink.Family{
+		netlink.NETLINK_CONNECTOR, netlink.NETLINK_FIB_LOOKUP, netlink.NETLINK_ISCSI, netlink.NETLINK_SCSITRANSPORT,
+	} {
 		t.Run(family.String(), func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) {
 				c := k.dialFamily(family)
@@ -71,8 +74,8 @@ func TestConnectorRequestEndsWithItsSend(t *testing.T) {
 		k.join(c, 1)
 		for range 3 { // each gives its room back
 			call := k.request(bg, c, netlink.NLMSG_DONE, "listen", 0)
+			k.want(netlink.NLMSG_DONE).drop()
 			wantTexts(t, call)
-			k.want(netlink.NLMSG_DONE)
 		}
 		k.socket(0).Queue(socktest.Datagram{Group: 1, Data: wire.AppendMessage(nil, wire.Message{
 			Header: wire.Header{Type: netlink.NLMSG_DONE, Seq: 1}, Payload: []byte("exec"),
@@ -98,9 +101,54 @@ func TestFIBLookupEndsWithItsFirstReply(t *testing.T) {
 			req := k.want(getLink)
 			call.wantWaiting("there is no reply yet")
 			req.reply(fmt.Sprint("route ", i))
+			req.drop()
 			wantTexts(t, call, fmt.Sprint("route ", i))
 		}
 		wantStats(t, c, client.Stats{})
+	})
+}
+
+// iscsi_if_rx answers with a message of the request's type that has no number, and
+// acknowledges nothing. An overrun cannot cost such a request its answer.
+func TestISCSIAnswersByEvents(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_ISCSI)
+		k.during(func(req request) error {
+			req.from.Overrun(syscall.ENOBUFS)
+			time.Sleep(time.Nanosecond) // until it has been drained
+			answer := wire.Message{Header: wire.Header{Type: req.Header.Type}, Payload: []byte("answer")}
+			req.from.Queue(socktest.Datagram{Data: wire.AppendMessage(nil, answer)})
+			return nil
+		})
+		wantTexts(t, run(t, func() ([]wire.Message, error) { return c.Request(bg, 20, nil, 0) }))
+		wantEvents(t, c, "gap 0", "answer")
+	})
+}
+
+// 802.15.4 MAC answers with port 0, and the number, type and command of the request.
+func TestGenericReplyFromPortZero(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_GENERIC)
+		k.during(func(req request) error {
+			reply := wire.Message{Header: wire.Header{Type: 30, Seq: req.Header.Seq}, Payload: []byte("\x05phy0")}
+			other := wire.Message{Header: wire.Header{Type: 30, Seq: req.Header.Seq}, Payload: []byte("\x02record")}
+			req.send(wire.AppendMessage(nil, reply), wire.AppendMessage(nil, other))
+			req.ack()
+			return nil
+		})
+		wantTexts(t, k.request(bg, c, 30, "\x05", 0), "\x05phy0")
+		wantEvents(t, c, "\x02record")
+	})
+}
+
+// MAC80211_HWSIM acknowledges a new radio with its id.
+func TestPositiveCodeIsSuccess(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_GENERIC)
+		call := k.request(bg, c, 30, "\x04", 0)
+		req := k.want(30)
+		req.send(req.end(netlink.NLMSG_ERROR, ^syscall.Errno(4))) // 5 as netlink_ack sends it
+		wantTexts(t, call)
 	})
 }
 

@@ -10,8 +10,8 @@ type gate struct {
 	opened atomic.Pointer[chan struct{}] // closed when the gate opens; nil while it is open
 }
 
-// shut is called by whoever has the read side, open by the same and by the reader
-// at its end.
+// shut requires the read lock. So does open, except when the reader exits or the
+// socket is closed.
 func (g *gate) shut() {
 	if g.opened.Load() == nil {
 		opened := make(chan struct{})

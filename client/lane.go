@@ -127,14 +127,14 @@ func (l *lane) end() {
 
 // share sends x through its lane and waits for its result. NotSent(err) tells
 // whether it was sent.
-func (p *port) share(ctx context.Context, x *exchange) error {
-	l := p.lanes.of(x.call.Type)
-	if l.enter(x, p.leaders) {
-		return p.lead(ctx, l, x)
+func (m *mux) share(ctx context.Context, x *exchange) error {
+	l := m.lanes.of(x.call.Type)
+	if l.enter(x, m.leaders) {
+		return m.lead(ctx, l, x)
 	}
 	select {
 	case <-x.turn:
-		return p.lead(ctx, l, x)
+		return m.lead(ctx, l, x)
 	case <-x.call.Done():
 		return nil
 	case <-ctx.Done():
@@ -147,47 +147,43 @@ func (p *port) share(ctx context.Context, x *exchange) error {
 		l.pass()
 		return opError("request", ctx.Err(), true)
 	default:
-		return p.giveUp(ctx, x.call)
+		return m.giveUp(ctx, x.call)
 	}
 }
 
 // lead sends the requests of the lane with x as the last of them, so that all
 // are answered when x is.
-func (p *port) lead(ctx context.Context, l *lane, x *exchange) error {
-	if err := p.sendFirst(ctx, l, x); err != nil {
+func (m *mux) lead(ctx context.Context, l *lane, x *exchange) error {
+	if err := m.sendFirst(ctx, l, x); err != nil {
 		return err
 	}
-	return p.wait(ctx, x.call)
+	return m.wait(ctx, x.call)
 }
 
 // sendFirst sends what waits in the lane and x. With an error x was not sent.
-func (p *port) sendFirst(ctx context.Context, l *lane, x *exchange) error {
+func (m *mux) sendFirst(ctx context.Context, l *lane, x *exchange) error {
 	// Before the wait: who leads must not wait for what the kernel owes it. And
 	// even if a handler of package nltest ends the goroutine.
 	defer l.pass()
-	if err := p.open(ctx, x.call); err != nil {
+	if err := m.open(ctx, x.call); err != nil {
 		return opError("request", err, true)
 	}
-	d := p.load(l, x)
+	d := m.load(l, x)
 	if d == nil {
-		return p.sendAlone(x)
+		return m.sendAlone(x)
 	}
-	p.sendLoad(d, x)
+	m.sendLoad(d)
 	l.loads.Put(d)
 	return nil
 }
 
 // load returns a datagram of what waits in the lane and of x. It returns nil
 // when nothing waits, or when there is no room for more answers.
-func (p *port) load(l *lane, x *exchange) *load {
+func (m *mux) load(l *lane, x *exchange) *load {
 	if l.crowd.Load() > 0 {
 		// Those who were served last are about to come back.
 		l.crowd.Add(-1)
 		runtime.Gosched()
-	}
-	if p.table.Lossy() {
-		// Each reads for itself then, until what became of it is certain.
-		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -200,7 +196,7 @@ func (p *port) load(l *lane, x *exchange) *load {
 	}
 	d.frame, d.calls, d.seqs = d.frame[:0], d.calls[:0], d.seqs[:0]
 	for w := l.waiting.first; w != nil && len(d.calls) < maxShare-1; w = l.waiting.first {
-		if len(d.frame)+len(w.frame)+len(x.frame) > p.maxFrame || !p.tryOpen(w.call) {
+		if len(d.frame)+len(w.frame)+len(x.frame) > m.maxFrame || !m.tryOpen(w.call) {
 			break
 		}
 		l.waiting.remove(w)
@@ -225,20 +221,20 @@ func (d *load) add(x *exchange) {
 	d.seqs = append(d.seqs, x.call.Seq)
 }
 
-// sendLoad sends a datagram whose last request is x, and reads what has come of
-// it. If it cannot be sent, all the requests in it are told.
-func (p *port) sendLoad(d *load, x *exchange) {
-	err := p.sock.Send(d.frame)
-	if err == nil {
-		if p.table.SentAll(d.calls, d.seqs) {
-			p.in.drained() // for the others too
-		}
-		p.read(x.call, false)
-	} else {
+// sendLoad sends a datagram of several requests and reads the answers. If it cannot
+// be sent, all the requests in it fail.
+func (m *mux) sendLoad(d *load) {
+	defer clear(d.calls)
+	if err := m.sock.Send(d.frame); err != nil {
 		err = opError("request", err, true)
 		for i, c := range d.calls {
-			p.table.Reject(c, d.seqs[i], err)
+			m.table.Reject(c, d.seqs[i], err)
 		}
+		return
 	}
-	clear(d.calls)
+	// The last request is answered last. Those before it have their result by then,
+	// or will have none.
+	if m.settle(d.calls[len(d.calls)-1]) {
+		m.table.Conclude(d.calls, d.seqs)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
@@ -167,7 +168,7 @@ func TestSharedDatagramThatFailsFailsAll(t *testing.T) {
 }
 
 // Who waits in a lane has not been sent, and leaves it when its ctx ends.
-func TestCtxEndsTheWaitInALane(t *testing.T) {
+func TestContextEndsTheWaitInALane(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		h := k.holdSends()
 		c := k.dial()
@@ -192,7 +193,7 @@ func TestCtxEndsTheWaitInALane(t *testing.T) {
 
 // Who is in a datagram that another sends right now has probably been sent; its
 // answer, when it comes, is nobody's.
-func TestCtxEndsInAnotherSend(t *testing.T) {
+func TestContextEndsInAnotherSend(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		h := k.holdSends()
 		c := k.dial()
@@ -247,37 +248,87 @@ func TestLanesDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// A lane takes no more along than there is room for answers.
+// A shared datagram holds no more requests than there is room for answers.
 func TestSharedDatagramKeepsToTheWindow(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		h := k.holdSends()
 		c := k.dial(client.WithInFlight(3))
-		first := k.request(bg, c, getLink, "0", 0)
+		k.during(echoes)
+		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
 		var calls []*task[[]wire.Message]
 		for range 5 {
 			calls = append(calls, k.request(bg, c, getLink, "", 0))
 		}
-		h.release()
-		h.release()
-		h.wantShares(1, 2)
-		k.want(getLink).ack()
-		wantTexts(t, first)
-		h.release()
-		h.wantShares(1, 2, 1)
-		// Who leads takes the first room there is, alone.
 		for range 3 {
-			k.want(getLink).ack()
+			h.release()
 		}
-		h.release()
-		h.release()
-		h.wantShares(1, 2, 1, 1, 1)
-		k.want(getLink).ack()
-		k.want(getLink).ack()
+		wantTexts(t, first, "first")
 		for _, call := range calls {
-			wantTexts(t, call)
+			wantTexts(t, call, "")
 		}
+		h.wantShares(1, 3, 2)
 	})
+}
+
+// In a shared datagram the kernel may answer some requests and ignore others.
+func TestIgnoredRequestsOfASharedDatagramEnd(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		h := k.holdSends()
+		c := k.dial()
+		k.during(func(req request) error {
+			if string(req.Payload) != "ignored" {
+				return echoes(req)
+			}
+			return nil
+		})
+		first := k.request(bg, c, getLink, "first", 0)
+		synctest.Wait()
+		var calls []*task[[]wire.Message]
+		texts := []string{"ignored", "1", "ignored", "2", "ignored"}
+		for _, text := range texts {
+			calls = append(calls, k.request(bg, c, getLink, text, 0))
+			synctest.Wait()
+		}
+		h.release()
+		h.release()
+		wantTexts(t, first, "first")
+		for i, call := range calls {
+			if texts[i] == "ignored" {
+				wantError(t, call, client.ErrUnanswered, false)
+			} else {
+				wantTexts(t, call, texts[i])
+			}
+		}
+		h.wantShares(1, 5)
+		wantStats(t, c, client.Stats{})
+	})
+}
+
+// Without CAP_NET_ADMIN nfnetlink_rcv answers the first message of a datagram only, and
+// other families take only the first one out of it.
+func TestNoopsThatDoNotShareADatagram(t *testing.T) {
+	for _, family := range []netlink.Family{netlink.NETLINK_NETFILTER, netlink.NETLINK_AUDIT} {
+		play(t, func(t *testing.T, k *kernel) {
+			c := k.dialFamily(family)
+			var calls []*task[struct{}]
+			for range 20 {
+				calls = append(calls, k.noop(c))
+			}
+			var reqs []request
+			for range calls {
+				reqs = append(reqs, k.want(netlink.NLMSG_NOOP))
+			}
+			for _, req := range reqs {
+				req.ack() // each had a send of its own, or this would not end the others
+			}
+			for _, call := range calls {
+				if _, err := call.result(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
 }
 
 // A datagram holds eight requests at most.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/wire"
@@ -100,25 +101,19 @@ func TestLeaderReadsForAll(t *testing.T) {
 	})
 }
 
-// A loss during the send of a shared datagram may have taken the answers to some
-// of it, and the answer to the last of it may be there. Who leads has it settled
-// for all.
-func TestLeaderHasALossSettledForAll(t *testing.T) {
+// An overrun during the send of a shared datagram may cost the answers to some of its
+// requests, while the last one has its answer. The goroutine that sends ends them all.
+func TestLeaderEndsWhatAnOverrunCost(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c, h := k.awayHeld()
-		ctx, cancel := context.WithCancel(bg)
-		k.during(func(request) error { return nil })
-		reads := k.request(ctx, c, newAddr, "reads the loss", 0)
-		h.release()
+		h := k.holdSends()
+		c := k.dial()
 		k.during(func(req request) error {
-			switch string(req.Payload) {
-			case "dropped":
+			if string(req.Payload) == "dropped" {
 				req.from.Overrun(syscall.ENOBUFS)
-				cancel()
-				<-reads.over // and the queue is read empty
-			default:
-				req.ack()
+				time.Sleep(time.Nanosecond) // until it has been drained
+				return nil
 			}
+			req.ack()
 			return nil
 		})
 		first := k.get(bg, c)
@@ -129,45 +124,11 @@ func TestLeaderHasALossSettledForAll(t *testing.T) {
 		h.release()
 		wantTexts(t, first)
 		h.release()
+		time.Sleep(2 * time.Nanosecond)
 		wantTexts(t, last)
 		wantLost(t, dropped)
-		wantLost(t, reads)
-		h.wantShares(1, 1, 2)
-	})
-}
-
-// While some call is in doubt every sender reads for itself, until its own is
-// certain.
-func TestInDoubtNobodySharesADatagram(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
-		c := k.dial()
-		sent := make(chan struct{})
-		k.during(func(req request) error {
-			if req.Header.Type == newAddr {
-				<-sent
-			}
-			req.ack()
-			return nil
-		})
-		doubtful := k.request(bg, c, newAddr, "", 0)
-		h.release()
-		k.socket(0).Overrun(syscall.ENOBUFS)
-		doubtful.wantWaiting("its send still runs")
-		var calls []*task[[]wire.Message]
-		for range 3 {
-			calls = append(calls, k.get(bg, c))
-			synctest.Wait()
-		}
-		for range calls {
-			h.release()
-		}
-		h.wantShares(1, 1, 1, 1)
-		close(sent)
-		wantTexts(t, doubtful)
-		for _, call := range calls {
-			wantTexts(t, call)
-		}
+		h.wantShares(1, 2)
+		wantStats(t, c, client.Stats{RepliesLost: 1, Overruns: 1})
 	})
 }
 

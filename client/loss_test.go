@@ -11,6 +11,7 @@ import (
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
 )
 
 // slowReader makes reading stop between a reported loss and the next read,
@@ -60,26 +61,31 @@ func wantLost[T any](t *testing.T, a *task[T]) {
 }
 
 // A full queue drops what comes until it has been read empty, and what it held
-// stays good (netlink_overrun). So those whose answers were queued get them, and
-// only the others are told of the loss.
+// stays good (netlink_overrun). A request whose answer was queued gets it, and only
+// one whose answer was dropped fails.
 func TestOverrunFailsOnlyTheRequestsThatItCost(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Limit = 3
 		c := k.dial()
-		whole := k.get(bg, c)
-		one := k.want(getLink)
-		half := k.get(bg, c)
-		two := k.want(getLink)
-		none := k.get(bg, c)
-		three := k.want(getLink)
+		var calls []*task[[]wire.Message]
+		var reqs []request
+		for range 3 {
+			calls = append(calls, k.request(bg, c, newAddr, "", 0))
+			reqs = append(reqs, k.want(newAddr))
+		}
 		const ack = netlink.NLMSG_ERROR
-		one.send(
-			one.data("1"), one.end(ack, 0), two.data("2"), // and now it is full
-			two.end(ack, 0), three.end(ack, 0),
+		one, two, three := reqs[0], reqs[1], reqs[2]
+		one.from.Queue(
+			socktest.Datagram{Data: one.data("1")}, socktest.Datagram{Data: one.end(ack, 0)},
+			socktest.Datagram{Data: two.data("2")}, // and now it is full
+			socktest.Datagram{Data: two.end(ack, 0)}, socktest.Datagram{Data: three.end(ack, 0)},
 		)
-		wantTexts(t, whole, "1")
-		wantLost(t, half)
-		wantLost(t, none)
+		for _, req := range reqs {
+			req.drop()
+		}
+		wantTexts(t, calls[0], "1")
+		wantLost(t, calls[1])
+		wantLost(t, calls[2])
 		wantEvents(t, c, "gap 0")
 		wantStats(t, c, client.Stats{RepliesLost: 2, Overruns: 1})
 
@@ -96,33 +102,79 @@ func TestAnyErrorOfAReadIsALoss(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		call := k.get(bg, c)
-		k.want(getLink).from.Overrun(syscall.ENOMEM)
+		req := k.want(getLink)
+		req.from.Overrun(syscall.ENOMEM)
+		req.drop()
 		wantLost(t, call)
 		wantEvents(t, c, "gap 0")
 		wantStats(t, c, client.Stats{RepliesLost: 1, Overruns: 1})
 	})
 }
 
-// The answer to a request that is sent while the queue is being read away after
-// a loss would be dropped too, though there is room for it. So it is not sent
-// before the queue is empty.
-func TestRequestsWaitAtTheGateUntilALossIsReadAway(t *testing.T) {
+// A request that the kernel ignores ends when its sender has read to the empty queue,
+// gives its room back, and leaves nothing pending.
+func TestIgnoredRequestEnds(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithInFlight(1))
+		for _, typ := range []netlink.MessageType{getLink, newAddr} {
+			for range 3 {
+				call := k.request(bg, c, typ, "", 0)
+				k.want(typ).drop()
+				wantError(t, call, client.ErrUnanswered, false)
+				if !errors.Is(call.err, syscall.EBADMSG) {
+					t.Error(call.err)
+				}
+			}
+		}
+		wantStats(t, c, client.Stats{})
+		call := k.get(bg, c)
+		k.want(getLink).ack()
+		wantTexts(t, call)
+	})
+}
+
+// What another goroutine reads decides nothing: its read may have begun before the
+// send returned.
+func TestOnlyTheSendersOwnReadEndsARequest(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		call := k.request(bg, c, newAddr, "", 0)
+		req := k.want(newAddr)
+		for range 10 { // the reader and other senders find the queue empty
+			req.from.Queue(socktest.Datagram{Data: event("unasked")})
+			wantEvents(t, c, "unasked")
+			other := k.get(bg, c)
+			k.want(getLink).ack()
+			wantTexts(t, other)
+		}
+		call.wantWaiting("the kernel works on it")
+		req.ack()
+		wantTexts(t, call)
+	})
+}
+
+// The answer to a request that is sent while the queue is drained after an overrun
+// would be dropped too, though there is room for it. So it is not sent before the
+// queue is empty.
+func TestRequestsWaitAtTheGateDuringAnOverrun(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
 		before := k.get(bg, c)
-		k.want(getLink)
+		req := k.want(getLink)
 		reader.Overrun(syscall.ENOBUFS)
-		before.wantWaiting("the queue is not known to be empty")
+		before.wantWaiting("the kernel works on it")
 
-		during := k.get(bg, c)
+		during := k.request(bg, c, newAddr, "", 0)
 		k.wantIdle("the kernel would drop the answer")
 		during.wantWaiting("it has not been sent")
 		wantStats(t, c, client.Stats{Pending: 1, Overruns: 1})
 
 		reader.goOn()
-		wantLost(t, before)
-		k.want(getLink).ack()
+		after := k.want(newAddr)
+		after.ack()
 		wantTexts(t, during)
+		req.drop()
+		wantLost(t, before)
 		wantEvents(t, c, "gap 0")
 		wantStats(t, c, client.Stats{RepliesLost: 1, Overruns: 1})
 	})
@@ -148,10 +200,10 @@ func TestContextEndsTheWaitAtTheGate(t *testing.T) {
 	})
 }
 
-// One loss may follow another before the queue is empty; the gate opens when the
-// last of them has been read away, and consumers are told of both: there was an
-// empty queue in between.
-func TestLossDuringALoss(t *testing.T) {
+// One overrun may follow another before a read finds the queue empty. The gate opens
+// when the last of them has been drained, and each has a gap: the queue was empty in
+// between.
+func TestOverrunAfterAnOverrun(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
 		reader.Overrun(syscall.ENOBUFS)
@@ -171,7 +223,7 @@ func TestLossDuringALoss(t *testing.T) {
 
 // While a send runs, an empty queue proves nothing about its answer: that may
 // come later in the send, or have been dropped before.
-func TestLossDuringTheSend(t *testing.T) {
+func TestOverrunDuringTheSend(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		answer func(request)
@@ -203,87 +255,29 @@ func TestLossDuringTheSend(t *testing.T) {
 	}
 }
 
-// Beside a dump callers leave the reading to the reader, but none comes for a
-// loss that has been read away: who was in doubt has to have it settled.
-func TestLossDuringTheSendBesideADump(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
-		sent := make(chan struct{})
-		k.during(func(req request) error {
-			if req.Header.Type == getLink {
-				<-sent
+// Of several echoes some may be missing if the overrun came during the send, and none
+// if it came afterwards.
+func TestEchoesDuringAnOverrun(t *testing.T) {
+	for _, during := range []bool{true, false} {
+		play(t, func(t *testing.T, k *kernel) {
+			c := k.dial()
+			k.during(func(req request) error {
+				if during {
+					req.from.Overrun(syscall.ENOBUFS)
+					synctest.Wait()
+				}
+				queue(req.from, addrGroup, req.data("one"))
+				req.ack()
+				return nil
+			})
+			call := run(t, func() ([]wire.Message, error) { return c.Request(bg, newAddr, nil, netlink.NLM_F_ECHO) })
+			if during {
+				wantLost(t, call)
+			} else {
+				wantTexts(t, call, "one")
 			}
-			return nil
 		})
-		dump, get := k.dump(bg, c), k.get(bg, c)
-		synctest.Wait()
-		k.socket(0).Overrun(syscall.ENOBUFS)
-		wantLost(t, dump)
-		get.wantWaiting("its send still runs")
-		close(sent)
-		wantLost(t, get)
-		wantStats(t, c, client.Stats{RepliesLost: 2, Overruns: 1})
-	})
-}
-
-// A send may also return while somebody else is still reading the loss away.
-// Then it is up to the reader to find out about it.
-func TestSendThatReturnsWhileALossIsReadAway(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c, reader := k.dialSlow()
-		sent := make(chan struct{})
-		k.during(func(req request) error {
-			<-sent
-			return nil
-		})
-		call := k.get(bg, c)
-		call.wantWaiting("its send still runs")
-		reader.Overrun(syscall.ENOBUFS)
-		synctest.Wait()
-		close(sent)
-		call.wantWaiting("the reader is half way through")
-		reader.goOn()
-		wantLost(t, call)
-		wantStats(t, c, client.Stats{RepliesLost: 1, Overruns: 1})
-	})
-}
-
-// Nobody waits for a request that was given up, so its loss is nobody's; but
-// its number and its room are free again.
-func TestLossEndsWhatWasGivenUp(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial(client.WithInFlight(1))
-		ctx, cancel := context.WithCancel(bg)
-		dump := k.dump(ctx, c)
-		req := k.want(getAddr)
-		cancel()
-		wantError(t, dump, context.Canceled, false)
-		dump = k.dump(bg, c)
-		dump.wantWaiting("the first one still runs")
-		req.from.Overrun(syscall.ENOBUFS)
-		k.want(getAddr).done()
-		wantTexts(t, dump)
-		wantStats(t, c, client.Stats{Overruns: 1})
-	})
-}
-
-// The parts of a dump are made as the queue is read, so that a dump outlives a
-// loss, while the answer to a request is lost (netlink_dump).
-func TestDumpOutlivesALoss(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c, reader := k.dialSlow()
-		dump := k.dump(bg, c)
-		req := k.want(getAddr)
-		get := k.get(bg, c)
-		k.want(getLink)
-		reader.Overrun(syscall.ENOBUFS)
-		get.wantWaiting("the reader stands still")
-		req.send(req.part("1", 0), req.part("2", 0))
-		req.done()
-		reader.goOn()
-		wantTexts(t, dump, "1", "2")
-		wantLost(t, get)
-	})
+	}
 }
 
 // The gap stands where the events are missing: behind what was queued when the
@@ -301,9 +295,9 @@ func TestGapStandsWhereEventsAreMissing(t *testing.T) {
 	})
 }
 
-// In a storm no read may find the queue empty for a long time. The place of the
-// loss is told all the same: behind what was queued before it, in front of what
-// came later; and requests do not wait for the storm to end.
+// In a storm no read may find the queue empty for a long time. The gap comes all the
+// same after what was queued before the loss and before what came later, and requests
+// do not wait for the storm to end.
 func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		storm := new(stormySocket)
@@ -323,6 +317,7 @@ func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 			socktest.Datagram{Data: event("old 3"), Group: linkGroup},
 			socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)}, // finds it full
 		)
+		req.drop()
 		wantLost(t, lost)
 		want := []string{"old 1", "old 2", "old 3", "gap 0"}
 		for range 20 {

@@ -123,12 +123,15 @@ func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
 		}, true},
 		{"ctx ended after the send", func(t *testing.T, k *kernel, c *client.Conn) error {
 			ctx, cancel := context.WithCancel(bg)
-			call := k.get(ctx, c)
-			req := k.want(getLink)
-			cancel()
-			_, err := call.result()
-			req.ack()
-			return err
+			defer cancel()
+			k.answersDumps(table("a"))
+			for _, err := range c.Dump(ctx, getAddr, nil) {
+				if err != nil {
+					return err
+				}
+				cancel()
+			}
+			return nil
 		}, false},
 		{"send failed", func(t *testing.T, k *kernel, c *client.Conn) error {
 			k.during(func(request) error { return syscall.ENOMEM })
@@ -136,7 +139,15 @@ func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
 		}, true},
 		{"reply lost", func(t *testing.T, k *kernel, c *client.Conn) error {
 			call := k.get(bg, c)
-			k.want(getLink).from.Overrun(syscall.ENOBUFS)
+			req := k.want(getLink)
+			req.from.Overrun(syscall.ENOBUFS)
+			req.drop()
+			_, err := call.result()
+			return err
+		}, false},
+		{"not answered", func(t *testing.T, k *kernel, c *client.Conn) error {
+			call := k.get(bg, c)
+			k.want(getLink).drop()
 			_, err := call.result()
 			return err
 		}, false},
@@ -146,8 +157,9 @@ func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
 		}, true},
 		{"closed after the send", func(t *testing.T, k *kernel, c *client.Conn) error {
 			call := k.get(bg, c)
-			k.want(getLink)
+			req := k.want(getLink)
 			c.Close()
+			req.ack()
 			_, err := call.result()
 			return err
 		}, false},
@@ -167,11 +179,41 @@ func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
 	}
 }
 
-// The kernel drops a message that opens a batch, without a word, if no batch comes
+// The kernel drops a message that opens a batch, without an answer, if no batch comes
 // with it.
 func TestRequestOpensNoBatch(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
 		wantError(t, k.request(bg, c, batchBegin, "", 0), syscall.EINVAL, true)
 	})
+}
+
+// Nor does it answer what is too short for the family, or of a type below its first.
+func TestRequestsThatAFamilyIgnoresAreNotSent(t *testing.T) {
+	for _, tt := range []struct {
+		family  netlink.Family
+		typ     netlink.MessageType
+		payload string
+		sent    bool
+	}{
+		{netlink.NETLINK_SCSITRANSPORT, 17, "1234567", false},
+		{netlink.NETLINK_SCSITRANSPORT, 17, "12345678", true},
+		{netlink.NETLINK_ISCSI, 9, "", false},
+		{netlink.NETLINK_ISCSI, 10, "", true},
+		{netlink.NETLINK_CONNECTOR, netlink.NLMSG_DONE, "", true},
+		{netlink.NETLINK_CONNECTOR, netlink.NLMSG_ERROR, "", false},
+	} {
+		t.Run(fmt.Sprint(tt.family, tt.typ, len(tt.payload)), func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				c := k.dialFamily(tt.family)
+				k.during(func(req request) error { req.ack(); return nil })
+				call := k.request(bg, c, tt.typ, tt.payload, 0)
+				if tt.sent {
+					wantTexts(t, call)
+				} else {
+					wantError(t, call, syscall.EINVAL, true)
+				}
+			})
+		})
+	}
 }

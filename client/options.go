@@ -18,6 +18,7 @@ type config struct {
 	eventQueue  int
 	eventSocket bool
 	dumpRetries int
+	dumpSockets int
 	inFlight    int
 	capture     io.Writer
 	err         error // of an option's value
@@ -134,10 +135,23 @@ func WithListenAllNSID() Option {
 	return func(c *config) { c.sock.ListenAllNSID = true }
 }
 
-// WithDumpRetries sets how often a dump collected by [Conn.Request] is started
-// again after the kernel reported that the table changed during it. Default: 3.
-// With 0 the first interruption is returned. No privilege is needed. Dial fails
-// when n is negative.
+// WithDumpSocket makes Dial open a socket for dumps, which stays open until
+// [Conn.Close]. Default: dumps open sockets when they need them, and close them
+// after some seconds. No privilege is needed. Dial fails if the socket cannot be
+// opened.
+//
+// It is for a program that cannot open sockets later, because it gives up socket(2)
+// or setns(2) or its privileges after Dial: one dump at a time then needs none of
+// them. A dump that is broken off is read to its end by the next one.
+func WithDumpSocket() Option {
+	return func(c *config) { c.dumpSockets = 1 }
+}
+
+// WithDumpRetries sets the maximum number of times that a dump collected by
+// [Conn.Request] is sent again after the kernel reported that the table changed
+// during it. A dump that resets what it reads, or of which that is not known, is never
+// sent again. Default: 3. With 0 the first interruption is returned. No privilege is
+// needed. Dial fails when n is negative.
 func WithDumpRetries(n int) Option {
 	return func(c *config) {
 		c.atLeast("WithDumpRetries", n, 0)
@@ -158,8 +172,8 @@ func WithInFlight(n int) Option {
 }
 
 // WithCapture writes what the Conn sends and receives to w as pcapng, the format
-// of Wireshark: over its sockets for requests and events and over those of the
-// loops over [Conn.Dump]. Default: none, and then it costs nothing. No privilege
+// of Wireshark: over its sockets for requests and events and over those of
+// dumps. Default: none, and then it costs nothing. No privilege
 // is needed, nor an nlmon device. Dial fails when w is nil.
 //
 // Each frame that is sent and each datagram that is read is a packet, in an

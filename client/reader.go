@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// reader is what the port's goroutine keeps of its own.
+// reader is the state of the mux's goroutine.
 //
-// While requests follow each other closely, their senders read the answers and
-// the reader would be woken by each for nothing, which costs more than the
-// request. Then it has the socket muted and looks in once in a while until the
-// crowd is gone: a NOOP of a lone goroutine takes a third less time.
+// While requests follow each other closely, the goroutines that send read the
+// answers, and each would wake the reader for nothing, which costs more than the
+// request. Then the reader turns the notification of its socket off and looks in
+// now and then until requests come less often: a NOOP of a lone goroutine takes a
+// third less time.
 type reader struct {
-	away  atomic.Bool   // the socket is muted
-	nudge chan struct{} // one token: come back
+	parked atomic.Bool   // the notification is off
+	nudge  chan struct{} // one token: come back
 
-	// members counts the groups that the socket has joined: their messages come
-	// at any time, so the reader stays.
+	// members counts the groups that the socket has joined. Their messages come
+	// at any time, so the reader does not park.
 	members atomic.Int32
 
 	// Owned by the goroutine.
@@ -27,133 +28,134 @@ type reader struct {
 }
 
 const (
-	// crowdWakes in a row, each within crowdPace of the one before and with a
-	// request or more for each, are a crowd.
-	crowdWakes = 32
-	crowdPace  = 250 * time.Microsecond
+	// busyWakes wakes in a row, each within busyPace of the one before and with a
+	// request or more for each, make the reader park.
+	busyWakes = 32
+	busyPace  = 250 * time.Microsecond
 
-	// lookMost is how many datagrams count as another wake: in a crowd the queue
-	// may not be empty for a long time.
+	// lookMost is the number of datagrams that count as another wake: under load the
+	// queue may not be empty for a long time.
 	lookMost = 64
 
-	// awayTime is how long the reader stays away at a time, and so the longest
-	// that an unsolicited message waits behind a crowd.
-	awayTime = time.Millisecond
+	// parkTime is the time between two looks, and so the longest that an
+	// unsolicited message waits while the reader is parked.
+	parkTime = time.Millisecond
 )
 
-// run is the reader: the one goroutine of the port.
-func (p *port) run() {
+// run is the reader: the one goroutine of the mux.
+func (m *mux) run() {
 	// It returns when the socket is closed.
-	_ = p.sock.Watch(func() {
-		// Once is enough where the queue is empty by then: more comes with a ring.
+	_ = m.sock.Watch(func() {
+		// Once is enough if the queue is empty by then: more comes with a
+		// notification.
 		for more := true; more; {
-			more = p.in.look(lookMost) >= lookMost
-			if p.crowded() && p.stayAway() {
+			more = m.recv.look(lookMost) >= lookMost
+			if m.busy() && m.park() {
 				more = false
 			}
 		}
 	})
-	p.table.Fail(net.ErrClosed)
-	p.in.gate.open()
-	for i := range p.lanes {
-		p.lanes[i].end()
+	m.table.Fail(net.ErrClosed)
+	m.recv.gate.open()
+	for i := range m.lanes {
+		m.lanes[i].end()
 	}
-	close(p.done)
+	close(m.done)
 }
 
-// crowded reports whether the reader is woken too often for what it does.
-func (p *port) crowded() bool {
-	r := &p.reader
-	if r.wakes++; r.wakes < crowdWakes {
+// busy reports whether the reader is woken too often for what it does.
+func (m *mux) busy() bool {
+	r := &m.reader
+	if r.wakes++; r.wakes < busyWakes {
 		return false
 	}
-	now, opened := time.Now(), p.table.Opened()
-	crowd := now.Sub(r.since) < crowdWakes*crowdPace && opened-r.opened >= crowdWakes
+	now, opened := time.Now(), m.table.Opened()
+	busy := now.Sub(r.since) < busyWakes*busyPace && opened-r.opened >= busyWakes
 	r.wakes, r.since, r.opened = 0, now, opened
-	return crowd && p.canMiss()
+	return busy && m.mayPark()
 }
 
-// canMiss reports whether all that can be expected to arrive has a sender who
-// reads.
-func (p *port) canMiss() bool { return p.reader.members.Load() == 0 && !p.in.dumping.Load() }
+// mayPark reports whether every message that can be expected has a goroutine that
+// reads it.
+func (m *mux) mayPark() bool { return m.reader.members.Load() == 0 }
 
-// stayAway has the socket muted until the crowd is gone or somebody nudges. It
-// reports false, at once, where the socket cannot be muted.
-func (p *port) stayAway() bool {
-	if p.sock.Mute(true) != nil {
+// park turns the notification off until requests come less often or unpark is
+// called. It reports false, at once, if the notification cannot be turned off.
+func (m *mux) park() bool {
+	if m.sock.Mute(true) != nil {
 		return false
 	}
-	r := &p.reader
-	r.away.Store(true)
-	timer := time.NewTimer(awayTime)
+	r := &m.reader
+	r.parked.Store(true)
+	timer := time.NewTimer(parkTime)
 	defer timer.Stop()
-	for back := false; ; timer.Reset(awayTime) {
-		// At first for what a sender has left to the reader, not having seen that
-		// he goes away.
-		p.in.look(p.in.most)
-		if (back || !p.canMiss()) && p.unmute() {
+	for back := false; ; timer.Reset(parkTime) {
+		// The first look is for what a goroutine left to the reader because it did
+		// not see that the reader parks.
+		m.recv.look(m.recv.most)
+		if (back || !m.mayPark()) && m.notify() {
 			break
 		}
-		before := p.table.Opened()
+		before := m.table.Opened()
 		select {
 		case <-timer.C:
-			back = p.table.Opened()-before < uint64(awayTime/crowdPace)
+			back = m.table.Opened()-before < uint64(parkTime/busyPace)
 		case <-r.nudge:
 			back = true
 		}
 	}
-	r.away.Store(false)
+	r.parked.Store(false)
 	return true
 }
 
-// unmute undoes Mute, if the system has the memory for it.
-func (p *port) unmute() bool {
-	err := p.sock.Mute(false)
+// notify turns the notification on again, if the system has the memory for it.
+func (m *mux) notify() bool {
+	err := m.sock.Mute(false)
 	return err == nil || err == net.ErrClosed
 }
 
-// attend has the reader come back, if it is away: something is expected that
-// no sender reads.
-func (p *port) attend() {
-	if p.reader.away.Load() {
-		p.wake()
+// unparkIfNeeded has the reader come back if it is parked: a message is expected
+// that no goroutine reads after a send.
+func (m *mux) unparkIfNeeded() {
+	if m.reader.parked.Load() {
+		m.unpark()
 	}
 }
 
-func (p *port) wake() {
+func (m *mux) unpark() {
 	select {
-	case p.reader.nudge <- struct{}{}:
+	case m.reader.nudge <- struct{}{}:
 	default:
 	}
 }
 
 // join and leave change the membership of a group on this socket, of which it may
 // be a member already.
-func (p *port) join(group uint32, member bool) error {
+func (m *mux) join(group uint32, member bool) error {
 	if member {
 		// The kernel may have ended it: genl_unregister_mc_groups does.
-		return p.sock.Join(group)
+		return m.sock.Join(group)
 	}
-	// First, or the first event could be taken for an echo that nobody but the
-	// requester gets.
-	p.table.Join(group)
-	p.reader.members.Add(1)
-	p.attend()
-	err := p.sock.Join(group)
+	// First, or the first event could be taken for an echo that only the requester
+	// gets.
+	m.table.Join(group)
+	m.reader.members.Add(1)
+	m.unparkIfNeeded()
+	err := m.sock.Join(group)
 	if err != nil {
-		p.reader.members.Add(-1)
-		p.table.Leave(group)
+		m.reader.members.Add(-1)
+		m.table.Leave(group)
 	}
 	return err
 }
 
-func (p *port) leave(group uint32, member bool) error {
-	if err := p.sock.Leave(group); err != nil {
+func (m *mux) leave(group uint32, member bool) error {
+	if err := m.sock.Leave(group); err != nil {
 		return err
 	}
-	p.table.Leave(group)
+	m.table.Leave(group)
 	if member {
-		p.reader.members.Add(-1)
+		m.reader.members.Add(-1)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
-	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
 	"github.com/nlmux/netlink/wire"
 )
@@ -18,8 +18,14 @@ import (
 // reader sees no use in being woken for each.
 func (k *kernel) crowd(c *client.Conn) {
 	k.t.Helper()
+	k.crowdOf(c, getLink)
+}
+
+// crowdOf is crowd with requests of type typ.
+func (k *kernel) crowdOf(c *client.Conn, typ netlink.MessageType) {
+	k.t.Helper()
 	for range 200 {
-		if _, err := c.Request(bg, getLink, nil, 0); err != nil {
+		if _, err := c.Request(bg, typ, nil, 0); err != nil {
 			k.t.Fatal(err)
 		}
 		synctest.Wait() // the reader looks
@@ -29,10 +35,16 @@ func (k *kernel) crowd(c *client.Conn) {
 // away dials a Conn whose reader stays away from a crowd.
 func (k *kernel) away() *client.Conn {
 	k.t.Helper()
+	return k.awayFamily(netlink.NETLINK_ROUTE, getLink)
+}
+
+// awayFamily is away in another family, with a crowd of requests of type typ.
+func (k *kernel) awayFamily(family netlink.Family, typ netlink.MessageType) *client.Conn {
+	k.t.Helper()
 	k.Mutes = true
-	c := k.dial()
+	c := k.dialFamily(family)
 	k.during(func(req request) error { req.ack(); return nil })
-	k.crowd(c)
+	k.crowdOf(c, typ)
 	if !k.socket(0).Muted() {
 		k.t.Fatal("the reader is there")
 	}
@@ -67,83 +79,25 @@ func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
 			reader.Queue(socktest.Datagram{Data: event("wakes the reader")})
 			synctest.Wait()
 		}
-		reader.stop()
-		reader.Queue(socktest.Datagram{Data: event("wakes the reader")})
-		synctest.Wait()
 		var calls []*task[[]wire.Message]
+		var reqs []request
 		for range 33 {
-			calls = append(calls, k.get(bg, c))
-			k.want(getLink).ack()
+			calls = append(calls, k.request(bg, c, newAddr, "", 0))
+			reqs = append(reqs, k.want(newAddr))
 		}
-		var unasked []socktest.Datagram
-		for range 32 * 64 {
-			unasked = append(unasked, socktest.Datagram{Data: event("unasked")})
-		}
-		reader.Queue(unasked...)
-		reader.goOn()
-		for _, call := range calls {
-			wantTexts(t, call)
-		}
-		if !reader.Muted() {
-			t.Error("the reader is there")
-		}
-		k.wantBack(2 * time.Millisecond)
-	})
-}
-
-// lingeringReader has the read that finds the queue empty, once armed, wait
-// before it says so.
-type lingeringReader struct {
-	*socktest.Socket
-
-	armed  bool // set while nobody reads
-	resume chan struct{}
-}
-
-func (s *lingeringReader) Recv(ds []sock.Datagram) (int, error) {
-	n, err := s.Socket.Recv(ds)
-	if s.armed && err == syscall.EAGAIN {
-		<-s.resume
-		s.armed = false
-	}
-	return n, err
-}
-
-// A caller who leaves his answer to the reader, because that one is reading, is
-// served even if the reader has just read for the last time before he goes away.
-func TestReaderLeavesNoAnswerWhenHeGoesAway(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		k.Mutes = true
-		reader := &lingeringReader{resume: make(chan struct{})}
-		k.wrap = func(s *socktest.Socket) sock.Socket { reader.Socket = s; return reader }
-		c := k.dial()
+		reader.stop()
+		reader.Queue(slices.Repeat([]socktest.Datagram{{Data: event("unasked")}}, 32*64)...)
 		synctest.Wait()
-		wake := func() {
-			reader.Queue(socktest.Datagram{Data: event("wakes the reader")})
-			synctest.Wait()
+		for _, req := range reqs {
+			req.from.Queue(socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)})
 		}
-		for range 31 { // with the first look as many as are counted at a time
-			wake()
-		}
-		k.during(func(req request) error { req.ack(); return nil })
-		for range 31 {
-			wantTexts(t, k.get(bg, c))
-		}
-		if reader.Muted() {
-			t.Fatal("the reader is away already")
-		}
-		reader.armed = true
-		wake()
-		start := time.Now()
-		call := k.get(bg, c)
-		call.wantWaiting("the reader reads")
-		close(reader.resume)
-		wantTexts(t, call)
-		if d := time.Since(start); d != 0 {
-			t.Errorf("the answer lay about for %v", d)
-		}
+		reader.goOn()
 		if !reader.Muted() {
 			t.Error("the reader is there")
+		}
+		for i, req := range reqs {
+			req.drop()
+			wantTexts(t, calls[i])
 		}
 		k.wantBack(2 * time.Millisecond)
 	})
@@ -185,36 +139,11 @@ func TestUnaskedMessagesWaitLittleBehindACrowd(t *testing.T) {
 	})
 }
 
-// Answers that no sender can wait for by reading are worth the reader's coming
-// back at once.
-func TestReaderComesBackForADump(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
-		k.during(nil)
-		dump := k.dump(bg, c)
-		req := k.want(getAddr)
-		k.wantBack(0)
-		req.reply("a", "b")
-		req.done()
-		wantTexts(t, dump, "a", "b")
-	})
-}
-
+// A thread of the kernel answers, so no goroutine that sends reads it.
 func TestReaderComesBackForADeferredAnswer(t *testing.T) {
 	const auditGet netlink.MessageType = 1000
 	play(t, func(t *testing.T, k *kernel) {
-		k.Mutes = true
-		c := k.dialFamily(netlink.NETLINK_AUDIT)
-		k.during(func(req request) error { req.ack(); return nil })
-		for range 200 {
-			if _, err := c.Request(bg, 1001, nil, 0); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-		}
-		if !k.socket(0).Muted() {
-			t.Fatal("the reader is there")
-		}
+		c := k.awayFamily(netlink.NETLINK_AUDIT, 1001)
 		k.during(nil)
 		call := k.request(bg, c, auditGet, "status", 0)
 		req := k.want(auditGet)
@@ -267,41 +196,6 @@ func TestLossIsToldWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// An answer that comes late, against what the kernel does, is found within a
-// moment, and its ctx still ends a wait.
-func TestLateAnswerIsFoundWhileTheReaderIsAway(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
-		k.during(nil)
-		call := k.get(bg, c)
-		req := k.want(getLink)
-		ctx, cancel := context.WithCancel(bg)
-		cancelled := k.request(ctx, c, newAddr, "", 0)
-		other := k.want(newAddr)
-		cancel()
-		wantError(t, cancelled, context.Canceled, false)
-		req.ack()
-		time.Sleep(time.Millisecond)
-		wantTexts(t, call)
-		other.ack()
-		time.Sleep(time.Millisecond)
-	})
-}
-
-// Beside a dump nobody but the reader reads.
-func TestReaderComesBackForARequestBesideADump(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
-		k.during(nil)
-		dump := k.dump(bg, c)
-		req := k.want(getAddr)
-		k.during(func(req request) error { req.ack(); return nil })
-		wantTexts(t, k.get(bg, c))
-		req.done()
-		wantTexts(t, dump)
-	})
-}
-
 // Who has read of a loss reads it away, even behind its own result: nobody else
 // might, and requests wait.
 func TestCallerReadsALossAwayWhileTheReaderIsAway(t *testing.T) {
@@ -319,18 +213,19 @@ func TestCallerReadsALossAwayWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// An answer that is queued beats the end of ctx even if nobody has read it yet.
+// An answer that is queued beats the end of ctx although no goroutine has read it yet.
 func TestQueuedResultBeatsContextWhileTheReaderIsAway(t *testing.T) {
+	const auditGet netlink.MessageType = 1000
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
+		c := k.awayFamily(netlink.NETLINK_AUDIT, 1001)
 		k.during(nil)
 		ctx, cancel := context.WithCancel(bg)
-		call := k.get(ctx, c)
-		req := k.want(getLink)
-		req.reply("queued")
+		call := k.request(ctx, c, auditGet, "", 0)
+		req := k.want(auditGet)
 		req.ack()
-		call.wantWaiting("nobody reads")
-		cancel()
+		call.wantWaiting("a thread of the kernel answers")
+		req.from.Queue(socktest.Datagram{Data: req.answer(auditGet, 0, []byte("queued"))})
+		cancel() // before the reader has run
 		wantTexts(t, call, "queued")
 		wantStats(t, c, client.Stats{})
 	})

@@ -24,8 +24,8 @@ func TestRepliesReachTheirCallersInAnyOrder(t *testing.T) {
 		var calls [3]*task[[]wire.Message]
 		var reqs [3]request
 		for i := range calls {
-			calls[i] = k.get(bg, c)
-			reqs[i] = k.want(getLink)
+			calls[i] = k.request(bg, c, newAddr, "", 0)
+			reqs[i] = k.want(newAddr)
 		}
 		reqs[2].reply("two")
 		reqs[0].reply("nil")
@@ -45,14 +45,15 @@ func TestRepliesReachTheirCallersInAnyOrder(t *testing.T) {
 func TestDatagramOfManyAnswersIsTakenApart(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
-		first := k.get(bg, c)
-		a := k.want(getLink)
-		second := k.get(bg, c)
-		b := k.want(getLink)
+		first := k.request(bg, c, newAddr, "", 0)
+		a := k.want(newAddr)
+		second := k.request(bg, c, newAddr, "", 0)
+		b := k.want(newAddr)
 		ack := netlink.NLMSG_ERROR
 		a.send(bytes.Join([][]byte{
 			a.data("a1"), b.data("b1"), a.data("a2"), a.end(ack, 0), b.data("b2"), b.end(ack, 0),
 		}, nil))
+		b.drop()
 		wantTexts(t, first, "a1", "a2")
 		wantTexts(t, second, "b1", "b2")
 	})
@@ -146,50 +147,55 @@ func TestRefusalIsTheKernelsError(t *testing.T) {
 	})
 }
 
+// The kernel acknowledges a request of NETLINK_AUDIT and answers it later, from a thread.
+// ctx ends the wait for that.
 func TestContextEndsTheWaitAtOnce(t *testing.T) {
+	const auditList, auditGet netlink.MessageType = 1013, 1000
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
+		c := k.dialFamily(netlink.NETLINK_AUDIT)
 		ctx, cancel := context.WithCancel(bg)
-		call := k.get(ctx, c)
-		req := k.want(getLink)
+		call := k.request(ctx, c, auditList, "", 0)
+		req := k.want(auditList)
+		req.ack()
 		req.reply("early")
-		call.wantWaiting("its ctx goes on")
+		call.wantWaiting("its ctx goes on, and an empty queue proves nothing here")
 		cancel()
 		wantError(t, call, context.Canceled, false)
-		// The kernel has not said its last word, so the number stays taken.
+		// The kernel is not done with it, so the number stays taken.
 		wantStats(t, c, client.Stats{Pending: 1})
 
 		// What still comes must not reach the next caller, whichever objects
 		// the two may share.
-		next := k.get(bg, c)
-		other := k.want(getLink)
+		next := k.request(bg, c, auditGet, "", 0)
+		other := k.want(auditGet)
 		if other.Header.Seq == req.Header.Seq {
 			t.Fatal("the number of a request in flight was used again")
 		}
-		req.reply("late")
-		other.reply("mine")
-		req.ack()
 		other.ack()
+		req.reply("late")
+		req.done()
+		other.send(other.answer(auditGet, 0, []byte("mine")))
 		wantTexts(t, next, "mine")
 		wantStats(t, c, client.Stats{Late: 2})
 
-		// A second end for the same number is nobody's either.
-		req.ack()
+		// A second end for the same number is late as well.
+		req.done()
 		wantStats(t, c, client.Stats{Late: 3})
 	})
 }
 
-func TestDeadlineIsToldAsSuch(t *testing.T) {
+func TestDeadlineIsReportedAsSuch(t *testing.T) {
+	const auditGet netlink.MessageType = 1000
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
+		c := k.dialFamily(netlink.NETLINK_AUDIT)
+		k.during(func(req request) error { req.ack(); return nil })
 		ctx, cancel := context.WithTimeout(bg, 1)
 		defer cancel()
-		_, err := c.Request(ctx, getLink, nil, 0) // the bubble's clock jumps to the deadline
+		_, err := c.Request(ctx, auditGet, nil, 0) // the bubble's clock jumps to the deadline
 		if !errors.Is(err, context.DeadlineExceeded) || client.NotSent(err) {
 			t.Fatal(err)
 		}
-		k.want(getLink).ack()
-		wantStats(t, c, client.Stats{Late: 1})
+		c.Close()
 	})
 }
 

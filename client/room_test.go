@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
@@ -86,47 +85,6 @@ func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
 		s.want(t, 1, 1, 2, 4, 8, 8, 8, 8, 8)
 		ask(1)
 		s.want(t, 8)
-	})
-}
-
-// The kernel makes a dump's next part inside the read, for each datagram that is
-// read (netlink_recvmsg). Who waits for something else would wait for them all.
-func TestReadBesideADumpTakesOne(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c, s := k.dialRoomy()
-		dump := k.dump(bg, c)
-		req := k.want(getAddr)
-		req.send(req.part("1", 0), req.part("2", 0), req.part("3", 0), req.end(netlink.NLMSG_DONE, 0))
-		wantTexts(t, dump, "1", "2", "3")
-		if n := len(s.widths); n != 4 || slices.Max(s.widths) != 1 {
-			t.Errorf("reads with room for %d datagrams, want 1 in each of 4", s.widths)
-		}
-	})
-}
-
-// Who has read more than his own answer hands all of it over: nobody is told of
-// it again.
-func TestCallerHandsOverAllThatHeHasRead(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
-		k.during(func(req request) error { req.reply("found last"); req.ack(); return nil })
-		wantTexts(t, k.get(bg, c), "found last")
-
-		k.during(nil)
-		waits := k.get(bg, c)
-		theirs := k.want(getLink)
-		waits.wantWaiting("it is not answered")
-		k.during(func(req request) error {
-			req.send(req.end(netlink.NLMSG_ERROR, 0), theirs.end(netlink.NLMSG_ERROR, 0))
-			return nil
-		})
-		start := time.Now()
-		wantTexts(t, k.get(bg, c))
-		wantTexts(t, waits)
-		if d := time.Since(start); d != 0 {
-			t.Errorf("the answer lay about for %v", d)
-		}
-		wantStats(t, c, client.Stats{})
 	})
 }
 

@@ -36,13 +36,15 @@ const linkGroup = 1
 var bg = context.Background()
 
 // kernel is the other side of a test's sockets. Requests pile up until the
-// script takes them with want, and the script answers in the order it likes.
-// All verbs are called by the test's own goroutine.
+// script takes them with want, and the script answers in the order it likes. As
+// with the real kernel, a send returns when it has been answered or dropped. All
+// verbs are called by the test's own goroutine.
 type kernel struct {
 	socktest.Kernel
 
 	t    *testing.T
 	wrap func(*socktest.Socket) sock.Socket // set before dial; nil: the bare socket
+	over chan struct{}                      // closed when the script is over
 
 	mu sync.Mutex // guards following
 
@@ -50,12 +52,23 @@ type kernel struct {
 	asked  []request
 }
 
-// request is a request that the kernel was sent, and by which socket.
+// request is a request that the kernel was sent, and by which socket. Its send
+// returns when the script has ended its answer, or drops it.
 type request struct {
 	wire.Message
 
 	from  *socktest.Socket
-	batch []wire.Message // of a batch, all messages behind the one that opens it
+	batch []wire.Message // of a batch, all messages after the one that opens it
+	held  chan struct{}  // has room for one token: its send may return
+}
+
+// drop lets the send of a request return: what the script has not answered by now it
+// does not answer.
+func (req request) drop() {
+	select {
+	case req.held <- struct{}{}:
+	default:
+	}
 }
 
 // play runs a script in a bubble. Time stands still there, synctest.Wait
@@ -64,8 +77,9 @@ type request struct {
 func play(t *testing.T, script func(t *testing.T, k *kernel)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		k := &kernel{t: t}
+		k := &kernel{t: t, over: make(chan struct{})}
 		k.Request = k.asks
+		t.Cleanup(func() { close(k.over) })
 		script(t, k)
 	})
 }
@@ -82,16 +96,26 @@ func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
 		case len(reqs) > 0 && reqs[0].Header.Type == batchBegin:
 			reqs[0].batch = append(reqs[0].batch, m)
 		default:
-			reqs = append(reqs, request{Message: m, from: s})
+			reqs = append(reqs, request{Message: m, from: s, held: make(chan struct{}, 1)})
 		}
 	}
 	k.mu.Lock()
 	inSend := k.inSend
+	if inSend == nil && s.IsDumpSocket() && reqs[0].Header.Type == netlink.NLMSG_NOOP {
+		// A new dump socket makes one read with a large buffer, see prime.
+		inSend = func(req request) error { req.ack(); return nil }
+	}
 	if inSend == nil {
 		k.asked = append(k.asked, reqs...)
 	}
 	k.mu.Unlock()
 	if inSend == nil {
+		for _, req := range reqs {
+			select {
+			case <-req.held:
+			case <-k.over:
+			}
+		}
 		return nil
 	}
 	for _, req := range reqs {
@@ -196,13 +220,22 @@ func (req request) end(typ netlink.MessageType, errno syscall.Errno) []byte {
 }
 
 // send queues datagrams, each from the kernel to the requester alone. All are
-// there before the Conn can read the first.
+// there before the Conn can read the first. If the end of the answer is among them,
+// or if they answer a batch, the send of the request returns.
 func (req request) send(datagrams ...[]byte) {
 	var ds []socktest.Datagram
+	ends := req.batch != nil
 	for _, d := range datagrams {
 		ds = append(ds, socktest.Datagram{Data: d})
+		for m := range wire.Messages(d) {
+			end := m.Header.Type == netlink.NLMSG_ERROR || m.Header.Type == netlink.NLMSG_DONE
+			ends = ends || end && m.Header.Seq == req.Header.Seq
+		}
 	}
 	req.from.Queue(ds...)
+	if ends {
+		req.drop()
+	}
 }
 
 // reply sends a data message for each text, each in its own datagram.

@@ -3,7 +3,7 @@ package client
 // Stats counts what a Conn has seen since [Dial], over all its sockets. Without
 // losses, RepliesLost, EventsDropped and Overruns are 0.
 type Stats struct {
-	Pending       int    // requests that the kernel has not finished answering, given up ones and loops over [Conn.Dump] included; a batch is one
+	Pending       int    // requests that the kernel has not finished answering, abandoned ones and dumps included; a batch is one
 	RepliesLost   uint64 // requests that ended with ErrReplyLost
 	Late          uint64 // messages for requests that nobody waited for any more
 	Events        uint64 // events that came, dropped ones included
@@ -23,7 +23,7 @@ func (c *Conn) Stats() Stats {
 	if c.events != c.requests {
 		t = t.Add(c.events.table.Stats())
 	}
-	t = t.Add(c.streams.stats())
+	t = t.Add(c.dumps.stats())
 	s := Stats{
 		Pending:     t.Pending,
 		RepliesLost: t.RepliesLost,

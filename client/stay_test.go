@@ -5,7 +5,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
@@ -18,27 +17,6 @@ func (k *kernel) wantHere(why string) {
 	if k.socket(0).Muted() {
 		k.t.Fatalf("the reader is away: %s", why)
 	}
-}
-
-// Beside a dump the reader stays, since the senders leave the reading to it.
-func TestReaderStaysBesideADump(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		k.Mutes = true
-		c := k.dial()
-		dump := k.dump(bg, c)
-		req := k.want(getAddr)
-		k.during(func(req request) error { req.ack(); return nil })
-		for range 200 {
-			wantTexts(t, k.get(bg, c))
-			k.wantHere("a dump runs")
-		}
-		req.done()
-		wantTexts(t, dump)
-		k.crowd(c)
-		if !k.socket(0).Muted() {
-			t.Fatal("the reader is there, and the dump is over")
-		}
-	})
 }
 
 // Requests that come now and then are no crowd, however many they are.
@@ -76,23 +54,6 @@ func TestReaderStaysIfItCannotBeMuted(t *testing.T) {
 		k.crowd(c)
 		k.socket(0).Queue(socktest.Datagram{Data: event("unasked")})
 		wantEvents(t, c, "unasked")
-	})
-}
-
-// A dump that is over leaves the reading to the senders again.
-func TestReadAfterADumpTakesMany(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c, s := k.dialRoomy()
-		dump := k.dump(bg, c)
-		k.want(getAddr).done()
-		wantTexts(t, dump)
-		s.want(t, 1)
-		k.during(func(req request) error {
-			req.send(req.data("1"), req.data("2"), req.data("3"), req.end(netlink.NLMSG_ERROR, 0))
-			return nil
-		})
-		wantTexts(t, k.get(bg, c), "1", "2", "3")
-		s.want(t, 1, 1, 2)
 	})
 }
 

@@ -1,16 +1,14 @@
 package client_test
 
 import (
-	"context"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 
+	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
-	"github.com/nlmux/netlink/wire"
 )
 
 // stormySocket puts a new event on the queue whenever a read has emptied it, so
@@ -36,72 +34,35 @@ func (s *stormySocket) Recv(ds []sock.Datagram) (int, error) {
 
 const stormSize = 100_000
 
-// When ctx ends, Request returns at once. Beside a dump a loss is settled by an
-// empty queue only, and a storm may not leave one for a long time; that is no
-// reason to keep a caller who wants to leave.
-func TestContextEndsTheWaitInAStormBesideADump(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		ctx, cancel := context.WithCancel(bg)
-		s := &stormySocket{at: map[int32]func(){stormSize / 2: cancel}}
-		k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
-		c := k.dial()
-		dump := k.dump(bg, c)
-		k.want(getAddr)
-		call := k.get(ctx, c)
-		k.want(getLink)
-		s.left.Store(stormSize)
-		s.Queue(socktest.Datagram{Data: event("first")})
-		s.Overrun(syscall.ENOBUFS)
-		<-call.over
-		if s.left.Load() == 0 {
-			t.Errorf("the call (%v) has returned when the storm was over, ctx ended in the middle", call.err)
-		}
-		wantLost(t, dump)
-	})
-}
-
-// A send that is under way when the kernel drops something, and that comes back
-// while what was queued is read away, does not keep the others waiting for the
-// end of a storm.
-func TestOverlappedSendDoesNotShutTheGateForAStorm(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		s := new(stormySocket)
-		k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
-		c := k.dial()
-		k.join(c, linkGroup)
-		held := make(chan struct{})
-		var left int32 = -1 // when the next request was sent
-		k.during(func(req request) error {
-			if req.Header.Type == getAddr {
-				<-held
+// A storm may leave no empty queue for a long time. A goroutine that sends reads no
+// further than what was queued when its send returned.
+func TestSenderDoesNotWaitForTheEndOfAStorm(t *testing.T) {
+	for _, overrun := range []bool{false, true} {
+		play(t, func(t *testing.T, k *kernel) {
+			s := new(stormySocket)
+			k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
+			c := k.dial()
+			synctest.Wait()
+			k.during(func(req request) error {
+				s.left.Store(stormSize)
+				s.Queue(socktest.Datagram{Data: event("first")})
+				if overrun {
+					s.Overrun(syscall.ENOBUFS)
+				}
 				return nil
+			})
+			call := k.get(bg, c)
+			<-call.over
+			if s.left.Load() == 0 {
+				t.Errorf("the call (%v) has returned when the storm was over", call.err)
 			}
-			left = s.left.Load()
-			req.ack()
-			return nil
+			if overrun {
+				wantLost(t, call)
+			} else {
+				wantError(t, call, client.ErrUnanswered, false)
+			}
 		})
-		overlaps := k.request(bg, c, getAddr, "", 0)
-		overlaps.wantWaiting("its send is held")
-		started := make(chan *task[[]wire.Message], 1)
-		s.at = map[int32]func(){
-			stormSize / 2: func() { s.Overrun(syscall.ENOBUFS) },
-			stormSize/2 - 1: func() {
-				close(held)
-				time.Sleep(time.Nanosecond) // in the bubble: the send has returned
-				started <- k.get(bg, c)
-				time.Sleep(time.Nanosecond) // the next one is at the gate
-			},
-		}
-		s.left.Store(stormSize)
-		s.Queue(socktest.Datagram{Data: event("first"), Group: linkGroup})
-		next := <-started
-		<-next.over
-		wantTexts(t, next)
-		if left <= 0 {
-			t.Error("the next request was sent when the storm was over")
-		}
-		wantLost(t, overlaps)
-	})
+	}
 }
 
 // deafSocket fails every read, for good.
@@ -121,8 +82,8 @@ func (s *deafSocket) Recv(ds []sock.Datagram) (int, error) {
 	return 0, syscall.EACCES
 }
 
-// A security module may forbid to read. Nobody tries for ever, and ctx ends the
-// wait.
+// A security module may forbid to read. No goroutine tries for ever, and the request
+// ends: its answer is not to be had.
 func TestReadsThatFailForGood(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		s := new(deafSocket)
@@ -130,11 +91,9 @@ func TestReadsThatFailForGood(t *testing.T) {
 		c := k.dial()
 		synctest.Wait()
 		k.during(func(req request) error { s.deaf.Store(true); req.ack(); return nil })
-		ctx, cancel := context.WithTimeout(bg, time.Second)
-		defer cancel()
-		call := k.get(ctx, c)
+		call := k.get(bg, c)
 		<-call.over
-		wantError(t, call, context.DeadlineExceeded, false)
+		wantLost(t, call)
 		if n := s.reads.Load(); n > 1000 {
 			t.Errorf("%d reads", n)
 		}

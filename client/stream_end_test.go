@@ -134,7 +134,7 @@ func canceled() context.Context {
 // has too many descriptors.
 type noTwin struct{ *socktest.Socket }
 
-func (noTwin) Twin() (sock.Socket, error) { return nil, syscall.EMFILE }
+func (noTwin) OpenLike() (sock.Socket, error) { return nil, syscall.EMFILE }
 
 func TestStreamWithoutASocketFailsUnsent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

@@ -59,8 +59,8 @@ type closingSocket struct {
 	conn *client.Conn
 }
 
-func (s *closingSocket) Twin() (sock.Socket, error) {
-	twin, err := s.Socket.Twin()
+func (s *closingSocket) OpenLike() (sock.Socket, error) {
+	twin, err := s.Socket.OpenLike()
 	if err == nil {
 		err = s.conn.Close()
 	}

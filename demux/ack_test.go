@@ -2,6 +2,7 @@ package demux
 
 import (
 	"errors"
+	"math"
 	"syscall"
 	"testing"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file are about what an end says besides that it is one.
+// The tests of this file are about what an acknowledgement says.
 
 func TestExtendedAckIsRead(t *testing.T) {
 	const text = "Device does not exist"
@@ -33,7 +34,7 @@ func TestExtendedAckIsRead(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			play(t, netlink.NETLINK_ROUTE,
-				ask("get", Dump),
+				ask("get", Ack),
 				kernel(tt.end),
 				got("get", syscall.ENODEV),
 				check("get", func(t *testing.T, c *Call) {
@@ -59,7 +60,41 @@ func TestAckWithWarningIsSuccess(t *testing.T) {
 	)
 }
 
-// An end that cannot be understood is an end all the same: no other will come.
+// A positive code is a success: MAC80211_HWSIM returns the id of a new radio in it.
+func TestPositiveCodeIsSuccess(t *testing.T) {
+	for _, code := range []int32{1, 4095, 1<<31 - 1} {
+		play(t, netlink.NETLINK_GENERIC,
+			ask("radio", Ack),
+			kernel(accept("radio", code)),
+			got("radio", nil),
+			ask("data", Ack),
+			kernel(data("data", "1")), kernel(accept("data", code)),
+			got("data", nil, "1"),
+			// One that is acknowledged first goes on, as after a 0.
+			openTyped("deferred", Deferred, auditGet, false), sent("deferred"),
+			kernel(accept("deferred", code)),
+			kernel(data("deferred", "status")),
+			got("deferred", nil, "status"),
+			// It is a success, so an echo that an overrun dropped is missing.
+			openEcho("echo", Ack),
+			overrun(), empty(), sent("echo"),
+			kernel(accept("echo", code)),
+			got("echo", ErrReplyLost), repliesLost(1),
+		)
+	}
+}
+
+// So it is in a batch.
+func TestPositiveCodeIsNoRefusalInABatch(t *testing.T) {
+	play(t, netlink.NETLINK_NETFILTER,
+		askBatch("b", 2),
+		kernel(accept("b", 7).at(0)), kernel(accept("b", 7).at(1)),
+		conclude("b"),
+		got("b", nil),
+	)
+}
+
+// An end that cannot be understood is an end all the same: no other comes.
 func TestUnreadableEndEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -69,10 +104,9 @@ func TestUnreadableEndEnds(t *testing.T) {
 	}{
 		{"acknowledgement without errno", Ack, netlink.NLMSG_ERROR, ""},
 		{"acknowledgement with half an errno", Deferred, netlink.NLMSG_ERROR, "xx"},
-		{"positive error code", Ack, netlink.NLMSG_ERROR, "\x01\x01\x01\x01"},
-		{"error code out of range", Dump, netlink.NLMSG_ERROR, errnoBytes(1 << 31)},
+		{"error code out of range", Ack, netlink.NLMSG_ERROR, codeBytes(math.MinInt32)},
 		{"done with half an errno", Ack, netlink.NLMSG_DONE, "xx"},
-		{"done of a dump with half an errno", Dump, netlink.NLMSG_DONE, "xx"},
+		{"done of a list with half an errno", Deferred, netlink.NLMSG_DONE, "xx"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			play(t, netlink.NETLINK_ROUTE,

@@ -9,8 +9,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file are about batches. In one of n messages, end is that
-// which closes it, at n, and barrier the request behind it, at n+1.
+// The tests of this file are about batches. In one of n messages, the message that
+// opens the batch is at -1 and the one that closes it at n.
 
 const begin = -1
 
@@ -21,24 +21,24 @@ func errnos(pairs ...any) (s []string) {
 	return s
 }
 
-// Linux 6.18 acknowledges the closing message, too.
-func TestBatchEndsAtItsBarrier(t *testing.T) {
+// Linux 6.10 and later acknowledges the closing message, too.
+func TestBatchIsCommitted(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("b", 3),
 		kernel(ack("b").at(0)),
 		kernel(ack("b").at(2)),
 		kernel(ack("b").at(3)),
-		kernel(ack("b").at(4)),
+		conclude("b"),
 		got("b", nil),
-		// Before 6.10 it does not.
+		// Earlier kernels do not.
 		askBatch("old", 3),
 		kernel(ack("old").at(0)),
 		kernel(ack("old").at(2)),
-		kernel(ack("old").at(4)),
+		conclude("old"),
 		got("old", nil),
 		askBatch("one", 1),
 		kernel(ack("one").at(0)),
-		kernel(ack("one").at(2)),
+		conclude("one"),
 		got("one", nil),
 	)
 }
@@ -52,139 +52,177 @@ func TestRefusedMessagesOfABatch(t *testing.T) {
 		kernel(refuse("middle", syscall.EEXIST).at(1)),
 		kernel(refuse("middle", syscall.ENOENT).at(3)),
 		kernel(ack("middle").at(4)),
-		kernel(ack("middle").at(6)),
+		conclude("middle"),
 		got("middle", syscall.EEXIST),
 		refused("middle", false, errnos(1, syscall.EEXIST, 3, syscall.ENOENT)...),
 		askBatch("edges", 2),
 		kernel(refuse("edges", syscall.EPERM).at(0)),
 		kernel(refuse("edges", syscall.EINVAL).at(1)),
-		kernel(ack("edges").at(3)),
+		conclude("edges"),
 		got("edges", syscall.EPERM),
 		refused("edges", false, errnos(0, syscall.EPERM, 1, syscall.EINVAL)...),
 		askBatch("one", 1),
 		kernel(refuse("one", syscall.EPERM).at(0)),
-		kernel(ack("one").at(2)),
+		conclude("one"),
 		got("one", syscall.EPERM),
 		refused("one", false, errnos(0, syscall.EPERM)...),
 	)
 }
 
-// Whatever the number that it puts into the refusal.
+// The kernel puts different numbers into such refusals.
 func TestKernelBlamesTheBatchAsAWhole(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		// A stale generation, an unknown subsystem.
 		askBatch("stale", 3),
 		kernel(refuse("stale", syscall.EAGAIN).at(begin)),
-		kernel(ack("stale").at(4)),
+		conclude("stale"),
 		got("stale", syscall.EAGAIN),
 		refused("stale", false, errnos(-1, syscall.EAGAIN)...),
-		// The unprivileged may not even pass the barrier.
-		askBatch("nobody", 3),
-		kernel(refuse("nobody", syscall.EPERM).at(begin)),
-		kernel(refuse("nobody", syscall.EPERM).at(4)),
-		got("nobody", syscall.EPERM),
-		refused("nobody", false, errnos(-1, syscall.EPERM)...),
 		// The commit fails: all messages were good.
 		askBatch("commit", 3),
 		kernel(refuse("commit", syscall.EOPNOTSUPP).at(0)),
 		kernel(ack("commit").at(0)),
 		kernel(ack("commit").at(2)),
-		kernel(ack("commit").at(4)),
+		conclude("commit"),
 		got("commit", syscall.EOPNOTSUPP),
 		refused("commit", false, errnos(-1, syscall.EOPNOTSUPP)...),
-		// Without memory for the list of refusals that is dropped.
+		// Without memory for the list of refusals the kernel drops the list.
 		askBatch("memory", 3),
 		kernel(refuse("memory", syscall.ENOMEM).at(0)),
-		kernel(ack("memory").at(4)),
+		conclude("memory"),
 		got("memory", syscall.ENOMEM),
 		refused("memory", false, errnos(-1, syscall.ENOMEM)...),
 		askBatch("end", 3),
 		kernel(ack("end").at(0)),
 		kernel(ack("end").at(2)),
 		kernel(refuse("end", syscall.EIO).at(3)),
-		kernel(ack("end").at(4)),
+		conclude("end"),
 		got("end", syscall.EIO),
 		refused("end", false, errnos(-1, syscall.EIO)...),
 	)
 }
 
-// A batch that nfnetlink cannot parse it drops without a word.
-func TestBatchThatTheKernelIgnores(t *testing.T) {
+// nfnetlink_rcv refuses the first message of the datagram, and the rest has no
+// answer.
+func TestUnprivilegedBatchIsRefusedAsAWhole(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("b", 3),
-		kernel(ack("b").at(4)),
-		got("b", errUnanswered),
-		askBatch("half", 3),
-		kernel(ack("half").at(0)),
-		kernel(ack("half").at(4)),
-		got("half", errUnanswered),
+		kernel(refuse("b", syscall.EPERM).at(begin)),
+		conclude("b"),
+		got("b", syscall.EPERM),
+		refused("b", false, errnos(-1, syscall.EPERM)...),
 	)
 }
 
-// Nothing but the barrier ends a batch.
-func TestOnlyTheBarrierEndsABatch(t *testing.T) {
+// nfnetlink drops a batch that it cannot parse, without an answer. A loss before
+// that can have hit an answer.
+func TestBatchThatTheKernelIgnores(t *testing.T) {
+	play(t, netlink.NETLINK_NETFILTER,
+		askBatch("b", 3),
+		conclude("b"),
+		got("b", ErrUnanswered),
+		askBatch("half", 3),
+		kernel(ack("half").at(0)),
+		conclude("half"),
+		got("half", ErrUnanswered),
+		askBatch("lost", 3),
+		overrun(), empty(),
+		conclude("lost"),
+		got("lost", ErrReplyLost), repliesLost(1),
+	)
+}
+
+// No message ends a batch.
+func TestOnlyConcludeEndsABatch(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		ask("before", Ack),
 		askBatch("b", 2),
 		ask("after", Ack),
 		kernel(refuse("b", syscall.EEXIST).at(1)),
-		kernel(done("b", 0).at(0), done("b", 0).at(3)),
-		kernel(ack("b").at(3).from(other)),
+		kernel(done("b", 0).at(0), done("b", 0).at(2)),
+		kernel(ack("b").at(2).from(other)),
 		event(errnoBytes(0)+string(make([]byte, wire.HeaderLen))),
-		multicast(7, ack("b").at(3)),
+		multicast(7, ack("b").at(2)),
 		event(errnoBytes(0)+string(make([]byte, wire.HeaderLen))),
 		kernel(ack("before"), ack("after")),
 		got("before", nil), got("after", nil),
-		kernel(ack("b").at(4)), // the number behind the last: ours, but nobody's now
+		kernel(ack("b").at(3)), // the number after the last: a call had it that is gone
 		late(1),
-		kernel(ack("b").at(3)),
+		kernel(ack("b").at(2)),
+		overrun(), empty(),
+		conclude("b"),
 		got("b", syscall.EEXIST),
 	)
 }
 
-// A joined socket sees its own changes as events, and gets those as replies as
-// well that it has asked for with NLM_F_ECHO.
+// A joined socket receives its own changes as events. Those of messages with
+// NLM_F_ECHO are replies as well.
 func TestEchoOfABatchIsByMessage(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		join(7),
 		openEchoes("joined", false, true, false), sent("joined"),
 		multicast(7, data("joined", "a").at(0), data("joined", "b").at(1), data("joined", "c").at(2)),
 		event("a", "b", "c"),
-		kernel(ack("joined").at(2)), kernel(ack("joined").at(4)),
+		kernel(ack("joined").at(2)),
+		conclude("joined"),
 		got("joined", nil, "b"),
 		leave(7),
 		openEchoes("apart", true, false, true), sent("apart"),
 		multicast(7, data("apart", "a").at(0)),
 		multicast(7, data("apart", "c1").at(2), data("apart", "c2").at(2)),
-		// Neither the batch's own messages nor somebody else's bear the flag.
+		// Neither the batch's own messages nor those of another port have the flag.
 		multicast(7, data("apart", "begin").at(begin), data("apart", "b").at(1), data("apart", "end").at(3), data("apart", "theirs").at(0).from(other)),
 		event("begin", "b", "end", "theirs"),
-		kernel(ack("apart").at(2)), kernel(ack("apart").at(4)),
+		kernel(ack("apart").at(2)),
+		conclude("apart"),
 		got("apart", nil, "a", "c1", "c2"),
 	)
 }
 
 func TestNumbersOfABatchAreInARow(t *testing.T) {
 	playFrom(t, netlink.NETLINK_NETFILTER, 1<<32-10,
-		openBatch("fits", 6), seq("fits", 1<<32-9),
-		// It may not lie across the 0.
+		openBatch("fits", 7), seq("fits", 1<<32-9),
+		// The numbers may not include 0.
 		turnTo(1<<32-10),
-		openBatch("turn", 4), seq("turn", 1),
+		openBatch("turn", 5), seq("turn", 1),
 		open("a", Ack), seq("a", 8),
 		turnTo(1<<32-10),
 		open("b", Ack), seq("b", 9),
 		turnTo(1<<32-1),
-		openBatch("behind", 1), seq("behind", 10),
+		openBatch("after", 2), seq("after", 10),
 		turnTo(15),
 		open("c", Ack), seq("c", 16),
 		turnTo(13),
-		// There is room for two, but not for four.
-		openBatch("next", 1), seq("next", 17),
+		// There is room for two numbers, but not for four.
+		openBatch("next", 2), seq("next", 17),
 		turnTo(13),
 		open("gap", Ack), seq("gap", 14),
 		withdraw("fits"), withdraw("turn"),
 		turnTo(0),
-		openBatch("again", 4), seq("again", 1),
+		openBatch("again", 5), seq("again", 1),
+	)
+}
+
+// A batch has a number for each message, one for that which opens it and one for
+// that which closes it.
+func TestNumbersOfABatch(t *testing.T) {
+	play(t, netlink.NETLINK_NETFILTER,
+		openBatch("b", 3), seq("b", 1001),
+		open("a", Ack), seq("a", 1006),
+		check("b", func(t *testing.T, c *Call) {
+			if n := c.Batch.Numbers(); n != 5 {
+				t.Errorf("%d numbers, want 5", n)
+			}
+			if n := c.Batch.Answers(); n != 5 {
+				t.Errorf("%d answers, want 5", n)
+			}
+		}),
+		openEchoes("echo", true, false, true),
+		check("echo", func(t *testing.T, c *Call) {
+			if n := c.Batch.Answers(); n != 7 {
+				t.Errorf("%d answers, want 7", n)
+			}
+		}),
 	)
 }
 
@@ -192,19 +230,22 @@ func TestAnswersFindTheirBatch(t *testing.T) {
 	playFrom(t, netlink.NETLINK_NETFILTER, 1<<32-4,
 		askBatch("1", 5), askBatch("2", 3*minSlots), askBatch("3", 5), ask("a", Ack),
 		kernel(refuse("2", syscall.EEXIST).at(2*minSlots)),
-		kernel(ack("3").at(4), ack("3").at(6)),
+		kernel(ack("3").at(4)),
+		conclude("3"),
 		got("3", nil),
 		kernel(ack("a")),
 		got("a", nil),
-		kernel(ack("1").at(4), ack("1").at(6)),
+		kernel(ack("1").at(4)),
+		conclude("1"),
 		got("1", nil),
-		kernel(ack("2").at(3*minSlots-1), ack("2").at(3*minSlots+1)),
+		kernel(ack("2").at(3*minSlots-1)),
+		conclude("2"),
 		got("2", syscall.EEXIST),
 		refused("2", false, errnos(2*minSlots, syscall.EEXIST)...),
 	)
 }
 
-// The kernel ends an abandoned batch, nobody else.
+// An abandoned batch keeps its numbers until Conclude.
 func TestAbandonedBatchKeepsItsNumbers(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openEchoes("b", true, true), sent("b"),
@@ -214,11 +255,13 @@ func TestAbandonedBatchKeepsItsNumbers(t *testing.T) {
 		late(1),
 		kernel(refuse("b", syscall.EPERM).at(1)),
 		late(1),
+		kernel(ack("b").at(2)),
+		late(1),
 		turnTo(1000),
-		open("a", Ack), seq("a", 1006),
+		open("a", Ack), seq("a", 1005),
 		withdraw("a"),
-		kernel(ack("b").at(3)),
-		gone("b"), late(1),
+		conclude("b"),
+		gone("b"),
 		turnTo(1000),
 		open("c", Ack), seq("c", 1001),
 	)
@@ -230,5 +273,6 @@ func TestWithdrawnBatchIsForgotten(t *testing.T) {
 		withdraw("b"),
 		kernel(ack("b").at(0)),
 		late(1),
+		conclude("b"),
 	)
 }

@@ -8,40 +8,45 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file are about batches whose answer the kernel has dropped,
-// or some of it.
+// The tests of this file are about batches of whose answer the kernel dropped a
+// part, or all.
 
-// An overrun can hit a refusal and spare the acknowledgement of the last
-// message, if the queue is read empty in between.
-func TestBatchInDoubtIsLost(t *testing.T) {
+// An overrun can hit a refusal and spare the acknowledgement of the last message,
+// if the queue is empty in between.
+func TestBatchThatMayHaveLostARefusalIsLost(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openBatch("b", 3),
 		kernel(ack("b").at(0)),
 		overrun(),
-		drained(),
+		empty(),
 		kernel(ack("b").at(2)),
-		sent("b"), drain(),
-		kernel(ack("b").at(4)),
-		got("b", ErrReplyLost),
-		repliesLost(1),
+		sent("b"),
+		conclude("b"),
+		got("b", ErrReplyLost), repliesLost(1),
 	)
 }
 
-// The acknowledgement of the closing message proves the commit, whatever else
-// was dropped, but not that no echo is missing.
-func TestCommittedBatchIsNotInDoubt(t *testing.T) {
+// The acknowledgement of the closing message proves the commit, whatever else was
+// dropped. It does not prove that no echo is missing.
+func TestCommittedBatchIsNotLostButItsEchoIs(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openBatch("b", 3),
-		overrun(),
-		drained(),
-		kernel(ack("b").at(3), ack("b").at(4)),
+		overrun(), empty(),
+		kernel(ack("b").at(3)), sent("b"),
+		conclude("b"),
 		got("b", nil),
 		openEchoes("echo", true, false, false),
-		overrun(),
-		drained(),
-		kernel(ack("echo").at(3), ack("echo").at(4)),
-		got("echo", ErrReplyLost),
-		repliesLost(1),
+		overrun(), empty(),
+		multicast(7, data("echo", "1").at(0)),
+		kernel(ack("echo").at(3)), sent("echo"),
+		conclude("echo"),
+		got("echo", ErrReplyLost, "1"), repliesLost(1),
+		// Without a loss nothing is missing.
+		openEchoes("whole", true, false, false), sent("whole"),
+		multicast(7, data("whole", "1").at(0)),
+		kernel(ack("whole").at(3)),
+		conclude("whole"),
+		got("whole", nil, "1"),
 	)
 }
 
@@ -50,142 +55,59 @@ func TestRefusedBatchIsRefusedInSpiteOfALoss(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openBatch("b", 9),
 		kernel(refuse("b", syscall.EEXIST).at(5)),
-		overrun(),
-		drained(),
-		sent("b"), drain(),
-		kernel(ack("b").at(10)),
+		overrun(), empty(),
+		sent("b"),
+		conclude("b"),
 		got("b", syscall.EEXIST),
 		refused("b", true, errnos(5, syscall.EEXIST)...),
-		// Without a word on the last message, after a loss, the first is to
-		// blame and not the whole.
+		// If the answer to the last message may be lost, its absence does not put the
+		// blame on the batch as a whole.
 		openBatch("first", 9),
 		kernel(refuse("first", syscall.EEXIST).at(0)),
-		overrun(),
-		sent("first"), drain(),
-		drained(), drain(),
-		drained(),
+		overrun(), empty(),
+		sent("first"),
+		conclude("first"),
 		got("first", syscall.EEXIST),
 		refused("first", true, errnos(0, syscall.EEXIST)...),
 	)
 }
 
-// With the barrier's acknowledgement dropped as well, the empty queue tells.
-func TestBatchIsSettledByTheDrain(t *testing.T) {
+func TestConcludeOfBatchesAfterAnOverrun(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("lost", 3), askBatch("refused", 3), askBatch("committed", 3), ask("other", Ack),
 		kernel(ack("lost").at(2)),
 		kernel(refuse("refused", syscall.EPERM).at(2)),
 		kernel(ack("committed").at(3)),
-		overrun(),
-		drained(),
-		got("lost", ErrReplyLost),
-		got("refused", syscall.EPERM),
-		got("committed", nil),
-		got("other", ErrReplyLost),
-		repliesLost(2),
+		overrun(), empty(),
+		conclude("lost"), got("lost", ErrReplyLost), repliesLost(1),
+		conclude("refused"), got("refused", syscall.EPERM),
+		conclude("committed"), got("committed", nil),
+		conclude("other"), got("other", ErrReplyLost), repliesLost(1),
 	)
 }
 
-// Both sends have to return before the empty queue says something: the barrier
-// is on its way.
-func TestBatchWaitsForItsSecondSend(t *testing.T) {
+func TestBatchOpenedDuringAnOverrunMayBeLost(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
-		openBatch("b", 3),
 		overrun(),
-		drained(), drained(),
-		sent("b"), drain(),
-		drained(), drain(),
-		drained(),
-		got("b", ErrReplyLost),
-		repliesLost(1),
-	)
-}
-
-func TestBatchOpenedDuringALossIsInDoubt(t *testing.T) {
-	play(t, netlink.NETLINK_NETFILTER,
-		ask("a", Ack),
-		overrun(),
-		askBatch("b", 3), drain(),
-		kernel(ack("b").at(2), ack("b").at(4)),
+		askBatch("b", 3),
+		empty(),
+		askBatch("later", 3),
+		kernel(ack("b").at(2), ack("later").at(2)),
+		conclude("b"),
 		got("b", ErrReplyLost), repliesLost(1),
-		drained(),
-		got("a", ErrReplyLost), repliesLost(1),
+		conclude("later"),
+		got("later", nil),
 	)
 }
 
-// Without a barrier two looks at the empty queue are needed, of which the first
-// may have begun before the send returned; what they end is not in doubt.
-func TestBatchWithoutBarrier(t *testing.T) {
-	without := func(name string) step {
-		return func(s *script) {
-			s.Helper()
-			openBatch(name, 2)(s)
-			unfenced(name)(s)
-			sent(name)(s)
-			drain()(s)
-		}
-	}
-	play(t, netlink.NETLINK_NETFILTER,
-		without("good"),
-		drained(), drain(),
-		kernel(ack("good").at(1)),
-		drained(),
-		got("good", nil),
-		drained(),
-		without("bad"),
-		kernel(refuse("bad", syscall.EPERM).at(1)),
-		drained(), drain(),
-		drained(),
-		got("bad", syscall.EPERM), refused("bad", false, errnos(1, syscall.EPERM)...),
-		without("ignored"),
-		drained(), drain(),
-		drained(),
-		got("ignored", errUnanswered),
-		without("left"),
-		abandon("left"),
-		drained(), drain(),
-		drained(),
-		gone("left"),
-		// A loss is still one.
-		without("lost"),
-		overrun(),
-		kernel(ack("lost").at(1)),
-		drained(),
-		got("lost", ErrReplyLost),
-		repliesLost(1),
-		// The barrier may not be missed at all.
-		openBatch("failed", 2),
-		fail(wire.ErrMalformed),
-		got("failed", wire.ErrMalformed),
-		unfenced("failed"),
-		drained(),
-	)
-}
-
-func TestAbandonedBatchIsSettledByTheDrain(t *testing.T) {
+// The waiter has left, so no reply is counted as lost.
+func TestAbandonedBatchIsConcluded(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("b", 3),
 		abandon("b"),
-		overrun(),
-		drained(),
+		overrun(), empty(),
+		conclude("b"),
 		gone("b"),
-	)
-}
-
-func TestDamagedAnswersOfABatch(t *testing.T) {
-	play(t, netlink.NETLINK_NETFILTER,
-		// What cannot be read may have been a refusal.
-		askBatch("garbled", 2),
-		kernel(data("garbled", "x").typed(netlink.NLMSG_ERROR).at(0)),
-		kernel(ack("garbled").at(1), ack("garbled").at(3)),
-		got("garbled", ErrReplyLost),
-		repliesLost(1),
-		openEchoes("cut", true, false), sent("cut"),
-		truncated(8, Origin{Group: 7, NSID: NoNSID}, data("cut", "a long reply").at(0)),
-		told("cut", ErrTruncated),
-		kernel(ack("cut").at(1)), late(1),
-		kernel(ack("cut").at(3)), gone("cut"), late(1),
-		drained(),
 	)
 }
 
@@ -196,5 +118,29 @@ func TestBatchFailsWithTheTable(t *testing.T) {
 		kernel(refuse("1", syscall.EPERM).at(1)),
 		fail(wire.ErrMalformed),
 		got("1", wire.ErrMalformed), got("3", wire.ErrMalformed), gone("left"),
+		conclude("1", "left", "3"),
+	)
+}
+
+// An answer that cannot be read may have been a refusal.
+func TestUnreadableAnswerOfABatchIsALoss(t *testing.T) {
+	play(t, netlink.NETLINK_NETFILTER,
+		askBatch("first", 2),
+		kernel(data("first", "x").typed(netlink.NLMSG_ERROR).at(0)),
+		kernel(ack("first").at(1)),
+		conclude("first"),
+		got("first", ErrReplyLost), repliesLost(1),
+		// A commit is one all the same.
+		askBatch("committed", 2),
+		kernel(data("committed", "x").typed(netlink.NLMSG_ERROR).at(0)),
+		kernel(ack("committed").at(2)),
+		conclude("committed"),
+		got("committed", nil),
+		// A refusal is one, and there may be more.
+		askBatch("refused", 3),
+		kernel(refuse("refused", syscall.EPERM).at(1)),
+		kernel(data("refused", "x").typed(netlink.NLMSG_ERROR).at(2)),
+		conclude("refused"),
+		got("refused", syscall.EPERM), refused("refused", true, errnos(1, syscall.EPERM)...),
 	)
 }

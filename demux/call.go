@@ -7,60 +7,52 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Call is one request and what has come of it. Its zero value is not usable:
-// make one with [NewCall], and use it again after [Call.Reset].
+// Call is one request and its answer. Its zero value is not usable: make one with
+// [NewCall], and use it again after [Call.Reset].
 type Call struct {
 	// Set by the caller before Open, constant until the call has left the table.
-	Type netlink.MessageType // of the request
-	Kind Kind                // how the kernel ends its answer
-	Echo bool                // the request carries NLM_F_ECHO
-
-	Parts *Parts // of a Batch, nil for any other kind
+	Type    netlink.MessageType // of the request
+	Command uint8               // of a request of NETLINK_GENERIC, 0 for other families
+	Kind    Kind                // how the kernel ends its answer
+	Echo    bool                // the request carries NLM_F_ECHO
+	Room    int64               // what the client lent to the request; see New
+	Batch   *BatchState         // of a call of kind Batch, nil for any other
 
 	// Set by Open.
 	Seq uint32 // nlmsg_seq to send; of a Batch, the first of its numbers
 
 	// sent is true once the send has returned. Outside the mutex, so that the
-	// common request takes the lock twice and not three times; see Table.Sent.
+	// common request takes the lock twice and not three times.
 	sent atomic.Bool
 
 	// done carries one token when the waiter has its result.
 	done chan struct{}
 
 	// Guarded by Table.mu until the token is there, the waiter's afterwards.
-	replies     replies
-	err         error
-	interrupted bool // a part of the dump bore NLM_F_DUMP_INTR
-	waiting     bool // nobody has told the waiter yet, and it has not left
-	registered  bool // the sequence number is in use
-	acked       bool // Deferred: the acknowledgement has come
-	doubt       doubt
+	replies    Replies
+	err        error
+	waiting    bool // the result has not been handed over, and the waiter has not left
+	registered bool // the sequence number is in use
+	acked      bool // Deferred: the acknowledgement has come
 
-	// overlapped says that the kernel may have dropped something while the send
-	// was under way: of several echoes some may be missing.
+	// lost: an overrun was reported while the call was in the table, so if it has
+	// no answer the kernel may have dropped it.
+	lost bool
+	// overlapped: the overrun was reported before the send returned, so of several
+	// echoes some may be missing.
 	overlapped bool
+	// damage is the result if a reply could not be read, nil if all could be.
+	damage error
 }
-
-// doubt says how far the question whether a call's answer is lost has come.
-type doubt uint8
-
-const (
-	certain doubt = iota
-	// unsent: the send had not returned when the loss was seen, so an answer
-	// can still be queued after any one look at the queue.
-	unsent
-	// suspect: the send has returned; if the next read that finds the queue
-	// empty comes before an answer, there is none.
-	suspect
-)
 
 // NewCall returns a call that is ready to be opened.
 func NewCall() *Call { return &Call{done: make(chan struct{}, 1)} }
 
-// Reset makes a call ready for another request once its result has been taken
-// and was no error or a [wire.KernelError]: the table may still hold others.
+// Reset makes a call ready for another request. The caller has taken the result,
+// which was no error or a [wire.KernelError]: after another one the table may
+// still hold the call.
 func (c *Call) Reset() {
-	c.replies.reset()
+	c.replies.Reset()
 	*c = Call{done: c.done, replies: c.replies}
 }
 
@@ -75,8 +67,4 @@ func (c *Call) Ready() bool { return len(c.done) > 0 }
 // be called once the token of Done has been received. The messages and their
 // payloads belong to the caller. With an error the replies that came before it
 // are returned as well.
-func (c *Call) Result() ([]wire.Message, error) { return c.replies.list(), c.err }
-
-// Interrupted reports, under the same condition as Result, whether the kernel
-// marked a part of the dump with NLM_F_DUMP_INTR.
-func (c *Call) Interrupted() bool { return c.interrupted }
+func (c *Call) Result() ([]wire.Message, error) { return c.replies.List(), c.err }

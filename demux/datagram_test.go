@@ -8,7 +8,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// deliver has both read a datagram that is made up.
+// deliver has the table and the model read a datagram that is made up.
 func (w *walk) deliver() {
 	o := Origin{NSID: NoNSID}
 	if w.chance(30) {
@@ -21,56 +21,61 @@ func (w *walk) deliver() {
 		o.PortID = other
 	}
 	msgs := w.messages(o)
-	var b []byte
-	for _, m := range msgs {
-		b = wire.AppendMessage(b, m)
+	b, whole, damage := w.damage(msgs)
+	o.Truncated = damage == ErrTruncated
+	first := msgs[0]
+	if len(whole) == 0 {
+		first.Payload = b[wire.HeaderLen:]
 	}
-	damage := ""
-	if last := &msgs[len(msgs)-1]; len(last.Payload) > 0 && o.PortID == 0 && w.chance(8) {
-		b = b[:len(b)-(len(last.Payload)+3)&^3+w.IntN(len(last.Payload))]
-		damage = "malformed"
-		// A call's data is cut only where its end comes in another datagram.
-		if c, _ := w.model.place(last.Header, o); w.chance(50) && (c == nil || c.kind == Ack) {
-			damage = "truncated"
-		}
-	}
-	w.note("deliver %+v %q %s", o, msgs, damage)
+	w.note("deliver %+v %q, %d of %d whole, %v", o, msgs, len(whole), len(msgs), damage)
 
-	var want bool
-	switch damage {
-	case "malformed":
-		want = true
-		w.model.deliver(msgs[:len(msgs)-1], o, false)
-		w.model.stats.Malformed++
-	case "truncated":
-		o.Truncated = true
-		w.model.stats.Truncated++
-		want = w.model.deliver(msgs, o, true)
-	default:
-		want = w.model.deliver(msgs, o, false)
-	}
+	want := w.model.deliver(whole, first, o, damage)
 	lost := w.table.Deliver(b, o, func(m wire.Message) { w.events = append(w.events, string(m.Payload)) })
 	for i := range b {
 		b[i] = '!'
 	}
 	w.same("lost", lost, want)
 	if lost {
-		w.model.spoil(msgs[0], o)
-		w.table.Overrun()
-		w.model.overrun()
+		w.table.MarkLost()
+		w.model.markLost()
 	}
+}
+
+// damage returns the bytes of a datagram, or a part of them, and the messages that
+// are whole in it. damage is ErrTruncated if the system reports that the datagram was
+// cut, ErrReplyLost if the bytes make no sense.
+func (w *walk) damage(msgs []wire.Message) (b []byte, whole []wire.Message, damage error) {
+	last := len(msgs) - 1
+	size := 0
+	for i, m := range msgs {
+		if i == last {
+			size = len(b)
+		}
+		b = wire.AppendMessage(b, m)
+	}
+	switch n := w.IntN(100); {
+	case n < 3: // between messages
+		return b, msgs, ErrTruncated
+	case n < 9 && len(msgs[last].Payload) > 0: // in the last one
+		b = b[:size+wire.HeaderLen+w.IntN(len(msgs[last].Payload))]
+		return b, msgs[:last], one(w, ErrTruncated, ErrReplyLost)
+	case n < 11: // after all
+		return append(b, "garbage"...), msgs, ErrReplyLost
+	}
+	return b, msgs, nil
 }
 
 // messages makes up a datagram.
 func (w *walk) messages(o Origin) (msgs []wire.Message) {
 	for n := 1 + w.IntN(5); len(msgs) < n; {
-		h := wire.Header{Type: newAddr, PortID: one(w, port, port, port, port, port, port, uint32(0), other)}
+		m := wire.Message{Header: wire.Header{Type: newAddr, PortID: one(w, port, port, port, port, port, port, uint32(0), other)}}
+		h := &m.Header
 		if n := len(msgs); n > 0 && w.chance(40) {
 			h.Seq, h.PortID = msgs[n-1].Header.Seq, msgs[n-1].Header.PortID
 		} else {
 			h.Seq = w.number()
 		}
-		payload := fmt.Sprintf("%d-%d", w.model.now, len(msgs))
+		payload := fmt.Sprintf("%c%d-%d", w.command(), w.model.now, len(msgs))
 		switch w.IntN(10) {
 		case 0, 1:
 			h.Type, payload = netlink.NLMSG_ERROR, w.verdict()
@@ -78,17 +83,12 @@ func (w *walk) messages(o Origin) (msgs []wire.Message) {
 			h.Type, payload = netlink.NLMSG_DONE, w.verdict()
 		case 3:
 			h.Type = one(w, netlink.NLMSG_NOOP, netlink.NLMSG_OVERRUN)
+		case 4:
+			h.Type = getAddr
 		}
-		if w.chance(10) {
-			h.Flags = netlink.NLM_F_DUMP_INTR
-		}
-		if c, _ := w.model.place(h, o); c != nil && (c.kind == First || c.kind == Deferred) && len(msgs) > 0 {
-			continue // the kernel sends each of theirs alone
-		}
-		msgs = append(msgs, wire.Message{
-			Header:  wire.Header{Length: uint32(wire.HeaderLen + len(payload)), Type: h.Type, Flags: h.Flags, Seq: h.Seq, PortID: h.PortID},
-			Payload: []byte(payload),
-		})
+		m.Payload = []byte(payload)
+		h.Length = uint32(wire.HeaderLen + len(payload))
+		msgs = append(msgs, m)
 		if w.model.family == netlink.NETLINK_AUDIT && h.Seq == 0 && h.PortID == 0 {
 			break // it could look like the head of a record
 		}
@@ -100,12 +100,15 @@ func (w *walk) number() uint32 {
 	switch n := w.IntN(10); {
 	case n < 6 && len(w.live) > 0:
 		c := one(w, w.live...)
-		if w.chance(30) {
-			return c.call.Seq + c.width() - 1 // the barrier of a batch
+		switch w.IntN(4) {
+		case 0:
+			return c.seq + c.width() - 1 // the closing message of a batch
+		case 1:
+			return c.seq + c.width() - min(2, c.width()) // its last one
 		}
-		return c.call.Seq + w.Uint32N(c.width())
-	case n < 8 && len(w.old) > 0:
-		return one(w, w.old...)
+		return c.seq + w.Uint32N(c.width())
+	case n < 8 && len(w.gone) > 0:
+		return one(w, w.gone...).seq
 	case n < 9:
 		return w.Uint32N(4)
 	}
@@ -114,6 +117,6 @@ func (w *walk) number() uint32 {
 
 // verdict is the payload of an ending.
 func (w *walk) verdict() string {
-	return one(w, errnoBytes(0), errnoBytes(0), errnoBytes(0), errnoBytes(syscall.EBUSY),
-		errnoBytes(syscall.ENOBUFS), errnoBytes(5000), "", "xx")
+	return one(w, errnoBytes(0), errnoBytes(0), errnoBytes(0), errnoBytes(syscall.EBUSY), errnoBytes(syscall.EAGAIN),
+		errnoBytes(syscall.ENOBUFS), errnoBytes(5000), codeBytes(7), "", "xx")
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Origin is what the socket tells of a datagram besides its bytes.
+// Origin is what the socket reports about a datagram besides its bytes.
 type Origin struct {
 	PortID    uint32 // the sender's port, 0 for the kernel
 	Group     uint32 // destination group from NETLINK_PKTINFO, 0 for unicast
@@ -16,12 +16,12 @@ type Origin struct {
 // NoNSID is the NSID of a message from the socket's own namespace.
 const NoNSID int32 = -1
 
-// outcome says whom a message is for.
+// outcome is where a message goes.
 type outcome uint8
 
 const (
-	// toNobody is for nobody: the late answer to a call that is gone.
-	toNobody outcome = iota
+	// toNone is a message for a call that is gone. It is counted and dropped.
+	toNone outcome = iota
 	// toCall is a reply.
 	toCall
 	// toEvents is an event, also when it was sent to our port alone.
@@ -30,9 +30,10 @@ const (
 	toBoth
 )
 
-// verdict is the rule of the package documentation, from point 2 on. It returns
-// the call that a reply is for.
-func (t *Table) verdict(h wire.Header, o Origin) (outcome, *Call) {
+// verdict applies the rule of the package documentation, from point 2 on. It
+// returns the call that a reply is for.
+func (t *Table) verdict(m *wire.Message, o Origin) (outcome, *Call) {
+	h := &m.Header
 	call := *t.slotLocked(h.Seq)
 	if call != nil && call.Seq != h.Seq {
 		call = nil
@@ -55,48 +56,40 @@ func (t *Table) verdict(h wire.Header, o Origin) (outcome, *Call) {
 		// A notification whose type is NLMSG_DONE (connector) ends nothing.
 		return toEvents, nil
 	}
-	if call != nil && IsReply(t.family, t.port, h.Seq, h, o.Group) {
+	if call != nil && (ours || h.PortID == 0 && t.answersFromZero(call, m)) {
 		return toCall, call
 	}
 	if ours && h.Seq != 0 {
-		return toNobody, nil
+		return toNone, nil
 	}
 	return toEvents, nil
 }
 
-// IsReply reports whether a message with header h, which the kernel sent to
-// group (0 for unicast), answers the request seq that was sent from port: point
-// 3 of the rule.
-func IsReply(family netlink.Family, port, seq uint32, h wire.Header, group uint32) bool {
-	return group == 0 && h.Seq == seq &&
-		(h.PortID == port || h.PortID == 0 && answersFromPortZero(family))
-}
-
-// IsEnd reports whether a message of type typ can be the last of an answer.
-func IsEnd(typ netlink.MessageType) bool {
-	return typ == netlink.NLMSG_ERROR || typ == netlink.NLMSG_DONE
+// answersFromZero reports whether m, which has the number of call and nlmsg_pid
+// 0, is a reply to it. In some families every reply is like that. In generic
+// netlink the kernel's own messages are, and can have any number, but of these only
+// a reply bears the family and the command of the request: ieee802154_nl_fill_phy
+// in net/ieee802154/nl-phy.c makes such replies, and a record of taskstats
+// (prepare_reply in kernel/taskstats.c) has a command that is no request.
+func (t *Table) answersFromZero(call *Call, m *wire.Message) bool {
+	if t.family == netlink.NETLINK_GENERIC {
+		return m.Header.Type == call.Type && len(m.Payload) > 0 && m.Payload[0] == call.Command
+	}
+	return traitsOf(t.family).portZero
 }
 
 // Deliver routes the messages of datagram b. It copies what goes to a call;
 // what goes to the event consumer is handed to event, in order, as messages
-// that alias b. It reports lost when the datagram held something that could not
-// be read: the caller treats that like a loss in the kernel.
+// that alias b. It reports whether the datagram held something that could not
+// be read: the caller then calls [Table.MarkLost] and reports a gap.
 func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool) {
-	lost = t.deliver(b, o, event)
-	if lost && o.PortID == 0 && o.Group == 0 {
-		t.spoil(b, o)
-	}
-	return lost
-}
-
-func (t *Table) deliver(b []byte, o Origin, event func(wire.Message)) (lost bool) {
 	if o.Truncated {
 		t.count.truncated.Add(1)
 	}
 	if o.PortID != 0 {
 		// Anyone with CAP_NET_ADMIN may send to our port, and the header says
-		// what he likes; the sender's address does not lie (netlink_sendmsg).
-		if !hasPeers(t.family) {
+		// what the sender likes. The address is the kernel's (netlink_sendmsg).
+		if !traitsOf(t.family).peers {
 			t.count.foreign.Add(1)
 			return false
 		}
@@ -110,29 +103,31 @@ func (t *Table) deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 		event(m)
 		return o.Truncated
 	}
-	for len(b) > 0 {
+	for at := b; len(at) > 0; {
 		var m wire.Message
-		rest, err := m.Decode(b)
+		rest, err := m.Decode(at)
 		if err != nil {
-			return t.malformed(m, o)
+			return t.unreadable(b, o)
 		}
 		if IsEnd(m.Header.Type) {
 			t.deliverOne(m, o, event)
 		} else {
-			rest = t.deliverRun(b, m, rest, o, event)
+			rest = t.deliverRun(at, m, rest, o, event)
 		}
-		b = rest
+		at = rest
 	}
 	// A cut between two messages shows in no message.
-	return o.Truncated
+	return o.Truncated && t.unreadable(b, o)
 }
 
-// deliverPeer gives every message of another process to the event consumer: a
-// peer can be a correspondent, never the one who answers.
+// deliverPeer gives every message of another process to the event consumer: no
+// process answers a request.
 func (t *Table) deliverPeer(b []byte, o Origin, event func(wire.Message)) (lost bool) {
 	for m, err := range wire.Messages(b) {
 		if err != nil {
-			t.count.malformed.Add(1)
+			if !o.Truncated {
+				t.count.malformed.Add(1)
+			}
 			return true
 		}
 		event(m)
@@ -158,110 +153,83 @@ func (t *Table) auditRecord(b []byte) (wire.Message, bool) {
 	return m, true
 }
 
-// malformed ends the datagram at a message that cannot be read to its end.
-// Where its header tells whose it was, and that the buffer was too small, that
-// call alone is told.
-func (t *Table) malformed(m wire.Message, o Origin) (lost bool) {
-	if !o.Truncated || m.Header.Length == 0 {
+// unreadable fails the call that the kernel answers with datagram b, which could
+// not be read to its end: a datagram holds messages of one answer, and the first of
+// them shows which. It reports whether the loss may concern others: if it was no
+// answer, or if the bytes make no sense although they are all there.
+func (t *Table) unreadable(b []byte, o Origin) (lost bool) {
+	damage := ErrTruncated
+	if !o.Truncated {
 		t.count.malformed.Add(1)
-		return true
+		damage = ErrReplyLost
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	out, call := t.verdict(m.Header, o)
-	if out == toEvents || out == toBoth || IsEnd(m.Header.Type) {
-		return true
-	}
-	if call != nil {
-		call.tellLocked(ErrTruncated)
-		if call.Kind != Ack {
-			// Its end may have been cut off: the empty queue will tell. An
-			// acknowledgement is a datagram of its own.
-			call.acked = false // nothing more is sure to come
-			call.doubtLocked()
-			t.lossy.Store(true)
-		}
-	}
-	return false
-}
-
-// spoil tells the dump that a datagram is part of, if it is of one, that it could
-// not be read to its end: the end of the dump will not tell. A datagram holds the
-// messages of one dump or none.
-func (t *Table) spoil(b []byte, o Origin) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if len(b) < wire.HeaderLen {
-		// Not even whose it is.
-		for c := range t.callsLocked() {
-			t.spoilLocked(c, o)
-		}
-		return
+		return true
 	}
 	var first wire.Message
 	_, _ = first.Decode(b) // the header is enough
-	if _, c := t.verdict(first.Header, o); c != nil {
-		t.spoilLocked(c, o)
+	var room int64
+	freed := false
+	t.mu.Lock()
+	out, call := t.verdict(&first, o)
+	if call != nil {
+		call.damage = damage
+		if freed = call.wantsOneLocked(); freed {
+			room = call.Room
+			t.finishLocked(call, nil)
+		}
 	}
-}
-
-func (t *Table) spoilLocked(c *Call, o Origin) {
-	switch {
-	case c.Kind != Dump || !c.waiting:
-	case o.Truncated:
-		c.tellLocked(ErrTruncated)
-	default:
-		t.count.repliesLost.Add(1)
-		c.tellLocked(ErrReplyLost)
+	t.mu.Unlock()
+	if freed {
+		t.release(room)
 	}
+	return !o.Truncated || out == toEvents || out == toBoth || IsEnd(first.Header.Type)
 }
 
 // deliverOne routes a message that may end an answer.
 func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
 	t.mu.Lock()
-	out, call := t.verdict(m.Header, o)
-	if m.Header.Type == netlink.NLMSG_DONE && out != toEvents {
-		// A socket runs one dump at a time: none runs on behind this.
-		t.tail.Store(false)
-	}
-	freed, kind := false, Kind(0)
+	out, call := t.verdict(&m, o)
+	var room int64
+	freed := false
 	if out == toCall {
-		kind = call.Kind
+		room = call.Room
 		freed = t.endLocked(call, m)
 	}
 	t.mu.Unlock()
 	if freed {
-		t.release(kind)
+		t.release(room)
 	}
-	t.tell(out, m, event)
+	t.dispatch(out, m, event)
 }
 
 // deliverRun routes m, at the head of b, and those messages at the head of rest
-// that share its verdict, and returns what follows them. A datagram of a dump is
-// one run, looked up and copied once.
+// that share its verdict, and returns what follows them. The messages of a run are
+// looked up and copied once.
 func (t *Table) deliverRun(b []byte, m wire.Message, rest []byte, o Origin, event func(wire.Message)) []byte {
 	t.mu.Lock()
-	out, call := t.verdict(m.Header, o)
+	out, call := t.verdict(&m, o)
 	if call == nil {
 		t.mu.Unlock()
-		t.tell(out, m, event)
+		t.dispatch(out, m, event)
 		return rest
 	}
-	count, flags := 1, m.Header.Flags
+	count := 1
 	var next wire.Message
-	for one := call.wantsOneLocked(); len(rest) > 0 && !one; {
+	// Of port 0, see answersFromZero, the next message may be none of call's.
+	for one := call.wantsOneLocked() || m.Header.PortID != t.port; len(rest) > 0 && !one; {
 		after, err := next.Decode(rest)
 		if err != nil || IsEnd(next.Header.Type) || next.Header.Seq != m.Header.Seq || next.Header.PortID != m.Header.PortID {
 			break
 		}
-		count, flags, rest = count+1, flags|next.Header.Flags, after
+		count, rest = count+1, after
 	}
 	run := b[:len(b)-len(rest)]
-	kind := call.Kind
-	freed := t.dataLocked(call, run, count, flags)
+	room := call.Room
+	freed := t.dataLocked(call, run, count)
 	t.mu.Unlock()
 	if freed {
-		t.release(kind)
+		t.release(room)
 	}
 	if out == toBoth {
 		for m := range wire.Messages(run) {
@@ -271,22 +239,20 @@ func (t *Table) deliverRun(b []byte, m wire.Message, rest []byte, o Origin, even
 	return rest
 }
 
-// tell reports a message that no call keeps.
-func (t *Table) tell(out outcome, m wire.Message, event func(wire.Message)) {
+// dispatch handles a message that no call keeps.
+func (t *Table) dispatch(out outcome, m wire.Message, event func(wire.Message)) {
 	switch out {
 	case toEvents, toBoth:
 		event(m)
-	case toNobody:
+	case toNone:
 		t.count.late.Add(1)
 	}
 }
 
-// dataLocked takes a run of so many data messages for c and reports whether c is
-// done.
-func (t *Table) dataLocked(c *Call, run []byte, count int, flags netlink.Flags) (freed bool) {
+// dataLocked gives c a run of count data messages and reports whether c is done.
+func (t *Table) dataLocked(c *Call, run []byte, count int) (freed bool) {
 	if c.waiting {
-		c.replies.keep(run, count)
-		c.interrupted = c.interrupted || flags&netlink.NLM_F_DUMP_INTR != 0
+		c.replies.Keep(run, count)
 	} else {
 		t.count.late.Add(uint64(count))
 	}
@@ -298,16 +264,15 @@ func (c *Call) wantsOneLocked() bool {
 	return c.Kind == First || c.Kind == Deferred && c.acked && c.Type != auditListRules
 }
 
-// endLocked takes a message of type NLMSG_ERROR or NLMSG_DONE for c and reports
+// endLocked gives c a message of type NLMSG_ERROR or NLMSG_DONE and reports
 // whether c is done.
 func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
-	if c.Kind == Batch {
-		return t.answerLocked(c, m)
-	}
-	if c.waiting {
-		c.interrupted = c.interrupted || m.Header.Flags&netlink.NLM_F_DUMP_INTR != 0
-	} else {
+	if !c.waiting {
 		t.count.late.Add(1)
+	}
+	if c.Kind == Batch {
+		c.Batch.answer(m, c.Seq)
+		return false
 	}
 	kerr, err := wire.ParseAck(m)
 	if err == nil && kerr != nil {
@@ -316,39 +281,16 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 	}
 	switch {
 	case m.Header.Type == netlink.NLMSG_DONE:
-		// The kernel ends a dump with DONE and an int, and acknowledges no dump
-		// (netlink_dump_done). A DONE without the int is written by hand: after
-		// it a team device still acknowledges (team_nl_send_options_get).
+		// A DONE without payload is written by hand: after it a team device still
+		// acknowledges (team_nl_send_options_get).
 		if c.Kind == Ack && len(m.Payload) == 0 {
 			return false
 		}
 	case c.Kind == Deferred && err == nil:
 		c.acked = true
 		return false
-	case c.Kind == Dump && err != nil && isNoRoom(err):
-		// Not final yet: see isNoRoom.
-		c.doubt = suspect
-		t.lossy.Store(true)
-		return false
-	case c.Kind == Ack && c.doubt != certain && (isDropped(err) || err == nil && c.lacksEcho()):
-		if c.waiting {
-			t.count.repliesLost.Add(1)
-		}
+	case c.lost && (isDropped(err) || err == nil && c.lacksEcho()):
 		err = ErrReplyLost
 	}
 	return t.finishLocked(c, err)
-}
-
-// lacksEcho reports whether something may be missing of what NLM_F_ECHO asked for.
-// What the kernel drops of an echo does not show in the acknowledgement
-// (nlmsg_notify's error is not looked at), and how many echoes there are, two or
-// more for a pair of links, cannot be known. An acknowledgement that was queued
-// before the loss was seen stands behind all of them.
-func (c *Call) lacksEcho() bool { return c.Echo && (c.replies.count == 0 || c.overlapped) }
-
-// finishLocked ends c with err: the kernel has said its last word.
-func (t *Table) finishLocked(c *Call, err error) (freed bool) {
-	removed := t.removeLocked(c)
-	c.tellLocked(err)
-	return removed
 }

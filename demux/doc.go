@@ -1,11 +1,14 @@
-// Package demux decides whom a netlink message is for.
+// Package demux routes netlink messages to requests and event consumers.
 //
-// A [Table] holds the requests that one socket has in flight. The socket's
-// reader hands it every datagram together with its [Origin], and the table
-// gives each message to the request that waits for it, to the event consumer,
-// to both, or to nobody. The package does no I/O, reads no clock and has no
-// goroutines, but for those that make a long list of replies inside [Call.Result].
-// So each ordering that a kernel can produce is a plain test script.
+// A [Table] holds the requests that one socket has in flight. The reader of the
+// socket hands it every datagram together with its [Origin]. The table gives each
+// message to the request that waits for it, to the event consumer, to both, or
+// drops it. The package does no I/O, reads no clock and has no goroutines, except
+// those that decode a long list of replies inside [Call.Result]. So each order of
+// messages that a kernel can produce is a plain test script.
+//
+// The package serves package client. It is exported for programs that bring a
+// socket of their own, and may change in any version.
 //
 // # The rule
 //
@@ -14,54 +17,43 @@
 // notifications from 1 upwards. [Table.Deliver] gives one verdict for each
 // message:
 //
-//  1. A sender other than the kernel is not believed.
+//  1. A message whose sender is not the kernel is dropped, unless processes talk to
+//     each other in this family.
 //  2. A destination group makes an event, whatever the header says. The
 //     requester's own copy of an NLM_F_ECHO notification keeps its group, so it
-//     is a reply as well, and only a reply where the socket has not joined.
+//     is a reply as well, and only a reply if the socket has not joined.
 //  3. No group, our port, a sequence number in flight: a reply.
-//  4. No group otherwise: unsolicited when the header names no request, the
-//     late answer to a request that is gone when it names us.
+//  4. No group otherwise: an unsolicited event if the header names no request, the
+//     late answer to a request that is gone if it names us.
+//
+// What is special about a family is in one table, family.go.
 //
 // # Life of a call
 //
-// [Table.Open] registers a [Call] before its request is sent, and [Table.Sent]
-// notes that the send has returned. When the send fails, [Table.Withdraw] takes
-// the call back, or [Table.Reject] ends it, if another than its waiter has sent:
-// several requests can share a datagram ([Shares]), of which one sender calls
-// [Table.SentAll]. Otherwise the kernel has the last word: an abandoned call
-// ([Table.Abandon]) keeps its sequence number, and whatever the client lent to it,
-// until the kernel's final message, or until the socket was seen drained after a
-// loss.
+// [Table.Open] registers a [Call] before its request is sent. When the send fails,
+// [Table.Withdraw] removes the call, or [Table.Reject] ends it if another goroutine
+// sent it: several requests can share a datagram ([Coalescable]). When the send has
+// returned, the goroutine that sent reads until the call has its result or nothing is
+// queued any more, and [Table.Conclude] then ends what has no answer. An abandoned
+// call ([Table.Abandon]) keeps its sequence number, and what the client lent to it,
+// until then.
 //
-// # Batches
-//
-// A batch of nfnetlink is one call with many sequence numbers, so the number of
-// an answer tells which message it is about; see [Parts]. The kernel answers some
-// of its messages, or none, so nothing that it says of them ends the call: the
-// barrier does, and on the way to it only the refusals are taken down.
+// Dumps are not in a table. A dump has a socket of its own, on which every message
+// of the kernel belongs to it; [MayDump] says which requests go there.
 //
 // # Losses
 //
-// Every reply but a dump's later parts is queued on the socket before the send
-// returns (netlink_unicast_kernel in net/netlink/af_netlink.c runs the request
-// inside sendmsg). So once a read finds the queue empty, a request whose send
-// had returned before that read and that has no answer will never have one.
-// [Table.Overrun] notes a loss, [Table.Drained] draws this conclusion, and
-// [Table.Sent] tells a sender whose send overlapped the loss that it must have
-// the socket drained once more. A dump is the exception: its parts are queued
-// while all else is dropped, so one whose call has ended as lost may still run on
-// ([Table.Tail]), and then the queue may be empty only until its next part.
+// See loss.go.
 //
 // # Concurrency
 //
-// Table.mu guards the table and every registered call, a batch's [Parts]
-// included; no other lock is taken and no function of the client's runs while it
+// Table.mu guards the table and every registered call, the [BatchState] of a batch
+// included. No other lock is taken and no function of the client's runs while it
 // is held. From the token of [Call.Done] on, a call is its waiter's. Deliver,
-// Overrun and Drained are called by whoever holds the read side of the socket,
-// one at a time, so their order is the kernel's order. Everything else may be
+// Overrun, MarkLost and Empty are called by one goroutine at a time, the one that
+// reads the socket, so their order is the kernel's order. Everything else may be
 // called by any goroutine.
 //
-// A few atomics stand beside the lock, so that the common request takes it twice
-// only: whether any call is in doubt, whether a dump may run on, that a call's send
-// has returned, and the counters.
+// A few atomics stay outside the lock, so that the common request takes it twice
+// only: whether a call's send has returned, and the counters.
 package demux

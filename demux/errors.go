@@ -13,9 +13,9 @@ var ErrReplyLost error = &ownError{"reply lost in an overrun, the request may ha
 // receive buffer. It wraps EMSGSIZE.
 var ErrTruncated error = &ownError{"reply larger than the receive buffer", syscall.EMSGSIZE}
 
-// errUnanswered is the result of a batch that the kernel has not answered at
-// all although nothing was lost: it has not understood it. It wraps EBADMSG.
-var errUnanswered error = &ownError{"the kernel did not understand the batch and has ignored it", syscall.EBADMSG}
+// ErrUnanswered is the result of a call that the kernel did not answer although it
+// dropped nothing. The request may have been applied. It wraps EBADMSG.
+var ErrUnanswered error = &ownError{"kernel did not answer, the request may have been applied", syscall.EBADMSG}
 
 // ownError is a text of ours with an errno to match.
 type ownError struct {
@@ -26,15 +26,10 @@ type ownError struct {
 func (e *ownError) Error() string { return e.text }
 func (e *ownError) Unwrap() error { return e.errno }
 
-// isNoRoom reports whether the kernel refused a dump because the socket's queue
-// was full. The dump is set up all the same and goes on as the queue is read
-// (__netlink_dump_start in net/netlink/af_netlink.c leaves cb_running set).
-// Only where the queue has been seen empty is the dump lost: it had no room
-// again (netlink_dump), and stands still until something else is read.
-func isNoRoom(err error) bool { return errors.Is(err, syscall.ENOBUFS) }
-
 // isDropped reports whether an acknowledgement with this error can mean that the
-// request was carried out and that its reply found no room: netlink_attachskb
-// returns EAGAIN then, of which nfnetlink_unicast makes ENOBUFS, and when the
-// queue is read meanwhile the acknowledgement still finds some.
-func isDropped(err error) bool { return errors.Is(err, syscall.EAGAIN) || isNoRoom(err) }
+// kernel carried out the request and found no room for the reply:
+// netlink_attachskb returns EAGAIN then, which nfnetlink_unicast turns into
+// ENOBUFS. If the queue is read meanwhile, the acknowledgement still finds room.
+func isDropped(err error) bool {
+	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOBUFS)
+}

@@ -23,10 +23,10 @@ func printEvent(m wire.Message) { fmt.Printf("event of type %d\n", m.Header.Type
 // The kernel announces the change that a request makes with the request's own
 // number and port. Only the group tells this event from the reply.
 func Example() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(demux.Kind) {})
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {})
 	t.Join(groupIPv4Addr)
 	c := demux.NewCall()
-	c.Type, c.Kind = rtmNewAddr, demux.KindOf(netlink.NETLINK_ROUTE, rtmNewAddr, netlink.NLM_F_CREATE)
+	c.Type, c.Kind = rtmNewAddr, demux.KindOf(netlink.NETLINK_ROUTE, rtmNewAddr)
 	if err := t.Open(c); err != nil {
 		fmt.Println(err)
 		return
@@ -51,34 +51,39 @@ func Example() {
 	// answered: 0 <nil>
 }
 
-// After a loss, what has been sent and is not answered when the queue is empty
-// never will be.
-func ExampleTable_Drained() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(demux.Kind) {})
-	c := demux.NewCall()
-	c.Type = rtmNewAddr
-	if err := t.Open(c); err != nil {
+// A request that has no answer when the goroutine that sent it has read up to the
+// empty queue never gets one. Whether the kernel dropped the answer shows in the
+// error.
+func ExampleTable_Conclude() {
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {})
+	ignored, lost := demux.NewCall(), demux.NewCall()
+	for _, c := range []*demux.Call{ignored, lost} {
+		if err := t.Open(c); err != nil {
+			fmt.Println(err)
+			return
+		}
+		// Here the request is sent.
+		t.Sent(c)
+		if c == lost {
+			t.Overrun() // a read returned ENOBUFS
+		}
+		t.Empty() // and the next one EAGAIN
+		t.Conclude([]*demux.Call{c}, []uint32{c.Seq})
+		<-c.Done()
+		_, err := c.Result()
 		fmt.Println(err)
-		return
 	}
-	t.Sent(c)
-
-	t.Overrun() // a read returned ENOBUFS
-	for t.Drained() {
-		// A read returned EAGAIN, and one more has to.
-	}
-	<-c.Done()
-	_, err := c.Result()
-	fmt.Println(err)
-	// Output: reply lost in an overrun, the request may have been applied
+	// Output:
+	// kernel did not answer, the request may have been applied
+	// reply lost in an overrun, the request may have been applied
 }
 
-// Nobody waits any more, but until the kernel has had its last word the number
-// is taken, and what was lent to the request is not free.
+// The waiter has left. Until the kernel's final message the number is in use, and so
+// is what the client lent to the request.
 func ExampleTable_Abandon() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(demux.Kind) { fmt.Println("released") })
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(room int64) { fmt.Println("released", room) })
 	c := demux.NewCall()
-	c.Type = rtmNewAddr
+	c.Type, c.Room = rtmNewAddr, 832
 	if err := t.Open(c); err != nil {
 		fmt.Println(err)
 		return
@@ -94,28 +99,16 @@ func ExampleTable_Abandon() {
 	fmt.Println("pending:", t.Stats().Pending, "late:", t.Stats().Late)
 	// Output:
 	// abandoned: true pending: 1
-	// released
+	// released 832
 	// pending: 0 late: 1
 }
 
 // The same bits ask for a dump or forbid to replace: it depends on the type.
-func ExampleKindOf() {
+func ExampleMayDump() {
 	const rtmGetAddr = 22
 	for _, typ := range []netlink.MessageType{rtmGetAddr, rtmNewAddr} {
-		kind := demux.KindOf(netlink.NETLINK_ROUTE, typ, netlink.NLM_F_DUMP)
-		fmt.Println(kind == demux.Dump)
+		fmt.Println(demux.MayDump(netlink.NETLINK_ROUTE, typ, netlink.NLM_F_DUMP))
 	}
-	// Output:
-	// true
-	// false
-}
-
-// A socket with only one request needs no Table to know its answer.
-func ExampleIsReply() {
-	const seq = 7
-	h := wire.Header{Type: rtmNewAddr, Seq: seq, PortID: port}
-	fmt.Println(demux.IsReply(netlink.NETLINK_ROUTE, port, seq, h, 0))
-	fmt.Println(demux.IsReply(netlink.NETLINK_ROUTE, port, seq, h, groupIPv4Addr))
 	// Output:
 	// true
 	// false

@@ -6,55 +6,36 @@ import (
 	"testing"
 )
 
-// The steps of this file say what has come of the actions before them.
+// The steps of this file name the effects of the actions before them.
 
 // got: the call has its result, and is out of the table.
 func got(name string, err error, payloads ...string) step {
 	return func(s *script) {
 		s.Helper()
-		c := s.result(name, err, payloads...)
-		s.phases[name] = over
-		s.takeRelease(name, c.Kind)
-	}
-}
-
-// told: the call has its result, but keeps its number.
-func told(name string, err error, payloads ...string) step {
-	return func(s *script) {
-		s.Helper()
 		s.result(name, err, payloads...)
-		s.phases[name] = abandoned
+		s.phases[name] = over
+		s.takeRelease(name)
 	}
 }
 
-// gone: the call that nobody waits for is out of the table.
+// gone: the call that was abandoned is out of the table.
 func gone(name string) step {
 	return func(s *script) {
 		s.Helper()
 		if s.phases[name] != abandoned {
-			s.failf("somebody waits for %s", name)
+			s.failf("%s was not abandoned", name)
 		}
 		s.phases[name] = over
-		s.takeRelease(name, s.call(name).Kind)
+		s.takeRelease(name)
 	}
 }
 
-// interrupted: the call has seen NLM_F_DUMP_INTR, or not.
-func interrupted(name string, want bool) step {
-	return func(s *script) {
-		s.Helper()
-		if got := s.call(name).Interrupted(); got != want {
-			s.failf("%s: interrupted = %t", name, got)
-		}
-	}
-}
-
-// refused: these messages of the batch were refused, as index:errno, and perhaps
-// more.
+// refused: the kernel refused these messages of the batch, as index:errno. With
+// incomplete it may have refused more.
 func refused(name string, incomplete bool, want ...string) step {
 	return func(s *script) {
 		s.Helper()
-		p := s.call(name).Parts
+		p := s.call(name).Batch
 		var got []string
 		for _, r := range p.Refusals() {
 			got = append(got, fmt.Sprintf("%d:%d", r.Index, r.Err.Errno))
@@ -65,7 +46,7 @@ func refused(name string, incomplete bool, want ...string) step {
 	}
 }
 
-// event: the event consumer has been given these payloads, in this order.
+// event: the event consumer received these payloads, in this order.
 func event(payloads ...string) step {
 	return func(s *script) {
 		s.Helper()
@@ -76,7 +57,7 @@ func event(payloads ...string) step {
 	}
 }
 
-// lost: the datagram held something that could not be read.
+// lost: Deliver reported that the datagram held something that could not be read.
 func lost() step {
 	return func(s *script) {
 		s.Helper()
@@ -87,23 +68,12 @@ func lost() step {
 	}
 }
 
-// drain: Sent or Drained has asked for one more read to the empty queue.
-func drain() step {
-	return func(s *script) {
-		s.Helper()
-		if !s.drain {
-			s.failf("no more reads are asked for")
-		}
-		s.drain = false
-	}
-}
-
 func late(n uint64) step        { return func(s *script) { s.want.Late += n } }
 func foreign(n uint64) step     { return func(s *script) { s.want.Foreign += n } }
 func malformed(n uint64) step   { return func(s *script) { s.want.Malformed += n } }
 func repliesLost(n uint64) step { return func(s *script) { s.want.RepliesLost += n } }
 
-// check runs any look at a call.
+// check runs any check of a call.
 func check(name string, look func(*testing.T, *Call)) step {
 	return func(s *script) {
 		s.Helper()

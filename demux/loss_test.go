@@ -2,7 +2,6 @@ package demux
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,410 +9,259 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// The tests of this file are about what the kernel dropped: a call whose send
-// returned before the queue was seen empty, and that has no answer, has none to
-// come.
+// The tests of this file go through the table of loss.go, all but Conclude.
 
-func TestOverrunFailsWhatWasSent(t *testing.T) {
+// An overrun is reported before what was queued, so the answers may still come.
+func TestOverrunAloneEndsNothing(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("sent", Ack),
+		open("sending", Ack),
+		overrun(),
+		kernel(data("sent", "1")),
+		empty(),
+		kernel(ack("sent")),
+		got("sent", nil, "1"),
+		kernel(data("sending", "2"), ack("sending")),
+		got("sending", nil, "2"),
+	)
+}
+
+func TestCallInFlightMayBeLost(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("answered", Ack),
 		ask("half", Ack),
 		ask("lost", Ack),
 		kernel(data("half", "1")),
 		overrun(),
-		// What was queued before the loss is still there to be read.
 		kernel(ack("answered")),
 		got("answered", nil),
 		kernel(data("half", "2")),
-		drained(),
-		got("half", ErrReplyLost, "1", "2"),
-		got("lost", ErrReplyLost),
-		repliesLost(2),
-		// It is over: calls live on as before.
-		drained(),
-		ask("later", Ack),
-		drained(),
-		kernel(ack("later")),
-		got("later", nil),
+		empty(),
+		conclude("half"),
+		got("half", ErrReplyLost, "1", "2"), repliesLost(1),
+		conclude("lost"),
+		got("lost", ErrReplyLost), repliesLost(1),
 	)
 }
 
-// An empty queue without a loss says nothing: the answer is still being made.
-func TestDrainedWithoutOverrunFailsNobody(t *testing.T) {
-	play(t, netlink.NETLINK_AUDIT,
+// From the report of the overrun until the queue is empty the kernel drops what
+// comes.
+func TestCallOpenedBetweenOverrunAndEmptyMayBeLost(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("before", Ack),
+		overrun(),
+		ask("between", Ack),
+		ask("answered", Ack),
+		empty(),
+		ask("after", Ack),
+		kernel(ack("answered")),
+		got("answered", nil),
+		conclude("between"),
+		got("between", ErrReplyLost), repliesLost(1),
+		conclude("after"),
+		got("after", ErrUnanswered),
+		conclude("before"),
+		got("before", ErrReplyLost), repliesLost(1),
+	)
+}
+
+// Empty is about calls that are opened afterwards. What may be lost stays so.
+func TestEmptyQueueClearsNoLoss(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack),
-		drained(),
-		kernel(ack("a")),
-		got("a", nil),
-		drained(),
+		overrun(),
+		empty(), empty(),
+		conclude("a"),
+		got("a", ErrReplyLost), repliesLost(1),
+		// Without an overrun it says nothing.
+		ask("b", Ack),
+		empty(),
+		conclude("b"),
+		got("b", ErrUnanswered),
 	)
 }
 
-// A loss may have taken the echo of a request that is acknowledged, or one of
-// several. The kernel does not tell, so an answer that may lack it is not whole.
-func TestEchoThatALossTookIsALoss(t *testing.T) {
+func TestSecondOverrunBeforeEmpty(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		overrun(),
+		open("a", Ack),
+		overrun(),
+		empty(),
+		open("b", Ack),
+		sent("a"), sent("b"),
+		conclude("a"),
+		got("a", ErrReplyLost), repliesLost(1),
+		overrun(),
+		conclude("b"),
+		got("b", ErrReplyLost), repliesLost(1),
+	)
+}
+
+// A call that is used again starts without a loss.
+func TestLossIsOfOneRequest(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("first", Ack),
+		overrun(), empty(),
+		kernel(ack("first")),
+		got("first", nil),
+		reopen("second", "first", Ack), sent("second"),
+		conclude("second"),
+		got("second", ErrUnanswered),
+	)
+}
+
+// What was lost without an overrun was lost before the report: the kernel goes on
+// queueing.
+func TestMarkLost(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("before", Ack),
+		open("refused", Ack),
+		openEcho("echo", Ack),
+		ask("answered", Ack),
+		markLost(),
+		ask("after", Ack),
+		kernel(ack("answered")),
+		got("answered", nil),
+		conclude("before"),
+		got("before", ErrReplyLost), repliesLost(1),
+		kernel(refuse("refused", syscall.ENOBUFS)),
+		got("refused", ErrReplyLost), repliesLost(1),
+		kernel(data("echo", "1"), ack("echo")),
+		got("echo", ErrReplyLost, "1"), repliesLost(1),
+		conclude("after"),
+		got("after", ErrUnanswered),
+	)
+}
+
+// MarkLost during an overrun does not end it.
+func TestMarkLostDuringAnOverrun(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		overrun(),
+		markLost(),
+		ask("during", Ack),
+		empty(),
+		conclude("during"),
+		got("during", ErrReplyLost), repliesLost(1),
+	)
+}
+
+// A part of an echo may have been dropped inside the send, and the acknowledgement
+// queued later in the same send, if the queue was read in between.
+func TestEchoWithAnOverrunDuringTheSendIsLost(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		openEcho("none", Ack),
 		openEcho("one", Ack),
 		open("plain", Ack),
-		openEcho("whole", Ack), sent("whole"),
-		overrun(),
-		openEcho("into it", Ack),
-		// Queued before the loss, or the acknowledgement would be dropped, too.
-		kernel(data("whole", "echo")), kernel(ack("whole")),
-		got("whole", nil, "echo"),
-		drained(),
-		// The kernel drops nothing any more, although others are still in doubt.
-		openEcho("behind", Ack),
+		overrun(), empty(),
+		sent("none"), sent("one"), sent("plain"),
 		kernel(ack("none"), data("one", "echo"), ack("one"), ack("plain")),
 		got("none", ErrReplyLost),
 		got("one", ErrReplyLost, "echo"),
 		got("plain", nil),
 		repliesLost(2),
-		kernel(data("into it", "echo"), ack("into it"), data("behind", "echo"), ack("behind")),
-		got("into it", ErrReplyLost, "echo"),
-		got("behind", nil, "echo"),
-		repliesLost(1),
-		drained(),
-		// Without a loss there was nothing to echo.
-		openEcho("c", Ack),
-		kernel(ack("c")),
-		got("c", nil),
+		// The sends of those that are opened before the queue is empty, too.
+		overrun(),
+		openEcho("into it", Ack),
+		empty(),
+		openEcho("after", Ack),
+		sent("into it"), sent("after"),
+		kernel(data("into it", "echo"), ack("into it"), data("after", "echo"), ack("after")),
+		got("into it", ErrReplyLost, "echo"), repliesLost(1),
+		got("after", nil, "echo"),
 	)
 }
 
-// When it is not certain that the socket has stopped dropping, what is sent from
-// now on is in doubt until the queue is seen empty.
-func TestDoubtWithoutALoss(t *testing.T) {
-	doubt := act(func(s *script) { s.table.Doubt() })
+// An acknowledgement that was queued before the report follows all echoes.
+func TestEchoWithAnOverrunAfterTheSendIsWhole(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
-		ask("before", Ack),
-		doubt,
-		open("answered", Ack),
-		open("dropped", Ack),
-		sent("answered"), drain(),
-		sent("dropped"), drain(),
-		kernel(ack("answered")),
-		got("answered", nil),
-		drained(), drain(),
-		got("before", ErrReplyLost),
-		repliesLost(1),
-		drained(),
-		got("dropped", ErrReplyLost),
-		repliesLost(1),
-		ask("after", Ack),
-		drained(),
-		kernel(ack("after")),
-		got("after", nil),
+		openEcho("one", Ack), sent("one"),
+		openEcho("two", Ack), sent("two"),
+		overrun(),
+		multicast(5, data("one", "a")),
+		kernel(ack("one")),
+		got("one", nil, "a"),
+		multicast(5, data("two", "a"), data("two", "b")),
+		kernel(ack("two")),
+		got("two", nil, "a", "b"),
+		empty(),
+		// Without a loss there may be nothing to echo.
+		openEcho("none", Ack), sent("none"),
+		kernel(ack("none")),
+		got("none", nil),
 	)
 }
 
-// A dump that was given up for lost, also one that was refused for want of room,
-// may run on in the kernel, until its end or that of another dump has come.
-func TestTailOfALostDump(t *testing.T) {
-	tail := func(want bool) step {
-		return func(s *script) {
-			s.Helper()
-			if got := s.table.Tail(); got != want {
-				s.failf("tail = %t, want %t", got, want)
-			}
+// The first of two overruns came during the send, so a part may be missing.
+func TestEchoWithOverrunsDuringAndAfterTheSendIsLost(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		openEcho("a", Ack),
+		overrun(), empty(),
+		sent("a"),
+		overrun(), empty(),
+		kernel(data("a", "echo"), ack("a")),
+		got("a", ErrReplyLost, "echo"), repliesLost(1),
+	)
+}
+
+// A loss that hit the only echo shows in the answer without one.
+func TestEchoThatIsMissingAfterALossIsLost(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		openEcho("a", Ack), sent("a"),
+		overrun(), empty(),
+		kernel(ack("a")),
+		got("a", ErrReplyLost), repliesLost(1),
+		// The kernel's refusal needs no echo.
+		openEcho("b", Ack),
+		overrun(), empty(), sent("b"),
+		kernel(refuse("b", syscall.EEXIST)),
+		got("b", syscall.EEXIST),
+	)
+}
+
+// If the reply is dropped and the queue is read before the acknowledgement is made,
+// the acknowledgement comes and is a refusal with EAGAIN or ENOBUFS.
+func TestRefusalForWantOfRoomIsALoss(t *testing.T) {
+	for _, kind := range []Kind{Ack, First, Deferred} {
+		for _, errno := range []syscall.Errno{syscall.EAGAIN, syscall.ENOBUFS} {
+			play(t, netlink.NETLINK_ROUTE,
+				open("a", kind),
+				overrun(), empty(), sent("a"),
+				kernel(refuse("a", errno)),
+				got("a", ErrReplyLost), repliesLost(1),
+				// Without a loss it is the kernel's own refusal.
+				ask("b", kind),
+				kernel(refuse("b", errno)),
+				got("b", errno),
+				// Others are refusals also after a loss.
+				ask("c", kind),
+				overrun(), empty(),
+				kernel(refuse("c", syscall.ENOMEM)),
+				got("c", syscall.ENOMEM),
+				// The waiter of an abandoned call receives nothing.
+				ask("d", kind),
+				abandon("d"),
+				overrun(), empty(),
+				kernel(refuse("d", errno)),
+				gone("d"), late(1),
+			)
 		}
 	}
-	for _, end := range []struct {
-		name  string
-		steps []step
-	}{
-		{"its own end", []step{kernel(done("lost", 0)), late(1)}},
-		{"the next one's", []step{ask("next", Dump), kernel(done("next", 0)), got("next", nil)}},
-	} {
-		t.Run(end.name, func(t *testing.T) {
-			play(t, netlink.NETLINK_ROUTE, slices.Concat([]step{
-				ask("lost", Dump),
-				ask("also lost", Ack),
-				overrun(),
-				tail(false),
-				drained(),
-				got("lost", ErrReplyLost),
-				got("also lost", ErrReplyLost),
-				repliesLost(2),
-				tail(true),
-				ask("other", Ack),
-				kernel(ack("other")),
-				got("other", nil),
-				tail(true),
-				multicast(5, done("lost", 0)),
-				event("\x00\x00\x00\x00"),
-				tail(true),
-			}, end.steps, []step{
-				tail(false),
-				ask("refused", Dump),
-				kernel(refuse("refused", syscall.ENOBUFS)),
-				drained(),
-				got("refused", ErrReplyLost), repliesLost(1),
-				tail(true),
-			})...)
-		})
-	}
 }
 
-// When the reply is dropped and the queue is read before the acknowledgement is
-// made, that one comes and says EAGAIN or ENOBUFS.
-func TestAcknowledgementOfADroppedReplyIsALoss(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		open("a", Ack),
-		open("b", Ack),
-		ask("c", Ack),
+// A silent call has no answer to lose.
+func TestSilentCallSurvivesAnOverrun(t *testing.T) {
+	play(t, netlink.NETLINK_CONNECTOR,
+		open("before", Silent),
 		overrun(),
-		drained(),
-		got("c", ErrReplyLost),
-		repliesLost(1),
-		kernel(refuse("a", syscall.EAGAIN), refuse("b", syscall.ENOBUFS)),
-		got("a", ErrReplyLost),
-		got("b", ErrReplyLost),
-		repliesLost(2),
-		drained(),
-		// Without a loss it is the kernel's own word.
-		ask("d", Ack),
-		kernel(refuse("d", syscall.EAGAIN)),
-		got("d", syscall.EAGAIN),
+		open("during", Silent),
+		empty(),
+		markLost(),
+		sent("before"), sent("during"),
+		withdraw("before"), withdraw("during"),
 	)
 }
 
-// The kernel works inside the send. While that runs, the answer may be queued
-// after any look at the queue.
-func TestRunningSendOutlivesTheDrain(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		open("a", Ack),
-		overrun(),
-		drained(),
-		drained(),
-		kernel(data("a", "1"), ack("a")),
-		got("a", nil, "1"),
-		drained(),
-		open("late send", Ack),
-		sent("late send"), // the drain before has settled everything
-		kernel(ack("late send")),
-		got("late send", nil),
-	)
-}
-
-// When the send returns, one look at the empty queue that began after that
-// settles it.
-func TestReturnedSendNeedsOneMoreDrain(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		open("a", Ack),
-		open("b", Ack),
-		overrun(),
-		drained(),
-		sent("a"), drain(),
-		// This read may have begun before the send returned.
-		drained(), drain(),
-		drained(),
-		got("a", ErrReplyLost),
-		repliesLost(1),
-		sent("b"), drain(),
-		drained(), drain(),
-		// The answer was on its way after all.
-		kernel(ack("b")),
-		got("b", nil),
-		drained(),
-	)
-}
-
-// A send that returned between the loss and the end of the drain is in the same
-// doubt.
-func TestSendReturnsMidDrain(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		ask("before", Ack),
-		open("a", Ack),
-		overrun(),
-		sent("a"), drain(),
-		drained(), drain(),
-		got("before", ErrReplyLost),
-		repliesLost(1),
-		drained(),
-		got("a", ErrReplyLost),
-		repliesLost(1),
-	)
-}
-
-// Until it has been read away, the kernel drops what is new as well, so a call
-// that is opened meanwhile is in doubt.
-func TestOpenWhileDraining(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		overrun(),
-		open("a", Ack),
-		open("b", Ack),
-		sent("a"), drain(),
-		drained(), drain(),
-		drained(),
-		got("a", ErrReplyLost),
-		repliesLost(1),
-		sent("b"), drain(),
-		kernel(ack("b")),
-		got("b", nil),
-		drained(),
-	)
-}
-
-func TestAnswerBeatsSentAfterOverrun(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		overrun(),
-		open("a", Ack),
-		kernel(ack("a")),
-		got("a", nil),
-		// It has nothing to wait for.
-		sent("a"),
-		drained(),
-	)
-}
-
-// A second loss during the drain begins it again; what was known to be sent
-// stays so.
-func TestOverrunDuringDrain(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		open("a", Ack),
-		open("b", Ack),
-		overrun(),
-		sent("a"), drain(),
-		overrun(),
-		drained(),
-		got("a", ErrReplyLost),
-		repliesLost(1),
-		drained(),
-		sent("b"), drain(),
-		overrun(),
-		drained(),
-		got("b", ErrReplyLost),
-		repliesLost(1),
-	)
-}
-
-// Later parts of a dump are made as the queue is read, so it survives.
-func TestDumpSurvivesOverrun(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		ask("dump", Dump),
-		ask("ack", Ack),
-		kernel(data("dump", "1")),
-		overrun(),
-		kernel(data("dump", "2")),
-		kernel(data("dump", "3"), done("dump", 0)),
-		got("dump", nil, "1", "2", "3"),
-		drained(),
-		got("ack", ErrReplyLost),
-		repliesLost(1),
-	)
-}
-
-// An empty queue means that no dump runs any more, so its end was lost.
-func TestDumpIsLostWithItsEnd(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		ask("dump", Dump),
-		kernel(data("dump", "1")),
-		overrun(),
-		drained(),
-		got("dump", ErrReplyLost, "1"),
-		repliesLost(1),
-		kernel(data("dump", "2"), done("dump", 0)),
-		late(2),
-	)
-}
-
-// Nobody is told about it, so it is not counted; but what it was lent is free.
-func TestOverrunEndsAbandonedCalls(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		ask("dump", Dump),
-		abandon("dump"),
-		overrun(),
-		kernel(data("dump", "1")),
-		late(1),
-		drained(),
-		gone("dump"),
-	)
-}
-
-// A dump that found the queue full is refused and begins all the same, as soon
-// as there is room.
-func TestDumpRefusedForRoomMayStillCome(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		ask("dump", Dump),
-		kernel(refuse("dump", syscall.ENOBUFS)),
-		kernel(data("dump", "1")),
-		kernel(data("dump", "2"), done("dump", 0)),
-		got("dump", nil, "1", "2"),
-		drained(),
-		// It may also end otherwise.
-		ask("then", Dump),
-		kernel(refuse("then", syscall.ENOBUFS)),
-		kernel(done("then", syscall.EINVAL)),
-		got("then", syscall.EINVAL),
-		drained(),
-	)
-}
-
-func TestDumpRefusedForRoomAndNotBegun(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		ask("other", Ack),
-		ask("dump", Dump),
-		kernel(refuse("dump", syscall.ENOBUFS)),
-		drained(),
-		// The other call was not in doubt.
-		got("dump", ErrReplyLost), repliesLost(1),
-		kernel(ack("other")),
-		got("other", nil),
-		// The refusal may be read while the send still runs.
-		open("racing", Dump),
-		kernel(refuse("racing", syscall.ENOBUFS)),
-		sent("racing"), drain(),
-		drained(),
-		got("racing", ErrReplyLost), repliesLost(1),
-		ask("left", Dump),
-		abandon("left"),
-		kernel(refuse("left", syscall.ENOBUFS)),
-		late(1),
-		drained(),
-		gone("left"),
-		ask("both", Dump),
-		overrun(),
-		kernel(refuse("both", syscall.ENOBUFS)),
-		overrun(),
-		drained(),
-		got("both", ErrReplyLost), repliesLost(1),
-	)
-}
-
-// A dump without room loses nothing else: what was open by then is not in doubt.
-func TestRefusedDumpDoubtsNobodyElse(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		open("other", Ack),
-		ask("dump", Dump),
-		kernel(refuse("dump", syscall.ENOBUFS)),
-		sent("other"),
-		drained(),
-		got("dump", ErrReplyLost), repliesLost(1),
-		drained(),
-		kernel(ack("other")),
-		got("other", nil),
-	)
-}
-
-// Only a dump begins after a refusal for want of room.
-func TestOtherRefusedForRoomIsRefused(t *testing.T) {
-	play(t, netlink.NETLINK_ROUTE,
-		ask("a", Ack),
-		kernel(refuse("a", syscall.ENOBUFS)),
-		got("a", syscall.ENOBUFS),
-		ask("dump", Dump),
-		kernel(refuse("dump", syscall.ENOMEM)),
-		got("dump", syscall.ENOMEM),
-		// NLMSG_DONE is the last word whatever its errno.
-		ask("end", Dump),
-		kernel(done("end", syscall.ENOBUFS)),
-		got("end", syscall.ENOBUFS),
-	)
-}
-
-func TestLossErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	for _, tt := range []struct {
 		err   error
 		errno syscall.Errno
@@ -421,30 +269,13 @@ func TestLossErrors(t *testing.T) {
 	}{
 		{ErrReplyLost, syscall.ENOBUFS, "may have been applied"},
 		{ErrTruncated, syscall.EMSGSIZE, "larger than the receive buffer"},
+		{ErrUnanswered, syscall.EBADMSG, "may have been applied"},
 	} {
 		if !errors.Is(tt.err, tt.errno) {
 			t.Errorf("%v is not %v", tt.err, tt.errno)
 		}
 		if !strings.Contains(tt.err.Error(), tt.text) {
-			t.Errorf("%q says nothing of %q", tt.err, tt.text)
+			t.Errorf("%q does not say %q", tt.err, tt.text)
 		}
-	}
-}
-
-// Only a dump goes on in the kernel when its call has ended as lost.
-func TestTailIsOfALostDumpOnly(t *testing.T) {
-	for _, kind := range []Kind{Ack, First, Deferred} {
-		play(t, netlink.NETLINK_ROUTE,
-			ask("lost", kind),
-			overrun(),
-			drained(),
-			got("lost", ErrReplyLost),
-			repliesLost(1),
-			act(func(s *script) {
-				if s.table.Tail() {
-					s.failf("%v leaves a tail", kind)
-				}
-			}),
-		)
 	}
 }

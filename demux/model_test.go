@@ -2,6 +2,7 @@ package demux
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
 	"slices"
 	"syscall"
@@ -10,7 +11,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// A model is a table in its simplest form: it goes through all calls and all
+// A model is a table in its simplest form. It goes through all calls and all
 // messages one by one, and it remembers when things happened instead of what
 // follows from that. It is written after the package documentation and the
 // kernel, not after the table.
@@ -19,15 +20,15 @@ type model struct {
 	calls  map[uint32]*modelCall // by each of their numbers
 	joined map[uint32]bool
 
-	now   int  // counts what happens
-	mark  int  // when the last loss was reported, or a drain after it
-	lossy bool // since the last loss not every call has been settled
-	drops bool // since the last loss the queue has not been empty
+	now      int   // counts what happens
+	overruns []int // when an overrun was reported
+	losses   []int // when a loss was reported, overruns included
+	empties  []int // when the queue was empty
 
-	// What came of the last operation.
+	// Effects of the last operation.
 	events   []string
-	released []Kind
-	ended    []*modelCall // those whose waiter was told
+	released []int64
+	ended    []*modelCall // those with a result for their waiter
 
 	failed error
 	stats  Stats
@@ -35,22 +36,23 @@ type model struct {
 
 // modelCall is what the model knows of a call.
 type modelCall struct {
-	call *Call // the table's
+	call *Call  // the table's
+	seq  uint32 // the number that Open gave
 
-	kind    Kind
-	typ     netlink.MessageType
-	echo    bool
-	waits   bool // somebody does
-	sentAt  int  // 0 before
-	replies []string
-	marked  bool // with NLM_F_DUMP_INTR
-	acked   bool
-	refused bool // a dump for want of room, with its answer perhaps to come
-	doubted bool // a loss may have hit its answer
-	overlap bool // its send was under way when that happened
-	told    bool // there was a waiter, and he has his result
-	err     error
-	batch   *modelBatch // nil for any other kind
+	kind     Kind
+	typ      netlink.MessageType
+	command  uint8
+	echo     bool
+	room     int64
+	openedAt int
+	sentAt   int  // 0 before
+	waits    bool // there is a waiter without a result
+	replies  []string
+	acked    bool
+	damage   error // what made a reply unreadable
+	ended    bool  // its waiter received the result
+	err      error
+	batch    *modelBatch // nil for any other kind
 }
 
 func newModel(family netlink.Family) *model {
@@ -58,11 +60,14 @@ func newModel(family netlink.Family) *model {
 }
 
 func (m *model) open(c *Call) *modelCall {
-	mc := &modelCall{call: c, kind: c.Kind, typ: c.Type, echo: c.Echo, waits: true, doubted: m.lossy, overlap: m.drops}
+	mc := &modelCall{
+		call: c, seq: c.Seq, kind: c.Kind, typ: c.Type, command: c.Command, echo: c.Echo, room: c.Room,
+		openedAt: m.now, waits: true,
+	}
 	if c.Kind == Batch {
-		mc.batch = &modelBatch{n: c.Parts.N, echo: c.Parts.Echo}
+		mc.batch = &modelBatch{n: c.Batch.N, echo: c.Batch.Echo}
 		if mc.batch.echo == nil {
-			mc.batch.echo = make([]bool, c.Parts.N)
+			mc.batch.echo = make([]bool, c.Batch.N)
 		}
 	}
 	for i := range mc.width() {
@@ -71,17 +76,31 @@ func (m *model) open(c *Call) *modelCall {
 	return mc
 }
 
-func (m *model) holds(c *modelCall) bool { return m.calls[c.call.Seq] == c }
+func (m *model) holds(c *modelCall) bool { return m.calls[c.seq] == c }
 
-func (m *model) sent(c *modelCall) (drain bool) {
-	c.sentAt = m.now
-	return m.lossy && m.holds(c) && (c.doubted || c.refused || c.batch != nil && c.batch.unfenced)
+// each returns an iterator over the calls, each once.
+func (m *model) each() iter.Seq[*modelCall] {
+	return func(yield func(*modelCall) bool) {
+		for seq, c := range m.calls {
+			if seq == c.seq && !yield(c) {
+				return
+			}
+		}
+	}
 }
 
+// withdraw: the kernel never saw the request.
 func (m *model) withdraw(c *modelCall) {
 	c.waits = false
 	if m.holds(c) {
 		m.remove(c)
+	}
+}
+
+// reject is withdraw with an error for the waiter.
+func (m *model) reject(c *modelCall, err error) {
+	if m.holds(c) {
+		m.end(c, err)
 	}
 }
 
@@ -93,86 +112,122 @@ func (m *model) abandon(c *modelCall) bool {
 
 func (m *model) remove(c *modelCall) {
 	for i := range c.width() {
-		delete(m.calls, c.call.Seq+i)
+		delete(m.calls, c.seq+i)
 	}
-	m.released = append(m.released, c.kind)
+	m.released = append(m.released, c.room)
 }
 
-// tell gives the waiter, if there is one, his result.
-func (m *model) tell(c *modelCall, err error) {
-	if c.waits {
-		c.waits, c.told, c.err = false, true, err
-		m.ended = append(m.ended, c)
-	}
-}
-
+// end ends a call with err.
 func (m *model) end(c *modelCall, err error) {
 	m.remove(c)
-	m.tell(c, err)
+	if c.waits {
+		c.waits, c.ended, c.err = false, true, err
+		m.ended = append(m.ended, c)
+		if err == ErrReplyLost {
+			m.stats.RepliesLost++
+		}
+	}
+}
+
+// settle ends a call with what is known of its answer. That a reply could not be
+// read is known better than what the end says.
+func (m *model) settle(c *modelCall, err error) {
+	if c.damage != nil {
+		err = c.damage
+	}
+	m.end(c, err)
 }
 
 func (m *model) overrun() {
-	m.stats.Overruns++
-	m.lossy, m.drops, m.mark = true, true, m.now
-	for c := range m.each() {
-		c.doubted = true
-		c.overlap = c.overlap || c.sentAt == 0
-	}
+	m.overruns = append(m.overruns, m.now)
+	m.markLost()
 }
 
-// drained ends those calls whose send had returned at the last mark: what the
-// kernel had to say was queued then, or was dropped.
-func (m *model) drained() (again bool) {
-	if !m.lossy {
-		return false
-	}
-	m.lossy, m.drops = false, false
-	for c := range m.each() {
-		returned := c.sentAt != 0 && c.sentAt < m.mark
-		unsettled := c.doubted || c.batch != nil && c.batch.unfenced
-		switch {
-		case c.doubted && returned && c.kind == Deferred && c.acked:
-			c.doubted = false // a kernel thread answers, and waits for room
-		case c.batch != nil && unsettled && returned:
-			m.conclude(c)
-		case c.refused && !c.doubted, unsettled && returned:
-			if c.waits {
-				m.stats.RepliesLost++
-			}
-			m.end(c, ErrReplyLost)
-		case unsettled:
-			m.lossy = true
-			again = again || c.sentAt != 0
+func (m *model) markLost() {
+	m.losses = append(m.losses, m.now)
+	m.stats.Overruns++
+}
+
+func (m *model) empty() { m.empties = append(m.empties, m.now) }
+
+// dropping reports whether the kernel may have dropped all that came at a time: an
+// overrun had been reported, and since then no empty queue.
+func (m *model) dropping(at int) bool {
+	last := latest(m.overruns, at)
+	return last > 0 && latest(m.empties, at) < last
+}
+
+// latest returns the last of the times before at, 0 if there is none.
+func latest(times []int, at int) (last int) {
+	for _, t := range times {
+		if t < at {
+			last = t
 		}
 	}
-	m.mark = m.now
-	return again
+	return last
+}
+
+// mayBeLost reports whether the kernel may have dropped a part of c's answer.
+func (m *model) mayBeLost(c *modelCall) bool {
+	return m.dropping(c.openedAt) || latest(m.losses, math.MaxInt) > c.openedAt
+}
+
+// lostInSend reports whether that may have happened inside the send, with a later
+// part of the answer queued all the same.
+func (m *model) lostInSend(c *modelCall) bool {
+	if m.dropping(c.openedAt) {
+		return true
+	}
+	return slices.ContainsFunc(m.losses, func(t int) bool {
+		return t > c.openedAt && (c.sentAt == 0 || t < c.sentAt)
+	})
+}
+
+// conclude: the goroutine that sent the calls has read up to the empty queue.
+func (m *model) conclude(calls []*modelCall) {
+	for _, c := range calls {
+		switch {
+		case !m.holds(c):
+			// It was answered, and its call may serve another request.
+		case c.kind == Deferred && c.acked:
+			// A thread of the kernel answers it, and waits for room.
+		case c.batch != nil:
+			m.settle(c, m.outcome(c))
+		case m.mayBeLost(c):
+			m.settle(c, ErrReplyLost)
+		default:
+			m.settle(c, ErrUnanswered)
+		}
+	}
 }
 
 func (m *model) fail(err error) {
 	m.failed = err
-	m.lossy = false
 	for c := range m.each() {
 		m.end(c, err)
 	}
 }
 
-// place is where a message goes: to a call, to the event consumer, to both, or
+func isEnding(h wire.Header) bool {
+	return h.Type == netlink.NLMSG_DONE || h.Type == netlink.NLMSG_ERROR
+}
+
+// place returns where a message goes: to a call, to the event consumer, to both, or
 // to neither.
-func (m *model) place(h wire.Header, o Origin) (c *modelCall, event bool) {
+func (m *model) place(msg wire.Message, o Origin) (c *modelCall, event bool) {
+	h := msg.Header
 	c = m.calls[h.Seq]
 	own := h.PortID == port
 	if o.Group != 0 {
-		ending := h.Type == netlink.NLMSG_DONE || h.Type == netlink.NLMSG_ERROR
-		if c == nil || !c.wantsEcho(h.Seq) || !own || ending || o.NSID != NoNSID {
+		if c == nil || !c.wantsEcho(h.Seq) || !own || isEnding(h) || o.NSID != NoNSID {
 			return nil, true
 		}
 		return c, m.joined[o.Group]
 	}
-	if h.PortID == 0 && m.family != netlink.NETLINK_AUDIT && m.family != netlink.NETLINK_RDMA {
+	if h.PortID != 0 && !own {
 		return nil, true
 	}
-	if h.PortID != 0 && !own {
+	if h.PortID == 0 && !m.repliesFromZero(c, msg) {
 		return nil, true
 	}
 	if c != nil {
@@ -181,99 +236,104 @@ func (m *model) place(h wire.Header, o Origin) (c *modelCall, event bool) {
 	return nil, h.Seq == 0 || h.PortID == 0
 }
 
-// spoil is for a datagram that could not be read to its end. No more than its
-// first message says whose it is.
-func (m *model) spoil(first wire.Message, o Origin) {
-	c, _ := m.place(first.Header, o)
-	switch {
-	case o.Group != 0 || o.PortID != 0 || c == nil || c.kind != Dump || !c.waits:
-	case o.Truncated:
-		m.tell(c, ErrTruncated)
-	default:
-		m.stats.RepliesLost++
-		m.tell(c, ErrReplyLost)
+// repliesFromZero reports whether a message with the number of c and nlmsg_pid 0 is
+// a reply.
+func (m *model) repliesFromZero(c *modelCall, msg wire.Message) bool {
+	switch m.family {
+	case netlink.NETLINK_AUDIT, netlink.NETLINK_RDMA:
+		return true
+	case netlink.NETLINK_GENERIC:
+		// struct genlmsghdr begins with the command.
+		return c != nil && msg.Header.Type == c.typ && len(msg.Payload) > 0 && msg.Payload[0] == c.command
 	}
+	return false
 }
 
-// deliver takes whole messages. The last may be truncated.
-func (m *model) deliver(msgs []wire.Message, o Origin, cut bool) (lost bool) {
+// single reports whether c's answer is one message, which can come now.
+func (c *modelCall) single() bool {
+	return c.kind == First || c.kind == Deferred && c.acked && c.typ != auditListRules
+}
+
+// deliver takes the whole messages of a datagram. first is the first of all, whole or
+// not.
+func (m *model) deliver(whole []wire.Message, first wire.Message, o Origin, damage error) (lost bool) {
+	if damage == ErrTruncated {
+		m.stats.Truncated++
+	}
 	if o.PortID != 0 && m.family != netlink.NETLINK_USERSOCK {
 		m.stats.Foreign++
 		return false
 	}
-	for i, msg := range msgs {
-		c, event := m.place(msg.Header, o)
+	for _, msg := range whole {
 		if o.PortID != 0 {
-			c, event = nil, true
-		}
-		switch {
-		case cut && i == len(msgs)-1:
-			ending := msg.Header.Type == netlink.NLMSG_DONE || msg.Header.Type == netlink.NLMSG_ERROR
-			if event || ending {
-				return true
-			}
-			if c != nil {
-				m.tell(c, ErrTruncated)
-			}
-			continue
-		case event:
 			m.events = append(m.events, string(msg.Payload))
-		case c == nil:
-			m.stats.Late++
+			continue
+		}
+		c, event := m.place(msg, o)
+		if event {
+			m.events = append(m.events, string(msg.Payload))
 		}
 		if c != nil {
 			m.reply(c, msg)
+		} else if !event {
+			m.stats.Late++
 		}
 	}
-	return false
+	switch {
+	case damage == nil:
+		return false
+	case damage == ErrReplyLost:
+		m.stats.Malformed++
+	}
+	if o.PortID != 0 {
+		return true
+	}
+	// A datagram is of one answer.
+	c, event := m.place(first, o)
+	if c != nil {
+		c.damage = damage
+		if c.single() {
+			m.settle(c, nil) // no other end comes
+		}
+	}
+	return damage == ErrReplyLost || event || isEnding(first.Header)
 }
 
 func (m *model) reply(c *modelCall, msg wire.Message) {
 	if !c.waits {
 		m.stats.Late++
 	}
-	ending := msg.Header.Type == netlink.NLMSG_DONE || msg.Header.Type == netlink.NLMSG_ERROR
-	if c.batch != nil && ending {
-		m.say(c, msg)
-		return
-	}
-	if msg.Header.Flags&netlink.NLM_F_DUMP_INTR != 0 && c.waits {
-		c.marked = true
-	}
-	switch msg.Header.Type {
-	case netlink.NLMSG_ERROR:
+	switch {
+	case c.batch != nil && isEnding(msg.Header):
+		c.batch.answer(msg, c.seq)
+	case msg.Header.Type == netlink.NLMSG_ERROR:
 		err := verdictOf(msg.Payload)
 		switch {
-		case c.kind == Dump && err == syscall.ENOBUFS:
-			// The dump may come in spite of it. Now or later it is settled by a
-			// drain, and not in doubt unless something else is lost.
-			c.refused, c.doubted = true, false
-			m.lossy = true
 		case c.kind == Deferred && err == nil:
 			c.acked = true
-		case c.kind == Ack && c.doubted && (err == syscall.EAGAIN || err == syscall.ENOBUFS || err == nil && c.echo && (len(c.replies) == 0 || c.overlap)):
-			// The acknowledgement tells that the reply was dropped, or the echo
-			// that was asked for is not there.
-			if c.waits {
-				m.stats.RepliesLost++
-			}
-			m.end(c, ErrReplyLost)
+		case (err == syscall.EAGAIN || err == syscall.ENOBUFS) && m.mayBeLost(c):
+			// The kernel says so if the reply found no room.
+			m.settle(c, ErrReplyLost)
+		case err == nil && c.echo && (m.lostInSend(c) || len(c.replies) == 0 && m.mayBeLost(c)):
+			m.settle(c, ErrReplyLost)
 		default:
-			m.end(c, err)
+			m.settle(c, err)
 		}
-	case netlink.NLMSG_DONE:
-		switch {
-		case len(msg.Payload) > 0:
-			m.end(c, verdictOf(msg.Payload))
-		case c.kind != Ack:
-			m.end(c, nil)
+	case msg.Header.Type == netlink.NLMSG_DONE:
+		if len(msg.Payload) == 0 && c.kind == Ack {
+			return // the acknowledgement follows
 		}
+		var err error
+		if len(msg.Payload) > 0 {
+			err = verdictOf(msg.Payload)
+		}
+		m.settle(c, err)
 	default:
 		if c.waits {
 			c.replies = append(c.replies, string(msg.Payload))
 		}
-		if c.kind == First || c.kind == Deferred && c.acked && c.typ != auditListRules {
-			m.end(c, nil)
+		if c.single() {
+			m.settle(c, nil)
 		}
 	}
 }
@@ -284,16 +344,17 @@ func verdictOf(p []byte) error {
 		return wire.ErrMalformed
 	}
 	switch code := int32(binary.NativeEndian.Uint32(p)); {
-	case code == 0:
+	case code >= 0:
 		return nil
-	case code < 0 && code != math.MinInt32:
+	case code == math.MinInt32:
+		return wire.ErrMalformed
+	default:
 		return syscall.Errno(-code)
 	}
-	return wire.ErrMalformed
 }
 
-// take returns what came of the last operation, and forgets it.
-func (m *model) take() (events []string, released []Kind, ended []*modelCall) {
+// take returns the effects of the last operation, and forgets them.
+func (m *model) take() (events []string, released []int64, ended []*modelCall) {
 	events, released, ended = m.events, m.released, m.ended
 	m.events, m.released, m.ended = nil, nil, nil
 	slices.Sort(released)

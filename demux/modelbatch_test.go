@@ -1,7 +1,6 @@
 package demux
 
 import (
-	"iter"
 	"slices"
 	"syscall"
 
@@ -9,39 +8,26 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// A modelBatch is what the model knows of a batch: everything that was said of
-// it, in order.
+// A modelBatch is what the model knows of a batch: all answers to it, in order.
 type modelBatch struct {
-	n        int
-	echo     []bool
-	said     []saying
-	unfenced bool
-	unclear  bool // something was said that could not be read
+	n       int
+	echo    []bool
+	answers []modelAnswer
+	unclear bool // an answer could not be read
 }
 
-// A saying is what the kernel says of the message with index i.
-type saying struct {
+// A modelAnswer is the kernel's answer to the message with index i.
+type modelAnswer struct {
 	i     int
 	errno syscall.Errno // 0: an acknowledgement
 }
 
-// each returns an iterator over the calls, each once.
-func (m *model) each() iter.Seq[*modelCall] {
-	return func(yield func(*modelCall) bool) {
-		for seq, c := range m.calls {
-			if seq == c.call.Seq && !yield(c) {
-				return
-			}
-		}
-	}
-}
-
-// width returns how many numbers the call has.
+// width returns the number of sequence numbers of the call.
 func (c *modelCall) width() uint32 {
 	if c.batch == nil {
 		return 1
 	}
-	return uint32(1 + c.batch.n + 1 + 1)
+	return uint32(1 + c.batch.n + 1)
 }
 
 // wantsEcho reports whether the message with number seq was sent with NLM_F_ECHO.
@@ -49,91 +35,106 @@ func (c *modelCall) wantsEcho(seq uint32) bool {
 	if c.batch == nil {
 		return c.echo
 	}
-	at := seq - c.call.Seq
+	at := seq - c.seq
 	return at >= 1 && int(at) <= c.batch.n && c.batch.echo[at-1]
 }
 
-// say takes an ending that belongs to a batch.
-func (m *model) say(c *modelCall, msg wire.Message) {
+// answer takes an ending that belongs to the batch with the first number seq.
+func (b *modelBatch) answer(msg wire.Message, seq uint32) {
 	if msg.Header.Type == netlink.NLMSG_DONE {
 		return
 	}
-	b, i := c.batch, int(msg.Header.Seq-c.call.Seq)-1
-	if i == b.n+1 {
-		m.conclude(c)
-		return
-	}
+	i := int(msg.Header.Seq-seq) - 1
 	switch err := verdictOf(msg.Payload).(type) {
 	case nil:
-		b.said = append(b.said, saying{i, 0})
+		b.answers = append(b.answers, modelAnswer{i, 0})
 	case syscall.Errno:
-		b.said = append(b.said, saying{i, err})
+		b.answers = append(b.answers, modelAnswer{i, err})
 	default:
 		b.unclear = true
+		b.answers = append(b.answers, modelAnswer{i, unreadableAnswer})
 	}
 }
 
-// conclude ends a batch with what was said.
-func (m *model) conclude(c *modelCall) {
+// unreadableAnswer stands for an answer that could not be read.
+const unreadableAnswer syscall.Errno = 1 << 20
+
+// refusals returns the answers that refuse.
+func (b *modelBatch) refusals() (r []modelAnswer) {
+	for _, a := range b.answers {
+		if a.errno != 0 && a.errno != unreadableAnswer {
+			r = append(r, a)
+		}
+	}
+	return r
+}
+
+func (b *modelBatch) acked(i int) bool { return slices.Contains(b.answers, modelAnswer{i, 0}) }
+
+// answered reports whether there was any answer to the message with index i.
+func (b *modelBatch) answered(i int) bool {
+	return slices.ContainsFunc(b.answers, func(a modelAnswer) bool { return a.i == i })
+}
+
+// outcome returns the result of a batch with these answers. The kernel applies it
+// as a whole, or refuses at least one message, or ignores it. It acknowledges the
+// closing message after the commit, or never (before Linux 6.10); the last message,
+// which the client has acknowledged, shows that the batch was not ignored.
+func (m *model) outcome(c *modelCall) error {
 	b := c.batch
-	acked := func(i int) bool { return slices.Contains(b.said, saying{i, 0}) }
-	refusal := slices.IndexFunc(b.said, func(s saying) bool { return s.errno != 0 })
-	var err error
+	incomplete := m.incomplete(c)
 	switch {
-	case refusal >= 0:
-		err = b.said[refusal].errno
-	case c.mayMiss() && (!acked(b.n) || slices.Contains(b.echo, true)):
-		err = ErrReplyLost
-		if c.waits {
-			m.stats.RepliesLost++
-		}
-	case !acked(b.n) && !acked(b.n-1):
-		err = errUnanswered
+	case len(b.refusals()) > 0:
+		return b.refusals()[0].errno
+	case incomplete && (!b.acked(b.n) || slices.Contains(b.echo, true)):
+		return ErrReplyLost
+	case !b.acked(b.n) && !b.answered(b.n-1):
+		return ErrUnanswered
 	}
-	m.end(c, err)
+	return nil
 }
 
-// mayMiss reports whether some of what was said of a batch may be missing.
-func (c *modelCall) mayMiss() bool { return c.doubted || c.batch.unclear }
+// incomplete reports whether an answer to a batch may be missing.
+func (m *model) incomplete(c *modelCall) bool { return c.batch.unclear || m.mayBeLost(c) }
 
-// refusals is what Parts.Refusals has to tell.
-func (c *modelCall) refusals() (want []saying) {
+// wantRefusals is what BatchState.Refusals has to return.
+func (m *model) wantRefusals(c *modelCall) (want []modelAnswer) {
 	b := c.batch
-	last := slices.ContainsFunc(b.said, func(s saying) bool { return s.i == b.n-1 })
-	for _, s := range b.said {
-		if s.errno == 0 {
-			continue
+	for _, a := range b.refusals() {
+		whole := a.i == -1 || a.i == b.n || // the messages that open and close it
+			a.i == 0 && b.acked(0) || // its commit was refused
+			!b.answered(b.n-1) && !m.incomplete(c) // the kernel dropped all other answers
+		if whole {
+			a.i = -1
 		}
-		if !last && !c.mayMiss() || s.i == b.n || s.i == 0 && slices.Contains(b.said, saying{0, 0}) {
-			s.i = -1
-		}
-		want = append(want, s)
+		want = append(want, a)
 	}
 	return want
 }
 
-// parts makes up a batch.
-func (w *walk) parts() *Parts {
-	p := &Parts{N: 1 + w.IntN(one(w, 1, 3, 3, 100))}
+// batch makes up a batch.
+func (w *walk) batch() *BatchState {
+	b := &BatchState{N: 1 + w.IntN(one(w, 1, 3, 3, 100))}
 	if w.chance(30) {
-		p.Echo = make([]bool, p.N)
-		for i := range p.Echo {
-			p.Echo[i] = w.chance(50)
+		b.Echo = make([]bool, b.N)
+		for i := range b.Echo {
+			b.Echo[i] = w.chance(50)
 		}
-		p.Echo[w.IntN(p.N)] = true
+		b.Echo[w.IntN(b.N)] = true
 	}
-	return p
+	return b
 }
 
-// compareParts compares what was refused of a batch.
-func (w *walk) compareParts(mc *modelCall) {
+// compareBatch compares what was refused of a batch.
+func (w *walk) compareBatch(mc *modelCall) {
 	w.Helper()
-	p := mc.call.Parts
-	var got []saying
-	for _, r := range p.Refusals() {
-		got = append(got, saying{r.Index, r.Err.Errno})
+	b := mc.call.Batch
+	var got []modelAnswer
+	for _, r := range b.Refusals() {
+		got = append(got, modelAnswer{r.Index, r.Err.Errno})
 	}
-	if want := mc.refusals(); !slices.Equal(got, want) || p.Incomplete() != mc.mayMiss() {
-		w.failf("%d: refused %v, incomplete = %t; want %v, %t", mc.call.Seq, got, p.Incomplete(), want, mc.mayMiss())
+	want, incomplete := w.model.wantRefusals(mc), w.model.incomplete(mc)
+	if !slices.Equal(got, want) || b.Incomplete() != incomplete {
+		w.failf("%d: refused %v, incomplete = %t; want %v, %t", mc.seq, got, b.Incomplete(), want, incomplete)
 	}
 }

@@ -8,25 +8,26 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// replies are the messages of an answer, as they came. The list of them is made
-// at the end, when it is known how many there are, and not by who delivers them,
-// for whom others wait.
-type replies struct {
+// Replies holds the messages of an answer as they came. The zero value is empty.
+// Messages are decoded when the list is taken, and not when they are kept, so that
+// a goroutine that delivers for others is done soon.
+type Replies struct {
 	runs  []run
 	count int // messages in all of them
 }
 
-// run is what stood together in a datagram, copied.
+// run is consecutive messages of one datagram, copied.
 type run struct {
 	bytes []byte
 	count int // messages
 }
 
-// keepRuns is for how many runs there is room kept from one answer to the next.
+// keepRuns is the maximum number of runs for which memory is kept from one answer
+// to the next.
 const keepRuns = 64
 
-// reset forgets the replies.
-func (r *replies) reset() {
+// Reset makes r empty.
+func (r *Replies) Reset() {
 	clear(r.runs)
 	r.runs, r.count = r.runs[:0], 0
 	if cap(r.runs) > keepRuns {
@@ -34,33 +35,37 @@ func (r *replies) reset() {
 	}
 }
 
-// keep copies a run of so many messages: one allocation for all of them.
-func (r *replies) keep(b []byte, count int) {
+// Len returns the number of messages.
+func (r *Replies) Len() int { return r.count }
+
+// Keep adds count messages, which follow each other in b. It copies them, with one
+// allocation for all.
+func (r *Replies) Keep(b []byte, count int) {
 	r.runs = append(r.runs, run{bytes.Clone(b), count})
 	r.count += count
 }
 
-// share is the fewest messages for which another processor is worth the while:
-// some 100 microseconds.
-const share = 8 << 10
+// minParallel is the number of messages from which another processor decodes
+// alongside: some 100 microseconds of work.
+const minParallel = 8 << 10
 
-// list returns the messages in the order in which they came, nil if there are
-// none.
-func (r *replies) list() []wire.Message {
+// List returns the messages in the order in which they came, nil if there are
+// none. They belong to the caller.
+func (r *Replies) List() []wire.Message {
 	if r.count == 0 {
 		return nil
 	}
 	msgs := make([]wire.Message, r.count)
-	if n := min(r.count/share, runtime.GOMAXPROCS(0)); n > 1 {
-		decodeOn(n, msgs, r.runs)
+	if n := min(r.count/minParallel, runtime.GOMAXPROCS(0)); n > 1 {
+		decodeParallel(n, msgs, r.runs)
 	} else {
 		decode(msgs, r.runs)
 	}
 	return msgs
 }
 
-// decodeOn is decode on n processors.
-func decodeOn(n int, msgs []wire.Message, runs []run) {
+// decodeParallel is decode by n goroutines.
+func decodeParallel(n int, msgs []wire.Message, runs []run) {
 	var g sync.WaitGroup
 	for ; n > 1; n-- {
 		have, k := 0, 0

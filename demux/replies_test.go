@@ -8,8 +8,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The list is whole and in order however many processors make it, and however
-// uneven the runs are.
+// The list is whole and in order for any number of processors and any sizes of runs.
 func TestListOfReplies(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
@@ -18,18 +17,18 @@ func TestListOfReplies(t *testing.T) {
 	}{
 		{"none", 4, nil},
 		{"one", 4, []int{1}},
-		{"one processor", 1, []int{share, share, share}},
-		{"less than two shares", 4, []int{share, share - 1}},
-		{"two shares", 4, []int{share, share}},
-		{"a run for several", 4, []int{4 * share}},
-		{"a long run first", 4, []int{3 * share, 1, 2, share}},
-		{"a long run last", 4, []int{1, 2, share, 3 * share}},
-		{"more runs than processors", 3, []int{share, 5, share + 1, share - 7, 1, 2 * share, 9}},
-		{"more processors than shares", 64, []int{share, share, share, 1}},
+		{"one processor", 1, []int{minParallel, minParallel, minParallel}},
+		{"less than two parts", 4, []int{minParallel, minParallel - 1}},
+		{"two parts", 4, []int{minParallel, minParallel}},
+		{"a run for several", 4, []int{4 * minParallel}},
+		{"a long run first", 4, []int{3 * minParallel, 1, 2, minParallel}},
+		{"a long run last", 4, []int{1, 2, minParallel, 3 * minParallel}},
+		{"more runs than processors", 3, []int{minParallel, 5, minParallel + 1, minParallel - 7, 1, 2 * minParallel, 9}},
+		{"more processors than parts", 64, []int{minParallel, minParallel, minParallel, 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(tt.processors))
-			var r replies
+			var r Replies
 			var want uint32
 			for _, n := range tt.runs {
 				var b []byte
@@ -40,10 +39,10 @@ func TestListOfReplies(t *testing.T) {
 					})
 					want++
 				}
-				r.keep(b, n)
+				r.Keep(b, n)
 				clear(b)
 			}
-			msgs := r.list()
+			msgs := r.List()
 			if len(msgs) != int(want) || want == 0 && msgs != nil {
 				t.Fatalf("%d messages, want %d", len(msgs), want)
 			}
@@ -59,12 +58,12 @@ func TestListOfReplies(t *testing.T) {
 // The common answer is one message: its bytes are an allocation, the list is one.
 func TestReplyCostsTwoAllocations(t *testing.T) {
 	b := wire.AppendMessage(nil, wire.Message{Payload: []byte("an answer")})
-	var r replies
-	r.keep(b, 1)
+	var r Replies
+	r.Keep(b, 1)
 	got := testing.AllocsPerRun(1000, func() {
-		r.reset()
-		r.keep(b, 1)
-		if len(r.list()) != 1 {
+		r.Reset()
+		r.Keep(b, 1)
+		if len(r.List()) != 1 {
 			t.Fatal("no message")
 		}
 	})

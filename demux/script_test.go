@@ -12,10 +12,10 @@ import (
 )
 
 // A script plays one order of events against a table. Its steps are of two
-// sorts: actions (open, sent, kernel, overrun, ...) and what has to have come
-// of them (got, gone, event, late, ...). An action fails the script if anything
-// came of the steps before it that no step has asked for, so a script says all
-// that happens, and what it does not say does not happen.
+// sorts: actions (open, sent, kernel, overrun, conclude, ...) and expectations
+// (got, gone, event, late, ...). An action fails the script if the steps before it
+// had an effect that no expectation names. So a script lists everything that
+// happens, and nothing else happens.
 
 const (
 	port  = 4711 // of the socket under test
@@ -30,12 +30,12 @@ const (
 
 type step func(*script)
 
-// phase is how far a call has come, as the script has been told.
+// phase is how far a call is, according to the script.
 type phase uint8
 
 const (
-	waits     phase = iota // in the table, and somebody waits for it
-	abandoned              // in the table, and nobody waits
+	waits     phase = iota // in the table, with a waiter
+	abandoned              // in the table, without a waiter
 	over                   // out of the table
 )
 
@@ -43,26 +43,35 @@ type script struct {
 	*testing.T
 	table    *Table
 	calls    map[string]*Call
+	seqs     map[string]uint32 // by name: the number that Open gave
+	rooms    map[string]int64  // by name: the room that was lent, another for each
+	reused   map[string]bool   // by name: the call serves another request now
 	phases   map[string]phase
-	released []Kind   // that no step has asked for yet
-	events   []string // likewise
+	released []int64  // rooms that no expectation has named yet
+	events   []string // likewise: payloads
 	lost     bool     // likewise: what Deliver returned
-	drain    bool     // likewise: what Sent or Drained returned
 	want     Stats    // without Pending
 	at       int      // index of the step that runs, for messages
 }
 
-// play runs the steps, then fails the table and looks that nothing is left.
+// play runs the steps, then fails the table and checks that nothing is left.
 func play(t *testing.T, family netlink.Family, steps ...step) {
 	t.Helper()
 	playFrom(t, family, 1000, steps...)
 }
 
-// playFrom is play with the table's first sequence number behind seq.
+// playFrom is play with a table whose first sequence number is the one after seq.
 func playFrom(t *testing.T, family netlink.Family, seq uint32, steps ...step) {
 	t.Helper()
-	s := &script{T: t, calls: make(map[string]*Call), phases: make(map[string]phase)}
-	s.table = New(family, port, seq, func(k Kind) { s.released = append(s.released, k) })
+	s := &script{
+		T:      t,
+		calls:  make(map[string]*Call),
+		seqs:   make(map[string]uint32),
+		rooms:  make(map[string]int64),
+		reused: make(map[string]bool),
+		phases: make(map[string]phase),
+	}
+	s.table = New(family, port, seq, func(room int64) { s.released = append(s.released, room) })
 	for i, do := range steps {
 		s.at = i
 		do(s)
@@ -71,14 +80,14 @@ func playFrom(t *testing.T, family netlink.Family, seq uint32, steps ...step) {
 	s.settled()
 	bye := errors.New("bye")
 	s.table.Fail(bye)
-	for name, c := range s.calls {
+	for name := range s.calls {
 		switch s.phases[name] {
 		case waits:
 			s.result(name, bye)
 			fallthrough
 		case abandoned:
 			s.phases[name] = over
-			s.takeRelease(name, c.Kind)
+			s.takeRelease(name)
 		}
 	}
 	s.settled()
@@ -90,12 +99,15 @@ func (s *script) failf(format string, args ...any) {
 	s.Fatalf("step %d: %s", s.at, fmt.Sprintf(format, args...))
 }
 
-// settled fails the script if anything came of the steps so far that none of
-// them has asked for.
+// settled fails the script if the steps so far had an effect that no expectation
+// names.
 func (s *script) settled() {
 	s.Helper()
 	pending := 0
 	for name, c := range s.calls {
+		if s.reused[name] {
+			continue
+		}
 		if c.Ready() {
 			s.failf("%s has its result: %v", name, c.err)
 		}
@@ -112,8 +124,8 @@ func (s *script) settled() {
 	if len(s.events) > 0 {
 		s.failf("events %q", s.events)
 	}
-	if s.lost || s.drain {
-		s.failf("lost = %t, drain = %t", s.lost, s.drain)
+	if s.lost {
+		s.failf("Deliver reported a loss")
 	}
 	want := s.want
 	want.Pending = pending
@@ -131,17 +143,17 @@ func (s *script) call(name string) *Call {
 	return c
 }
 
-func (s *script) takeRelease(name string, kind Kind) {
+func (s *script) takeRelease(name string) {
 	s.Helper()
-	i := slices.Index(s.released, kind)
+	i := slices.Index(s.released, s.rooms[name])
 	if i < 0 {
 		s.failf("%s is not released", name)
 	}
 	s.released = slices.Delete(s.released, i, i+1)
 }
 
-// result looks at the result of a call: err is nil, an error to be found as it
-// is, or the errno of a kernel's refusal.
+// result checks the result of a call. err is nil, the errno of a refusal, or
+// another error that the result has to be or wrap.
 func (s *script) result(name string, err error, payloads ...string) *Call {
 	s.Helper()
 	c := s.call(name)
@@ -164,9 +176,9 @@ func (s *script) result(name string, err error, payloads ...string) *Call {
 	return c
 }
 
-// matches reports whether err is what want says of c: an errno means that the
-// kernel has refused this very request, and any other error is to be found in
-// err as it is.
+// matches reports whether err, the result of c, is what want says. An errno means
+// that the kernel refused this very request; any other error has to be err or what
+// err wraps.
 func matches(c *Call, err, want error) bool {
 	errno, ok := want.(syscall.Errno)
 	if !ok {
@@ -179,7 +191,7 @@ func matches(c *Call, err, want error) bool {
 
 // Actions.
 
-// act makes an action: everything before it must have been accounted for.
+// act makes an action: expectations have to name every effect of what is before it.
 func act(do step) step {
 	return func(s *script) {
 		s.Helper()
@@ -205,10 +217,37 @@ func openTyped(name string, kind Kind, typ netlink.MessageType, echo bool) step 
 
 func (s *script) open(name string, c *Call) {
 	s.Helper()
+	if _, used := s.calls[name]; used {
+		s.failf("%s was opened before", name)
+	}
+	c.Room = int64(len(s.calls) + 1)
 	if err := s.table.Open(c); err != nil {
 		s.failf("open %s: %v", name, err)
 	}
 	s.calls[name], s.phases[name] = c, waits
+	s.seqs[name], s.rooms[name] = c.Seq, c.Room
+}
+
+// openCommand opens a call for a request of NETLINK_GENERIC.
+func openCommand(name string, typ netlink.MessageType, command uint8) step {
+	return act(func(s *script) {
+		s.Helper()
+		c := NewCall()
+		c.Type, c.Command = typ, command
+		s.open(name, c)
+	})
+}
+
+// reopen opens the call of old, which is over, for another request.
+func reopen(name, old string, kind Kind) step {
+	return act(func(s *script) {
+		s.Helper()
+		c := s.call(old)
+		s.reused[old] = true
+		c.Reset()
+		c.Kind, c.Type = kind, getAddr
+		s.open(name, c)
+	})
 }
 
 // openBatch opens a call for a batch of n messages.
@@ -219,15 +258,15 @@ func openEchoes(name string, echo ...bool) step {
 	return act(func(s *script) {
 		s.Helper()
 		c := NewCall()
-		c.Kind, c.Parts = Batch, &Parts{N: len(echo)}
+		c.Kind, c.Batch = Batch, &BatchState{N: len(echo)}
 		if slices.Contains(echo, true) {
-			c.Parts.Echo = echo
+			c.Batch.Echo = echo
 		}
 		s.open(name, c)
 	})
 }
 
-// askBatch opens a batch and has both of its sends return.
+// askBatch opens a batch and has its send return.
 func askBatch(name string, n int) step {
 	return func(s *script) {
 		s.Helper()
@@ -235,9 +274,6 @@ func askBatch(name string, n int) step {
 		sent(name)(s)
 	}
 }
-
-// unfenced: the second send of a batch has failed.
-func unfenced(name string) step { return act(func(s *script) { s.table.Unfenced(s.call(name)) }) }
 
 // ask opens a call and has its send return: the usual start.
 func ask(name string, kind Kind) step {
@@ -248,16 +284,19 @@ func ask(name string, kind Kind) step {
 	}
 }
 
-func sent(name string) step {
-	return act(func(s *script) { s.drain = s.table.Sent(s.call(name)) })
-}
+func sent(name string) step { return act(func(s *script) { s.table.Sent(s.call(name)) }) }
 
 func withdraw(name string) step {
 	return act(func(s *script) {
 		s.table.Withdraw(s.call(name))
 		s.phases[name] = over
-		s.takeRelease(name, s.call(name).Kind)
+		s.takeRelease(name)
 	})
+}
+
+// reject: the datagram of the call could not be sent.
+func reject(name string, err error) step {
+	return act(func(s *script) { s.table.Reject(s.call(name), s.seqs[name], err) })
 }
 
 func abandon(name string) step {
@@ -280,7 +319,30 @@ func overrun() step {
 	})
 }
 
-func drained() step { return act(func(s *script) { s.drain = s.table.Drained() }) }
+// markLost: the client reports a loss that is no overrun.
+func markLost() step {
+	return act(func(s *script) {
+		s.table.MarkLost()
+		s.want.Overruns++
+	})
+}
+
+// empty: a read found the queue empty.
+func empty() step { return act(func(s *script) { s.table.Empty() }) }
+
+// conclude: the goroutine that sent the calls in one datagram has read up to the
+// empty queue since.
+func conclude(names ...string) step {
+	return act(func(s *script) {
+		s.Helper()
+		calls := make([]*Call, len(names))
+		seqs := make([]uint32, len(names))
+		for i, name := range names {
+			calls[i], seqs[i] = s.call(name), s.seqs[name]
+		}
+		s.table.Conclude(calls, seqs)
+	})
+}
 
 func fail(err error) step { return act(func(s *script) { s.table.Fail(err) }) }
 
@@ -306,7 +368,7 @@ func truncated(cut int, o Origin, msgs ...sketch) step {
 	return short(cut, o, msgs...)
 }
 
-// short is truncated where the system does not say so.
+// short is truncated without the system's report of it.
 func short(cut int, o Origin, msgs ...sketch) step {
 	return func(s *script) {
 		s.Helper()
@@ -334,8 +396,8 @@ func (s *script) bytes(msgs []sketch) (b []byte) {
 	return b
 }
 
-// deliver delivers a copy of b and overwrites it: who keeps a message must have
-// copied it.
+// deliver delivers a copy of b and overwrites it, so that a call has to hold a copy
+// of its own.
 func (s *script) deliver(b []byte, o Origin) {
 	b = slices.Clone(b)
 	s.lost = s.table.Deliver(b, o, func(m wire.Message) {

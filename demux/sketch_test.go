@@ -19,7 +19,8 @@ type sketch struct {
 func (m sketch) message(s *script) wire.Message {
 	s.Helper()
 	if m.to != "" {
-		m.Header.Seq = s.call(m.to).Seq + m.ahead
+		s.call(m.to)
+		m.Header.Seq = s.seqs[m.to] + m.ahead
 	}
 	return m.Message
 }
@@ -51,7 +52,13 @@ func refuse(to string, errno syscall.Errno) sketch {
 	return data(to, errnoBytes(errno)).typed(netlink.NLMSG_ERROR)
 }
 
-// done ends the dump of a call.
+// accept acknowledges a call with a positive code.
+func accept(to string, code int32) sketch {
+	return data(to, codeBytes(code)+string(make([]byte, wire.HeaderLen))).
+		typed(netlink.NLMSG_ERROR).flagged(netlink.NLM_F_CAPPED)
+}
+
+// done is an NLMSG_DONE for a call.
 func done(to string, errno syscall.Errno) sketch {
 	return data(to, errnoBytes(errno)).typed(netlink.NLMSG_DONE).flagged(netlink.NLM_F_MULTI)
 }
@@ -65,6 +72,9 @@ func (m sketch) from(port uint32) sketch              { m.Header.PortID = port; 
 func (m sketch) at(i int) sketch { m.ahead = uint32(i + 1); return m }
 
 // errnoBytes is the payload of an NLMSG_DONE.
-func errnoBytes(errno syscall.Errno) string {
-	return string(binary.NativeEndian.AppendUint32(nil, -uint32(errno)))
+func errnoBytes(errno syscall.Errno) string { return codeBytes(-int32(errno)) }
+
+// codeBytes is the code of an acknowledgement.
+func codeBytes(code int32) string {
+	return string(binary.NativeEndian.AppendUint32(nil, uint32(code)))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// seq looks at the number that a call was given.
+// seq checks the number of a call.
 func seq(name string, want uint32) step {
 	return check(name, func(t *testing.T, c *Call) {
 		t.Helper()
@@ -20,7 +20,7 @@ func seq(name string, want uint32) step {
 	})
 }
 
-// Number 0 is the kernel's for what nobody asked.
+// Unsolicited messages of the kernel have number 0.
 func TestNumbersSkipZero(t *testing.T) {
 	playFrom(t, netlink.NETLINK_ROUTE, 1<<32-3,
 		ask("a", Ack), seq("a", 1<<32-2),
@@ -32,14 +32,14 @@ func TestNumbersSkipZero(t *testing.T) {
 	)
 }
 
-// turnTo makes the next number that the table tries the one behind last.
+// turnTo makes the next number that the table tries the one after last.
 func turnTo(last uint32) step { return act(func(s *script) { s.table.seq = last }) }
 
-// After a turn the old number is still somebody's, be he gone or not.
+// After a turn the numbers of calls in the table are in use, abandoned ones included.
 func TestNumbersSkipThoseInFlight(t *testing.T) {
 	playFrom(t, netlink.NETLINK_ROUTE, 1<<32-2,
-		ask("before 0", Dump), seq("before 0", 1<<32-1),
-		ask("left", Dump), seq("left", 1),
+		ask("before 0", Ack), seq("before 0", 1<<32-1),
+		ask("left", Ack), seq("left", 1),
 		abandon("left"),
 		ask("waits", Ack), seq("waits", 2),
 		turnTo(1<<32-2),
@@ -50,18 +50,18 @@ func TestNumbersSkipThoseInFlight(t *testing.T) {
 		got("before 0", nil, "1"),
 		kernel(ack("new")), got("new", nil),
 		kernel(ack("waits")), got("waits", nil),
-		// The kernel has ended it, so it is free.
+		// Its answer has ended, so the number is free.
 		turnTo(0),
 		ask("again", Ack), seq("again", 1),
 		kernel(ack("again")), got("again", nil),
 	)
 }
 
-// An answer finds its call however many there are, and whatever their order.
+// An answer finds its call among any number of calls, in any order.
 func TestTableGrows(t *testing.T) {
 	const n = 10*minSlots + 1
 	released := 0
-	table := New(netlink.NETLINK_ROUTE, port, 1<<32-n/2, func(Kind) { released++ })
+	table := New(netlink.NETLINK_ROUTE, port, 1<<32-n/2, func(int64) { released++ })
 	calls := make([]*Call, n)
 	seen := make(map[uint32]bool)
 	for i := range calls {
@@ -113,32 +113,34 @@ func TestFailEndsEverything(t *testing.T) {
 	down, again := errors.New("down"), errors.New("again")
 	play(t, netlink.NETLINK_ROUTE,
 		ask("ack", Ack),
-		ask("dump", Dump),
-		kernel(data("dump", "1")),
+		ask("half", Ack),
+		kernel(data("half", "1")),
 		open("sending", First),
 		ask("left", Deferred),
 		abandon("left"),
 		overrun(),
 		fail(down),
 		got("ack", down),
-		got("dump", down, "1"),
+		got("half", down, "1"),
 		got("sending", down),
 		gone("left"),
-		// Whoever comes later hears the first reason.
+		// Later calls of Open return the first reason.
 		fail(again),
 		func(s *script) {
 			if err := s.table.Open(NewCall()); err != down {
 				s.failf("got %v", err)
 			}
 		},
-		// What the others still do with their calls does no harm.
+		// What other goroutines still do with their calls has no effect.
 		sent("sending"),
-		drained(),
 		overrun(),
-		drained(),
+		empty(),
+		markLost(),
+		conclude("ack", "half", "sending", "left"),
+		reject("ack", again),
 		func(s *script) {
 			s.table.Withdraw(s.call("sending"))
-			if s.table.Abandon(s.call("dump")) || s.table.Abandon(s.call("left")) {
+			if s.table.Abandon(s.call("half")) || s.table.Abandon(s.call("left")) {
 				s.failf("abandoned after the end")
 			}
 		},
@@ -160,21 +162,21 @@ func TestDeliverAfterFail(t *testing.T) {
 	)
 }
 
-// The kernel never saw the request, so its number and its loan are free.
+// The kernel never saw the request, so its number and its room are free.
 func TestWithdrawnCallIsForgotten(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
-		open("a", Dump),
+		open("a", Ack),
 		withdraw("a"),
 		turnTo(1000),
 		ask("b", Ack), seq("b", 1001),
 		func(s *script) {
-			s.table.Withdraw(s.call("a")) // a second time it is nobody's
+			s.table.Withdraw(s.call("a")) // a second time it is not in the table
 		},
 		kernel(ack("b")), got("b", nil),
 		overrun(),
 		open("c", Ack),
 		withdraw("c"),
-		drained(),
+		conclude("c"),
 	)
 }
 
@@ -190,42 +192,47 @@ func TestWithdrawAfterAnswer(t *testing.T) {
 
 // A call that is used again starts from nothing.
 func TestResetCallIsNew(t *testing.T) {
-	table := New(netlink.NETLINK_ROUTE, port, 1000, func(Kind) {})
+	table := New(netlink.NETLINK_GENERIC, port, 1000, func(int64) {})
 	c := NewCall()
 	done := c.Done()
-	c.Type, c.Kind, c.Echo = getAddr, Dump, true
+	c.Type, c.Command, c.Kind, c.Echo, c.Room = getAddr, 3, Deferred, true, 7
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
 	}
+	table.Overrun()
 	table.Sent(c)
-	m := answer(c, newAddr, "old")
-	m.Header.Flags = netlink.NLM_F_DUMP_INTR
-	b := wire.AppendMessage(nil, m)
-	b = wire.AppendMessage(b, answer(c, netlink.NLMSG_ERROR, errnoBytes(5)))
-	table.Deliver(b, Origin{NSID: NoNSID}, noEvent(t))
+	deliver := func(m wire.Message, cut int) {
+		b := wire.AppendMessage(nil, m)
+		table.Deliver(b[:len(b)-cut], Origin{NSID: NoNSID, Truncated: cut > 0}, noEvent(t))
+	}
+	deliver(answer(c, newAddr, "old"), 0)
+	deliver(answer(c, newAddr, "cut."), 4)
+	deliver(answer(c, netlink.NLMSG_ERROR, errnoBytes(0)), 0)
+	deliver(answer(c, netlink.NLMSG_ERROR, errnoBytes(5)), 0)
 	<-c.Done()
-	if msgs, err := c.Result(); len(msgs) != 1 || err == nil || !c.Interrupted() {
-		t.Fatalf("got %v, %v, interrupted = %t", msgs, err, c.Interrupted())
+	if msgs, err := c.Result(); len(msgs) != 1 || err != ErrTruncated {
+		t.Fatalf("got %v, %v", msgs, err)
 	}
 
+	table.Empty()
 	c.Reset()
-	if !reflect.DeepEqual(c, &Call{done: c.done, replies: replies{runs: []run{}}}) || c.Done() != done {
+	if !reflect.DeepEqual(c, &Call{done: c.done, replies: Replies{runs: []run{}}}) || c.Done() != done {
 		t.Fatalf("got %+v", c)
 	}
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
 	}
-	// The old send's return is not the new one's: this call outlives a drain.
-	table.Overrun()
-	table.Drained()
-	b = wire.AppendMessage(nil, answer(c, netlink.NLMSG_ERROR, errnoBytes(0)))
-	table.Deliver(b, Origin{NSID: NoNSID}, noEvent(t))
+	// The return of the old send is not that of the new one.
+	if c.sent.Load() {
+		t.Error("sent before its send")
+	}
+	deliver(answer(c, netlink.NLMSG_ERROR, errnoBytes(0)), 0)
 	if !c.Ready() {
 		t.Fatal("no result")
 	}
 	<-done
-	if msgs, err := c.Result(); len(msgs) != 0 || err != nil || c.Interrupted() {
-		t.Errorf("got %v, %v, interrupted = %t", msgs, err, c.Interrupted())
+	if msgs, err := c.Result(); len(msgs) != 0 || err != nil {
+		t.Errorf("got %v, %v", msgs, err)
 	}
 }
 
@@ -246,15 +253,14 @@ func TestStatsAdd(t *testing.T) {
 	}
 }
 
-// A call that is used again keeps room for the next answer, and nothing of the
-// last one: what it held may have been a whole table.
+// A call that is used again keeps memory for the next answer, and no reply.
 func TestResetCallHoldsNoReplies(t *testing.T) {
 	for _, tt := range []struct{ runs, room int }{{1, 1}, {keepRuns, keepRuns}, {2 * keepRuns, 0}} {
 		c := NewCall()
 		r := &c.replies
 		r.runs = make([]run, 0, tt.runs)
 		for range tt.runs {
-			r.keep([]byte("run"), 1)
+			r.Keep([]byte("run"), 1)
 		}
 		c.Reset()
 		if r.count != 0 || len(r.runs) != 0 || cap(r.runs) != tt.room {
@@ -271,9 +277,8 @@ func TestResetCallHoldsNoReplies(t *testing.T) {
 // What a call holds is its own: neither the reader's buffer nor the payload of
 // another message.
 func TestRepliesOwnTheirBytes(t *testing.T) {
-	table := New(netlink.NETLINK_ROUTE, port, 1000, func(Kind) {})
+	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {})
 	c := NewCall()
-	c.Kind = Dump
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
 	}
@@ -301,12 +306,11 @@ func TestRepliesOwnTheirBytes(t *testing.T) {
 	}
 }
 
-// A datagram of a dump is copied at once: messages are small, and a dump has
-// thousands.
-func TestDumpDatagramCostsOneAllocation(t *testing.T) {
-	table := New(netlink.NETLINK_ROUTE, port, 1000, func(Kind) {})
+// The messages of a datagram are copied at once: they are small, and an answer can
+// have hundreds.
+func TestDatagramCostsOneAllocation(t *testing.T) {
+	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {})
 	c := NewCall()
-	c.Kind = Dump
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
 	}
@@ -317,14 +321,40 @@ func TestDumpDatagramCostsOneAllocation(t *testing.T) {
 	}
 	event := noEvent(t)
 	got := testing.AllocsPerRun(100, func() {
-		c.replies.reset()
+		c.replies.Reset()
 		table.Deliver(b, Origin{NSID: NoNSID}, event)
 	})
 	if msgs, _ := c.Result(); len(msgs) != n {
 		t.Fatalf("%d messages", len(msgs))
 	}
-	// One, and one to spare for what the runtime may do beside it.
+	// One, and one to spare for the runtime.
 	if got > 2 {
 		t.Errorf("%v allocations for %d messages", got, n)
+	}
+}
+
+// A loop over the calls can end early, at a batch as at any other call.
+func TestLoopOverCallsCanEndEarly(t *testing.T) {
+	table := New(netlink.NETLINK_NETFILTER, port, 1000, func(int64) {})
+	for _, kind := range []Kind{Ack, Ack, Batch, Batch} {
+		c := NewCall()
+		c.Kind = kind
+		if kind == Batch {
+			c.Batch = &BatchState{N: 1}
+		}
+		if err := table.Open(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for most := 1; most <= 4; most++ {
+		n := 0
+		for range table.callsLocked() {
+			if n++; n == most {
+				break
+			}
+		}
+		if n != most {
+			t.Errorf("%d calls, want %d", n, most)
+		}
 	}
 }

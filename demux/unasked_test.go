@@ -50,7 +50,7 @@ func TestLateRepliesAreCounted(t *testing.T) {
 	)
 }
 
-// Number 0 is the kernel's for what nobody asked. It shares a slot with others.
+// Unsolicited messages of the kernel have number 0. It shares a slot with others.
 func TestNumberZeroIsNeverInFlight(t *testing.T) {
 	playFrom(t, netlink.NETLINK_ROUTE, minSlots-1,
 		ask("slot 0", Ack),
@@ -110,14 +110,14 @@ func TestAuditRecordIsHandedOnWhole(t *testing.T) {
 		got("status", nil, "0123456789abcdef"),
 		raw(alone, auditRecord(long)[:wire.HeaderLen-1]),
 		malformed(1), lost(),
-		// Only the kernel knows what is missing behind it.
+		// What is missing after it is not known.
 		raw(Origin{NSID: NoNSID, Truncated: true}, auditRecord(long)),
 		event(long), lost(),
 	)
 }
 
-// A length that is 16 bytes short is a record only where the header answers
-// nobody.
+// A length that is 16 bytes short is a record only if the header has neither a
+// number nor a port.
 func TestShortReplyIsNoAuditRecord(t *testing.T) {
 	for _, h := range []wire.Header{
 		{Type: 1300, Seq: 1001},
@@ -147,7 +147,7 @@ func TestShortLengthIsMalformedElsewhere(t *testing.T) {
 func TestAuditRecordHeader(t *testing.T) {
 	b := auditRecord("a record of audit")
 	var got []wire.Message
-	table := New(netlink.NETLINK_AUDIT, port, 1000, func(Kind) {})
+	table := New(netlink.NETLINK_AUDIT, port, 1000, func(int64) {})
 	if table.Deliver(b, Origin{NSID: NoNSID}, func(m wire.Message) { got = append(got, m) }) {
 		t.Error("lost")
 	}

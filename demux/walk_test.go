@@ -13,9 +13,9 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// TestRandomWalk has a table and a model go the same way and compares them
-// after each step. The way is the same in each run; TEST_SEED leads another
-// one, or the one that has failed elsewhere.
+// TestRandomWalk does the same random steps with a table and a model and compares
+// them after each step. The steps are the same in each run; TEST_SEED gives other
+// ones, or those that failed elsewhere.
 func TestRandomWalk(t *testing.T) {
 	seed := uint64(1)
 	if s := os.Getenv("TEST_SEED"); s != "" {
@@ -46,12 +46,13 @@ type walk struct {
 	table *Table
 	model *model
 
-	live  []*modelCall // open, or over with a send that has not returned
+	live  []*modelCall // in the table, or out of it while the send has not returned
+	gone  []*modelCall // the latest that were live
 	spare []*Call      // whose result was taken, to be used again
-	old   []uint32     // numbers of calls that are gone
+	rooms int64        // lent so far: another number for each call
 
 	events   []string
-	released []Kind
+	released []int64
 	log      []string // the latest steps
 }
 
@@ -62,7 +63,7 @@ func newWalk(t *testing.T, family netlink.Family, rng *rand.Rand) *walk {
 	if w.chance(50) {
 		start = -rng.Uint32N(200)
 	}
-	w.table = New(family, port, start, func(k Kind) { w.released = append(w.released, k) })
+	w.table = New(family, port, start, func(room int64) { w.released = append(w.released, room) })
 	return w
 }
 
@@ -76,7 +77,7 @@ func (w *walk) failf(format string, args ...any) {
 	for _, l := range w.log {
 		w.Log(l)
 	}
-	w.Fatalf(format, args...)
+	w.Fatalf("%v: %s", w.model.family, fmt.Sprintf(format, args...))
 }
 
 func (w *walk) note(format string, args ...any) {
@@ -96,23 +97,33 @@ func (w *walk) run(steps int) {
 		switch n := w.IntN(100); {
 		case n < 25 && len(w.live) < window:
 			w.open()
-		case n < 45:
+		case n < 40:
 			w.sent()
-		case n < 48:
+		case n < 43:
 			w.withdraw()
-		case n < 52:
+		case n < 44:
+			w.reject()
+		case n < 47:
 			w.abandon()
-		case n < 54:
+		case n < 49:
 			w.note("overrun")
 			w.table.Overrun()
 			w.model.overrun()
-		case n < 60:
-			w.same("drained", w.table.Drained(), w.model.drained())
-		case n < 62:
+		case n < 50:
+			w.note("mark lost")
+			w.table.MarkLost()
+			w.model.markLost()
+		case n < 54:
+			w.note("empty")
+			w.table.Empty()
+			w.model.empty()
+		case n < 61:
+			w.conclude()
+		case n < 63:
 			w.membership()
-		case n < 63 && len(w.old) > 0:
+		case n < 64 && len(w.gone) > 0:
 			// The next numbers meet those in flight.
-			w.table.seq = one(w, w.old...) - w.Uint32N(8)
+			w.table.seq = one(w, w.gone...).seq - w.Uint32N(8)
 			w.note("turn to %d", w.table.seq)
 		default:
 			w.deliver()
@@ -120,11 +131,13 @@ func (w *walk) run(steps int) {
 		w.compare()
 	}
 	down := errors.New("down")
+	w.model.now++
 	w.note("fail")
 	w.table.Fail(down)
 	w.model.fail(down)
 	w.compare()
 	for range 20 {
+		w.model.now++
 		w.deliver()
 		w.compare()
 	}
@@ -133,7 +146,7 @@ func (w *walk) run(steps int) {
 	}
 }
 
-// same fails the walk if the table and the model have answered differently.
+// same fails the walk if the table and the model returned different values.
 func (w *walk) same(what string, got, want bool) {
 	w.Helper()
 	w.note("%s = %t", what, got)
@@ -150,17 +163,21 @@ func (w *walk) open() {
 	} else {
 		c = NewCall()
 	}
-	c.Kind, c.Type, c.Echo = one(w, Ack, Ack, Dump, Dump, First, Deferred, Batch), getAddr, w.chance(30)
-	if c.Kind == Batch {
-		c.Parts = w.parts()
-	}
-	if c.Kind == Deferred {
+	c.Kind, c.Type, c.Echo = one(w, Ack, Ack, Ack, First, Deferred, Silent, Batch), getAddr, w.chance(30)
+	w.rooms++
+	c.Room = w.rooms
+	switch {
+	case c.Kind == Batch:
+		c.Batch = w.batch()
+	case c.Kind == Deferred:
 		c.Type = one(w, auditGet, auditListRules)
+	case w.model.family == netlink.NETLINK_GENERIC:
+		c.Type, c.Command = one(w, getAddr, newAddr, newAddr), w.command()
 	}
 	if err := w.table.Open(c); err != nil {
 		w.failf("open: %v", err)
 	}
-	w.note("open %d: kind %d, type %d, echo %t", c.Seq, c.Kind, c.Type, c.Echo)
+	w.note("open %d: kind %d, type %d, command %d, echo %t", c.Seq, c.Kind, c.Type, c.Command, c.Echo)
 	for i := range c.numbers() {
 		if n := c.Seq + i; n == 0 || w.model.calls[n] != nil {
 			w.failf("number %d is in use", n)
@@ -168,6 +185,8 @@ func (w *walk) open() {
 	}
 	w.live = append(w.live, w.model.open(c))
 }
+
+func (w *walk) command() uint8 { return one[uint8](w, 'x', 'y') }
 
 // anyLive returns a call that fits, if there is one.
 func (w *walk) anyLive(fits func(*modelCall) bool) *modelCall {
@@ -186,29 +205,69 @@ func unsentYet(c *modelCall) bool { return c.sentAt == 0 }
 
 func (w *walk) sent() {
 	if c := w.anyLive(unsentYet); c != nil {
-		if c.batch != nil && w.chance(20) {
-			w.note("unfenced %d", c.call.Seq)
-			w.table.Unfenced(c.call)
-			c.batch.unfenced = true
-			w.model.lossy = w.model.lossy || w.model.holds(c)
-		}
-		w.same(fmt.Sprintf("sent %d", c.call.Seq), w.table.Sent(c.call), w.model.sent(c))
+		w.note("sent %d", c.seq)
+		w.table.Sent(c.call)
+		c.sentAt = w.model.now
 	}
 }
 
 func (w *walk) withdraw() {
-	if c := w.anyLive(unsentYet); c != nil {
-		w.note("withdraw %d", c.call.Seq)
+	// A Silent call is withdrawn after its send as well.
+	if c := w.anyLive(func(c *modelCall) bool { return unsentYet(c) || c.kind == Silent }); c != nil {
+		w.note("withdraw %d", c.seq)
 		w.table.Withdraw(c.call)
 		w.model.withdraw(c)
 		c.sentAt = w.model.now // to the walk, a send that has returned
 	}
 }
 
+func (w *walk) reject() {
+	// Also calls that are over, whose numbers are of the past.
+	c := w.anyLive(unsentYet)
+	if len(w.gone) > 0 && w.chance(20) {
+		c = one(w, w.gone...)
+	}
+	if c != nil {
+		err := errors.New("not sent")
+		w.note("reject %d", c.seq)
+		w.table.Reject(c.call, c.seq, err)
+		// What cannot be sent has no answer, so nothing can be wrong with it.
+		if c.damage != nil {
+			err = c.damage
+		}
+		w.model.reject(c, err)
+		c.sentAt = w.model.now
+	}
+}
+
 func (w *walk) abandon() {
 	if c := w.anyLive(func(*modelCall) bool { return true }); c != nil {
-		w.same(fmt.Sprintf("abandon %d", c.call.Seq), w.table.Abandon(c.call), w.model.abandon(c))
+		w.same(fmt.Sprintf("abandon %d", c.seq), w.table.Abandon(c.call), w.model.abandon(c))
 	}
+}
+
+// conclude concludes calls that have been sent, among them some that are over and
+// whose calls may be in use again.
+func (w *walk) conclude() {
+	var of []*modelCall
+	for range 1 + w.IntN(5) {
+		if c := w.anyLive(func(c *modelCall) bool { return c.sentAt != 0 }); c != nil && w.chance(80) {
+			of = append(of, c)
+		} else if len(w.gone) > 0 {
+			// Not if its call got the same number again, after 1<<32 others.
+			if c := one(w, w.gone...); !c.call.registered || c.call.Seq != c.seq {
+				of = append(of, c)
+			}
+		}
+	}
+	var calls []*Call
+	var seqs []uint32
+	for _, c := range of {
+		calls, seqs = append(calls, c.call), append(seqs, c.seq)
+	}
+	w.note("conclude %d", seqs)
+	w.table.Conclude(calls, seqs)
+	w.model.conclude(of)
 }
 
 func (w *walk) membership() {
@@ -240,7 +299,7 @@ func (w *walk) compare() {
 		select {
 		case <-mc.call.Done():
 		default:
-			w.failf("%d has no result", mc.call.Seq)
+			w.failf("%d has no result", mc.seq)
 		}
 		w.result(mc)
 	}
@@ -248,7 +307,7 @@ func (w *walk) compare() {
 	for _, mc := range w.live {
 		switch {
 		case mc.call.Ready():
-			w.failf("%d has its result: %v", mc.call.Seq, mc.call.err)
+			w.failf("%d has its result: %v", mc.seq, mc.call.err)
 		case mc.waits || mc.sentAt == 0 || w.model.holds(mc):
 			live = append(live, mc)
 		default:
@@ -272,24 +331,23 @@ func (w *walk) result(mc *modelCall) {
 	for _, m := range msgs {
 		got = append(got, string(m.Payload))
 	}
-	if !slices.Equal(got, mc.replies) || !matches(mc.call, err, mc.err) || mc.call.Interrupted() != mc.marked {
-		w.failf("%d: got %q, %v, interrupted = %t\nwant %q, %v, %t", mc.call.Seq,
-			got, err, mc.call.Interrupted(), mc.replies, mc.err, mc.marked)
+	if !slices.Equal(got, mc.replies) || !matches(mc.call, err, mc.err) {
+		w.failf("%d: got %q, %v\nwant %q, %v", mc.seq, got, err, mc.replies, mc.err)
 	}
 	if _, refused := mc.err.(syscall.Errno); refused && mc.batch != nil {
-		w.compareParts(mc)
+		w.compareBatch(mc)
 	}
 }
 
 // leave forgets a call that is over, and keeps it for another request where the
 // client may do so: after a result that was the kernel's.
 func (w *walk) leave(mc *modelCall) {
-	w.old = append(w.old, mc.call.Seq)
-	if len(w.old) > 50 {
-		w.old = w.old[1:]
+	w.gone = append(w.gone, mc)
+	if len(w.gone) > 50 {
+		w.gone = w.gone[1:]
 	}
 	_, refused := mc.err.(syscall.Errno)
-	if mc.told && (mc.err == nil || refused) {
+	if mc.ended && (mc.err == nil || refused) {
 		w.spare = append(w.spare, mc.call)
 	}
 }

@@ -83,14 +83,14 @@ func encodeExtAck(b *wire.Builder, x wire.ExtAck) {
 }
 
 // complete adds to the messages of an answer what the kernel adds of itself.
-func complete(kind demux.Kind, req wire.Message, msgs []wire.Message) []wire.Message {
+func complete(kind demux.Kind, dump bool, req wire.Message, msgs []wire.Message) []wire.Message {
 	if n := len(msgs); n > 0 && demux.IsEnd(msgs[n-1].Header.Type) {
 		return msgs
 	}
 	msgs = slices.Clone(msgs)
 	wantsAck := req.Header.Flags&netlink.NLM_F_ACK != 0
 	switch {
-	case kind == demux.Dump:
+	case dump:
 		for i := range msgs {
 			msgs[i].Header.Flags |= netlink.NLM_F_MULTI
 		}

@@ -95,7 +95,7 @@ func (x *transaction) answer(req wire.Message) (replies, acks []wire.Message, re
 	if x.kernel.handler != nil {
 		msgs = x.kernel.handler(req)
 	}
-	for _, m := range complete(demux.Ack, req, msgs) {
+	for _, m := range complete(demux.Ack, false, req, msgs) {
 		if !demux.IsEnd(m.Header.Type) {
 			fill(&m, req, x.port)
 			replies = append(replies, m)

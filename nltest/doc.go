@@ -20,9 +20,9 @@
 //   - [Error]: the request is refused, optionally with an explanation
 //   - data and [Done] with an errno: a dump that breaks off
 //
-// The handler must not use the Conn that asks: while it answers a collected dump,
-// nobody reads for that. If it ends the goroutine, as t.Fatal does, the request stays
-// in flight until the Conn is closed.
+// The handler must not use the Conn that asks: the request that it answers holds
+// what the next one may wait for. If it ends the goroutine, as t.Fatal does, the
+// request stays in flight until the Conn is closed.
 //
 // # Batches
 //

@@ -78,7 +78,7 @@ func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 		d.Data = wire.AppendMessage(nil, m)
 	}
 	for _, s := range k.sockets.Sockets() {
-		if d.Group == 0 && !s.IsTwin() || d.Group != 0 && s.Joined(d.Group) {
+		if d.Group == 0 && !s.IsDumpSocket() || d.Group != 0 && s.Joined(d.Group) {
 			s.Queue(d)
 		}
 	}
@@ -94,9 +94,9 @@ func (k *Kernel) Overrun() {
 	k.mu.Lock()
 	var full []*socktest.Socket
 	for _, s := range k.sockets.Sockets() {
-		// A loop's socket that waits for the next loop gets nothing that could
+		// A dump's socket that waits for the next dump gets nothing that could
 		// fill it.
-		if !s.IsTwin() || k.asking[s] > 0 {
+		if !s.IsDumpSocket() || k.asking[s] > 0 {
 			full = append(full, s)
 		}
 	}
@@ -157,13 +157,13 @@ func (k *Kernel) end(s *socktest.Socket) {
 func (k *Kernel) answer(s *socktest.Socket, req wire.Message) {
 	before := k.overruns.Load()
 	var msgs []wire.Message
-	kind := demux.KindOf(k.family, req.Header.Type, req.Header.Flags)
+	kind := demux.KindOf(k.family, req.Header.Type)
 	control := req.Header.Type < netlink.NLMSG_MIN_TYPE && kind == demux.Ack
 	if k.handler != nil && !control {
 		msgs = k.handler(req)
 	}
 	var answer []wire.Message
-	for _, m := range complete(kind, req, msgs) {
+	for _, m := range complete(kind, demux.MayDump(k.family, req.Header.Type, req.Header.Flags), req, msgs) {
 		fill(&m, req, s.PortID())
 		answer = append(answer, m)
 	}

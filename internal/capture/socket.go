@@ -29,8 +29,8 @@ type withDescriptor struct {
 	descriptor
 }
 
-// Socket returns a socket that does what s does and records it. So do the twins
-// of the new socket. It has a method Control if s has one.
+// Socket returns a socket that does what s does and records it. So do the
+// sockets that OpenLike makes. It has a method Control if s has one.
 func (r *Recorder) Socket(s sock.Socket) sock.Socket {
 	x := &socket{inner: s, recorder: r}
 	if d, ok := s.(descriptor); ok {
@@ -108,12 +108,12 @@ func (s *socket) comment(d *sock.Datagram) string {
 	return strings.Join(c, ", ")
 }
 
-func (s *socket) Twin() (sock.Socket, error) {
-	twin, err := s.inner.Twin()
+func (s *socket) OpenLike() (sock.Socket, error) {
+	like, err := s.inner.OpenLike()
 	if err != nil {
 		return nil, err
 	}
-	return s.recorder.Socket(twin), nil
+	return s.recorder.Socket(like), nil
 }
 
 func (s *socket) PortID() uint32               { return s.inner.PortID() }

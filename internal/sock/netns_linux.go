@@ -2,7 +2,10 @@ package sock
 
 import (
 	"fmt"
+	"net"
+	"os"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -39,48 +42,94 @@ func open(cfg Config) (int, error) {
 	return fd, wrap("socket", err)
 }
 
-// Twin makes a socket that stays in blocking mode and so out of the netpoller:
-// what arrives on it wakes nobody. Every read asks not to wait by itself.
-func (s *socket) Twin() (Socket, error) {
+// namespace is a descriptor of a network namespace. The caller of Open may close its
+// own before OpenLike needs it, and the kernel gives another one (SIOCGSKNS) to
+// CAP_NET_ADMIN only.
+type namespace struct {
+	file *os.File
+	raw  syscall.RawConn
+}
+
+// keepNamespace returns a namespace that does not depend on the descriptor netns.
+func keepNamespace(netns int) (*namespace, error) {
+	fd, err := unix.FcntlInt(uintptr(netns), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, wrap("fcntl F_DUPFD_CLOEXEC", err)
+	}
+	file := os.NewFile(uintptr(fd), "netns")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &namespace{file, raw}, nil
+}
+
+// OpenLike makes a socket that stays in blocking mode and so out of the netpoller:
+// what arrives on it wakes no goroutine. Every read asks not to wait.
+func (s *socket) OpenLike() (Socket, error) {
 	cfg := s.cfg
 	cfg.PortID = 0
-	var fd int
-	var err error
-	if ctl := s.Control(func(like uintptr) { fd, err = openLike(int(like), cfg) }); ctl != nil {
-		return nil, ctl
-	}
+	fd, err := s.openLike(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return newSocket(fd, cfg)
 }
 
-// openLike makes a descriptor in the namespace of the socket like. The thread
-// that runs is usually in it already; where it is not, the kernel gives the
-// namespace to CAP_NET_ADMIN, which the opener of like needed as well.
-func openLike(like int, cfg Config) (int, error) {
-	want, wantErr := netnsCookie(like)
-	fd, err := open(cfg)
+// openLike makes a descriptor in the namespace of s. The thread that runs is usually
+// in it. If it is not, this needs what WithNetNS needed, or CAP_NET_ADMIN as well if
+// a thread that had moved to another namespace opened s.
+func (s *socket) openLike(cfg Config) (fd int, err error) {
+	fd, err = open(cfg)
 	if err != nil {
 		return -1, err
 	}
-	got, err := netnsCookie(fd)
-	if wantErr == nil && err == nil && got == want {
+	same, err := s.shares(fd)
+	if same {
 		return fd, nil
 	}
-	netns, err := unix.IoctlRetInt(like, unix.SIOCGSKNS)
-	if err != nil {
-		if wantErr != nil && !cfg.HasNetNS {
-			// Linux before 5.14 has no cookies. Without WithNetNS and without
-			// privilege the threads of this process are where Dial was.
-			return fd, nil
-		}
-		unix.Close(fd)
-		return -1, fmt.Errorf("network namespace of the Conn: %w", wrap("ioctl SIOCGSKNS", err))
-	}
 	unix.Close(fd)
-	defer unix.Close(netns)
-	return openAt(netns, cfg)
+	if err != nil {
+		return -1, err
+	}
+	if s.netns != nil {
+		err = on(s.netns.raw, func(netns int) (err error) {
+			fd, err = openAt(netns, cfg)
+			return err
+		})
+		return fd, err
+	}
+	err = on(s.raw, func(like int) error {
+		netns, err := unix.IoctlRetInt(like, unix.SIOCGSKNS)
+		if err != nil {
+			return fmt.Errorf("network namespace of the Conn: %w", wrap("ioctl SIOCGSKNS", err))
+		}
+		defer unix.Close(netns)
+		fd, err = openAt(netns, cfg)
+		return err
+	})
+	return fd, err
+}
+
+// shares reports whether the new socket fd is in the namespace of s. Before Linux
+// 5.14 namespaces have no cookies. There a socket without a configured namespace is
+// taken to be in the same one if the port of s is in use: ports are unique in a
+// namespace (netlink_insert in net/netlink/af_netlink.c).
+func (s *socket) shares(fd int) (bool, error) {
+	var want uint64
+	err := on(s.raw, func(like int) (err error) {
+		want, err = netnsCookie(like)
+		return err
+	})
+	switch {
+	case err == net.ErrClosed:
+		return false, err
+	case err == nil:
+		got, err := netnsCookie(fd)
+		return err == nil && got == want, nil
+	}
+	return s.netns == nil && unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: s.port}) != nil, nil
 }
 
 // netnsCookie returns the number of a socket's namespace, which no other has.

@@ -58,13 +58,14 @@ func (r *receiver) recv(fd uintptr) {
 			for i := range n {
 				r.fill(i)
 			}
-		case errno == unix.EINTR || r.drops.falseAlarm(fd, errno):
+		case errno == unix.EINTR:
 			continue
 		case !r.single && len(r.ds) > 1 && (errno == unix.ENOSYS || errno == unix.EPERM):
 			// A sandbox's filter may know recvmsg only.
 			r.single = true
 			continue
 		default:
+			r.drops.note(fd, errno)
 			r.err = errno
 			r.ds[0].Congested = r.drops.overrun
 		}

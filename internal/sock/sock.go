@@ -15,8 +15,9 @@ type Socket interface {
 
 	// Send hands b, one or more whole messages, to the kernel. The kernel works
 	// through the requests in b inside the call, so when Send returns the
-	// answers are queued, but for the later parts of a dump and what a thread of
-	// the kernel answers (demux.Deferred). An error means that the kernel has not seen b.
+	// answers are queued or dropped. Exceptions are the later datagrams of a dump and
+	// what a thread of the kernel answers (demux.Deferred). An error means that the
+	// kernel has not seen b.
 	Send(b []byte) error
 
 	// Recv reads as many datagrams as are queued and ds has room for, one at
@@ -49,10 +50,10 @@ type Socket interface {
 	// receive buffer, in bytes: for each at least Charge more than it has.
 	Backlog() int
 
-	// Twin opens a socket with the same options in the same network namespace,
+	// OpenLike opens a socket with the same options in the same network namespace,
 	// bound to a port of the kernel's choice, for a caller that reads what its
-	// own requests have queued: nothing watches a twin, so it has no Watch.
-	Twin() (Socket, error)
+	// own requests have queued: the new socket has no Watch.
+	OpenLike() (Socket, error)
 
 	// Close wakes Watch and frees the socket. A second call returns
 	// net.ErrClosed.
@@ -77,8 +78,8 @@ type Datagram struct {
 	NSID      int32  // id of the namespace that it comes from, -1 for the socket's own
 	Truncated bool   // it did not fit Buf and its rest is gone
 
-	// Congested tells of a loss that the queue was full, and that the kernel
-	// adds nothing but parts of a dump until it is empty.
+	// Congested reports of a loss that the queue was full, and that the kernel
+	// drops all that comes until it is empty.
 	Congested bool
 }
 

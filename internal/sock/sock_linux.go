@@ -16,11 +16,12 @@ import (
 // of an os.File, which keeps the descriptor from being closed and reused under
 // it.
 type socket struct {
-	file *os.File
-	raw  syscall.RawConn
-	bell *bell // nil for a twin
-	port uint32
-	cfg  Config // for twins
+	file  *os.File
+	raw   syscall.RawConn
+	bell  *bell // nil for a socket of OpenLike
+	port  uint32
+	cfg   Config     // for OpenLike
+	netns *namespace // for OpenLike: the configured one, nil without
 
 	recv receiver // owned by the goroutine that is in Recv
 }
@@ -37,7 +38,11 @@ func Open(cfg Config) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.watchable(); err != nil {
+	err = s.watchable()
+	if err == nil && cfg.HasNetNS {
+		s.netns, err = keepNamespace(cfg.NetNS)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -236,6 +241,9 @@ func (s *socket) Close() error {
 	err := closed(s.file.Close())
 	if s.bell != nil {
 		s.bell.close()
+	}
+	if s.netns != nil {
+		s.netns.file.Close()
 	}
 	return err
 }

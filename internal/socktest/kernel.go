@@ -43,7 +43,7 @@ func (k *Kernel) request(s *Socket, frame []byte) error {
 // Open opens a socket. The first one that asks for no port gets port 1001.
 func (k *Kernel) Open(cfg sock.Config) (sock.Socket, error) { return k.open(cfg, false), nil }
 
-func (k *Kernel) open(cfg sock.Config, twin bool) *Socket {
+func (k *Kernel) open(cfg sock.Config, forDumps bool) *Socket {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	port := cfg.PortID
@@ -51,13 +51,13 @@ func (k *Kernel) open(cfg sock.Config, twin bool) *Socket {
 		port = uint32(1001 + len(k.sockets))
 	}
 	s := &Socket{
-		kernel: k,
-		cfg:    cfg,
-		twin:   twin,
-		port:   port,
-		wake:   make(chan struct{}, 1),
-		closed: make(chan struct{}),
-		joined: make(map[uint32]bool),
+		kernel:   k,
+		cfg:      cfg,
+		forDumps: forDumps,
+		port:     port,
+		wake:     make(chan struct{}, 1),
+		closed:   make(chan struct{}),
+		joined:   make(map[uint32]bool),
 	}
 	k.sockets = append(k.sockets, s)
 	return s

@@ -27,10 +27,10 @@ type Datagram struct {
 
 // Socket is the client's end of a scripted socket.
 type Socket struct {
-	kernel *Kernel
-	cfg    sock.Config
-	twin   bool
-	port   uint32
+	kernel   *Kernel
+	cfg      sock.Config
+	forDumps bool
+	port     uint32
 
 	wake   chan struct{} // one token: look at the queue
 	closed chan struct{} // closed by Close
@@ -181,8 +181,8 @@ func (s *Socket) Backlog() (bytes int) {
 	return bytes
 }
 
-// Twin opens another socket of the same kernel.
-func (s *Socket) Twin() (sock.Socket, error) {
+// OpenLike opens another socket of the same kernel.
+func (s *Socket) OpenLike() (sock.Socket, error) {
 	if s.Closed() {
 		return nil, net.ErrClosed
 	}
@@ -191,8 +191,8 @@ func (s *Socket) Twin() (sock.Socket, error) {
 	return s.kernel.open(cfg, true), nil
 }
 
-// IsTwin reports whether Twin has made the socket.
-func (s *Socket) IsTwin() bool { return s.twin }
+// IsDumpSocket reports whether OpenLike has made the socket.
+func (s *Socket) IsDumpSocket() bool { return s.forDumps }
 
 // Buffers returns the kernel's sizes.
 func (s *Socket) Buffers() (receive, send int) { return s.kernel.buffer(), s.kernel.buffer() }

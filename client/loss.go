@@ -1,0 +1,72 @@
+package client
+
+import "github.com/nlmux/netlink/internal/sock"
+
+// This file is what the client does about an overrun; demux/loss.go has what it
+// means for a request. The kernel drops a message that finds the receive buffer
+// full, reports that once as ENOBUFS, before the data that is queued, and drops all
+// that comes until the queue is empty (netlink_overrun, netlink_attachskb and
+// netlink_broadcast_deliver in net/netlink/af_netlink.c).
+//
+//	event                       draining is false      draining is true
+//	Recv fails (ENOBUFS, ...)   shut the gate, mark    the same; an overrun after an
+//	                            the calls (Overrun),   overrun: the queue was empty in
+//	                            draining = true        between, so a gap comes first
+//	the queue is empty          -                      gap, Empty, open the gate,
+//	                                                   draining = false
+//	the backlog has been read   -                      the same
+//	a goroutine wants to send   it sends               it waits at the gate
+//	the sender read its answer  it returns             it drains, then returns
+//	a datagram is unreadable    mark the calls         the same
+//	                            (MarkLost), gap
+//
+// Whoever reports the overrun drains: a goroutine that reads for a call does not
+// stop while draining is true.
+
+// overrun is the state of a receiver after a loss that the kernel reported.
+type overrun struct {
+	draining bool // reported, and the queue has not been empty since
+
+	// congested: the receive buffer was full. Other errors of a read come from
+	// notifications that the kernel could not make (netlink_set_err), and it goes
+	// on queueing after them.
+	congested bool
+	// backlog is the most that the queue can still hold of what was queued before the
+	// report, in bytes as charged.
+	backlog int
+}
+
+// overrunLocked handles a read that failed because the kernel dropped something.
+func (r *receiver) overrunLocked(congested bool) {
+	o := &r.overrun
+	if o.draining && o.congested && congested {
+		// It would be the same overrun, had the queue not been empty in between.
+		r.queue.gap()
+	}
+	r.gate.shut()
+	r.table.Overrun()
+	*o = overrun{draining: true, congested: congested, backlog: r.sock.Backlog()}
+}
+
+// drainedLocked counts d, which was just read, off the backlog. If events come
+// faster than they are read, no read finds the queue empty. But what follows the
+// backlog was queued after the loss and, after a full buffer, after the queue was
+// empty.
+func (r *receiver) drainedLocked(d *sock.Datagram) {
+	if o := &r.overrun; o.draining {
+		if o.backlog -= d.N + sock.Charge; o.backlog <= 0 {
+			r.emptyLocked()
+		}
+	}
+}
+
+// emptyLocked ends an overrun: the kernel queues again, and what it dropped is
+// missing here.
+func (r *receiver) emptyLocked() {
+	if r.overrun.draining {
+		r.overrun = overrun{}
+		r.queue.gap()
+		r.table.Empty()
+		r.gate.open()
+	}
+}

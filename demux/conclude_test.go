@@ -1,0 +1,283 @@
+package demux
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/wire"
+)
+
+// The tests of this file are about calls that have no answer when the goroutine that
+// sent them has read up to the empty queue.
+
+// The kernel drops some requests without an answer, such as those of
+// NETLINK_FIB_LOOKUP that are too short.
+func TestRequestWithoutAnAnswerIsUnanswered(t *testing.T) {
+	for _, kind := range []Kind{Ack, First, Deferred} {
+		play(t, netlink.NETLINK_FIB_LOOKUP,
+			ask("a", kind),
+			ask("other", kind),
+			conclude("a"),
+			got("a", ErrUnanswered),
+			kernel(refuse("other", syscall.EPERM)),
+			got("other", syscall.EPERM),
+		)
+	}
+}
+
+func TestRequestWithoutAnAnswerAfterAnOverrunIsLost(t *testing.T) {
+	for _, kind := range []Kind{Ack, First, Deferred} {
+		play(t, netlink.NETLINK_FIB_LOOKUP,
+			ask("a", kind),
+			overrun(), empty(),
+			conclude("a"),
+			got("a", ErrReplyLost), repliesLost(1),
+		)
+	}
+}
+
+// The caller receives the replies that came.
+func TestConcludedCallKeepsItsReplies(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("unanswered", Ack), ask("lost", Ack),
+		kernel(data("unanswered", "1")),
+		conclude("unanswered"),
+		got("unanswered", ErrUnanswered, "1"),
+		kernel(data("lost", "1"), data("lost", "2")),
+		overrun(), empty(),
+		conclude("lost"),
+		got("lost", ErrReplyLost, "1", "2"), repliesLost(1),
+	)
+}
+
+// A thread of the kernel answers it, and waits for room.
+func TestAcknowledgedDeferredIsNotConcluded(t *testing.T) {
+	play(t, netlink.NETLINK_AUDIT,
+		openTyped("status", Deferred, auditGet, false), sent("status"),
+		kernel(ack("status")),
+		conclude("status"),
+		overrun(), empty(),
+		conclude("status"),
+		kernel(data("status", "enabled").from(0)),
+		got("status", nil, "enabled"),
+		openTyped("list", Deferred, auditListRules, false), sent("list"),
+		kernel(ack("list")),
+		kernel(data("list", "rule").from(0)),
+		conclude("list"),
+		kernel(done("list", 0).from(0)),
+		got("list", nil, "rule"),
+		// An abandoned call waits as well.
+		openTyped("left", Deferred, auditGet, false), sent("left"),
+		kernel(ack("left")),
+		abandon("left"),
+		conclude("left"),
+		kernel(data("left", "enabled").from(0)),
+		gone("left"), late(1),
+	)
+}
+
+// The acknowledgement comes inside the send, as others do.
+func TestDeferredWithoutAcknowledgementIsConcluded(t *testing.T) {
+	play(t, netlink.NETLINK_AUDIT,
+		openTyped("a", Deferred, auditGet, false), sent("a"),
+		conclude("a"),
+		got("a", ErrUnanswered),
+		openTyped("b", Deferred, auditListRules, false), sent("b"),
+		overrun(), empty(),
+		conclude("b"),
+		got("b", ErrReplyLost), repliesLost(1),
+		// Being acknowledged is of one request, not of its call.
+		openTyped("c", Deferred, auditGet, false), sent("c"),
+		kernel(ack("c")), kernel(data("c", "1").from(0)),
+		got("c", nil, "1"),
+		reopen("d", "c", Deferred), sent("d"),
+		conclude("d"),
+		got("d", ErrUnanswered),
+	)
+}
+
+// Other kinds have no acknowledgement that leaves them open.
+func TestConcludeAfterAllKinds(t *testing.T) {
+	play(t, netlink.NETLINK_GENERIC,
+		ask("team", Ack),
+		// An NLMSG_DONE without payload is followed by the acknowledgement.
+		kernel(data("team", "option"), data("team", "").typed(netlink.NLMSG_DONE)),
+		conclude("team"),
+		got("team", ErrUnanswered, "option"),
+	)
+}
+
+// Its waiter can use a call again before the goroutine that sent it concludes.
+func TestCallInUseAgainIsNotConcluded(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("first", Ack),
+		kernel(ack("first")),
+		got("first", nil),
+		reopen("second", "first", Ack),
+		conclude("first"),
+		sent("second"),
+		kernel(ack("second")),
+		got("second", nil),
+		// In the same slot, too.
+		turnTo(1001+minSlots-1),
+		reopen("third", "second", Ack), seq("third", 1001+minSlots),
+		conclude("first"), conclude("second"),
+		conclude("third"),
+		got("third", ErrUnanswered),
+	)
+}
+
+// A batch has its numbers elsewhere than other calls.
+func TestBatchInUseAgainIsNotConcluded(t *testing.T) {
+	play(t, netlink.NETLINK_NETFILTER,
+		askBatch("batch", 2),
+		kernel(refuse("batch", syscall.EPERM).at(0)),
+		conclude("batch"),
+		got("batch", syscall.EPERM),
+		reopen("call", "batch", Ack),
+		conclude("batch"),
+		sent("call"),
+		kernel(ack("call")),
+		got("call", nil),
+	)
+	// A number inside a batch is not the number of the batch.
+	table := New(netlink.NETLINK_NETFILTER, port, 1000, func(int64) {})
+	c := NewCall()
+	c.Kind, c.Batch = Batch, &BatchState{N: 2}
+	if err := table.Open(c); err != nil {
+		t.Fatal(err)
+	}
+	table.Conclude([]*Call{c}, []uint32{c.Seq + 1})
+	if c.Ready() {
+		t.Error("concluded by the number of one of its messages")
+	}
+}
+
+// The goroutine that sends for others concludes for all.
+func TestSharedDatagramIsConcludedAsAWhole(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("answered", Ack),
+		open("silent 1", Ack),
+		open("refused", Ack),
+		open("silent 2", Ack),
+		open("abandoned", Ack),
+		open("last", Ack),
+		open("elsewhere", Ack),
+		kernel(ack("answered")), got("answered", nil),
+		kernel(refuse("refused", syscall.ENODEV)), got("refused", syscall.ENODEV),
+		abandon("abandoned"),
+		kernel(ack("last")), got("last", nil),
+		conclude("answered", "silent 1", "refused", "silent 2", "abandoned", "last"),
+		got("silent 1", ErrUnanswered),
+		got("silent 2", ErrUnanswered),
+		gone("abandoned"),
+	)
+}
+
+// Each of them has the result that its own losses give.
+func TestSharedDatagramAcrossAnOverrun(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		open("before", Ack),
+		overrun(),
+		open("during", Ack),
+		empty(),
+		open("after", Ack),
+		conclude("before", "during", "after"),
+		got("before", ErrReplyLost),
+		got("during", ErrReplyLost),
+		got("after", ErrUnanswered),
+		repliesLost(2),
+	)
+}
+
+// The number is free, and an answer that comes all the same is late.
+func TestConcludedCallIsOutOfTheTable(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("a", Ack), seq("a", 1001),
+		conclude("a"),
+		got("a", ErrUnanswered),
+		conclude("a"),
+		kernel(data("a", "1"), ack("a")),
+		late(2),
+		turnTo(1000),
+		ask("b", Ack), seq("b", 1001),
+		kernel(ack("b")),
+		got("b", nil),
+	)
+}
+
+// The waiter has left: the room is free, and no reply counts as lost.
+func TestAbandonedCallIsConcluded(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		ask("a", Ack), ask("b", Ack),
+		abandon("a"),
+		conclude("a"),
+		gone("a"),
+		abandon("b"),
+		overrun(), empty(),
+		conclude("b"),
+		gone("b"),
+	)
+}
+
+// Conclude comes too late for calls that are over.
+func TestConcludeOfCallsThatAreOver(t *testing.T) {
+	down := errors.New("down")
+	play(t, netlink.NETLINK_ROUTE,
+		open("withdrawn", Ack),
+		withdraw("withdrawn"),
+		open("rejected", Ack),
+		reject("rejected", down),
+		got("rejected", down),
+		ask("failed", Ack),
+		fail(down),
+		got("failed", down),
+		conclude("withdrawn", "rejected", "failed"),
+		conclude(),
+	)
+}
+
+// release may use the table: no lock is held.
+func TestReleaseMayUseTheTable(t *testing.T) {
+	var table *Table
+	var rooms []int64
+	table = New(netlink.NETLINK_ROUTE, port, 1000, func(room int64) {
+		table.Stats()
+		rooms = append(rooms, room)
+	})
+	call := func(kind Kind, room int64) *Call {
+		c := NewCall()
+		c.Kind, c.Room = kind, room
+		if err := table.Open(c); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	deliver := func(m wire.Message, truncated bool) {
+		b := wire.AppendMessage(nil, m)
+		if truncated {
+			b = b[:len(b)-4]
+		}
+		table.Deliver(b, Origin{NSID: NoNSID, Truncated: truncated}, noEvent(t))
+	}
+	deliver(answer(call(Ack, 1), netlink.NLMSG_ERROR, errnoBytes(0)), false)
+	deliver(answer(call(First, 2), newAddr, "data"), false)
+	deliver(answer(call(First, 3), newAddr, "data"), true)
+	table.Withdraw(call(Silent, 4))
+	c := call(Ack, 5)
+	table.Reject(c, c.Seq, syscall.ENOBUFS)
+	c = call(Ack, 6)
+	table.Conclude([]*Call{c}, []uint32{c.Seq})
+	call(Ack, 7)
+	table.Fail(syscall.EBADF)
+	for i, room := range rooms {
+		if room != int64(i+1) {
+			t.Fatalf("released %d", rooms)
+		}
+	}
+	if len(rooms) != 7 {
+		t.Errorf("released %d, want 1 to 7", rooms)
+	}
+}

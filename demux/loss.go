@@ -1,0 +1,97 @@
+package demux
+
+// This file is the policy for losses. What the kernel guarantees:
+//
+//   - A request runs inside the send (netlink_unicast_kernel in
+//     net/netlink/af_netlink.c), so its answer is queued, or dropped, when the send
+//     returns. Only a Deferred call gets its data later.
+//   - An overrun (ENOBUFS) is reported once, before the queued data. From the first
+//     message that finds no room until the queue is empty, the kernel drops all that
+//     comes (netlink_overrun, netlink_rcv_wake).
+//
+// What follows from it:
+//
+//	event                            call in the table             result
+//	[Table.Overrun]                  in flight                     may be lost
+//	[Table.Open] before [Table.Empty]                              may be lost
+//	its answer                       in flight                     as without a loss
+//	its answer, of several echoes    Overrun came during the send  ErrReplyLost
+//	EAGAIN or ENOBUFS as refusal     may be lost                   ErrReplyLost
+//	[Table.Conclude]                 may be lost                   ErrReplyLost
+//	[Table.Conclude]                 in flight                     ErrUnanswered
+//
+// Conclude says that the goroutine that sent the request has read since, up to the
+// empty queue. The reads of other goroutines do not count: one that found the queue
+// empty may have begun before the send.
+
+// Overrun notes that the socket reported an overrun. Until [Table.Empty] new calls
+// may be lost as well.
+func (t *Table) Overrun() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dropping = true
+	t.markLostLocked()
+}
+
+// MarkLost notes that messages were lost in some other way: the answer of every
+// call may be among them.
+func (t *Table) MarkLost() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.markLostLocked()
+}
+
+func (t *Table) markLostLocked() {
+	t.count.overruns.Add(1)
+	for c := range t.callsLocked() {
+		c.lost = true
+		// An acknowledgement that was queued before the report follows all echoes.
+		c.overlapped = c.overlapped || !c.sent.Load()
+	}
+}
+
+// Empty notes that the queue was empty after an overrun: the kernel queues again
+// what comes.
+func (t *Table) Empty() {
+	t.mu.Lock()
+	t.dropping = false
+	t.mu.Unlock()
+}
+
+// Conclude ends those of the calls that have no answer. The goroutine that sent
+// them in one datagram calls it, after a read of its own that began when the send
+// had returned, and that found the queue empty or brought the answer to the last
+// of the calls. calls[i] was opened with the number seqs[i]; it may have been
+// answered meanwhile and be in use again.
+//
+// A Deferred call that was acknowledged goes on: a thread of the kernel answers it,
+// which waits for room (audit_send_reply_thread in kernel/audit.c).
+func (t *Table) Conclude(calls []*Call, seqs []uint32) {
+	var freed []int64
+	t.mu.Lock()
+	for i, c := range calls {
+		if t.holdsLocked(c, seqs[i]) && !(c.Kind == Deferred && c.acked) {
+			freed = append(freed, c.Room)
+			t.finishLocked(c, c.silenceLocked())
+		}
+	}
+	t.mu.Unlock()
+	t.releaseAll(freed)
+}
+
+// silenceLocked returns the result of a call to which no more answers come.
+func (c *Call) silenceLocked() error {
+	switch {
+	case c.Kind == Batch:
+		return c.Batch.outcome(c.lost)
+	case c.lost:
+		return ErrReplyLost
+	}
+	return ErrUnanswered
+}
+
+// lacksEcho reports whether a part of what NLM_F_ECHO asked for may be missing.
+// An acknowledgement does not show what the kernel dropped of an echo
+// (nlmsg_notify's error is not looked at), and the number of echoes, two or more
+// for a pair of links, is not known.
+func (c *Call) lacksEcho() bool { return c.Echo && (c.replies.Len() == 0 || c.overlapped) }
