@@ -59,10 +59,11 @@ type batch struct {
 // NLM_F_REQUEST is added to the flags of every message. NLM_F_ACK is set where
 // it tells something and taken away elsewhere: refusals come without it, and
 // each acknowledgement would take room in the receive buffer. The messages are
-// the caller's again when Batch returns. It returns what messages with
-// NLM_F_ECHO have brought, in the kernel's order, among them an NFT_MSG_NEWGEN if
-// the first message bears that flag; these replies are the caller's for good. An
-// empty batch succeeds without being sent.
+// the caller's again when Batch returns. It returns the replies to messages with
+// NLM_F_ECHO, in the kernel's order. Header.Seq of a reply is the index in msgs of the
+// message that it answers. Among the replies is an NFT_MSG_NEWGEN, with index 0, if the
+// first message bears that flag. The replies are the caller's for good. An empty batch
+// succeeds without being sent.
 //
 // If the kernel refuses a message, it goes on with the next to find all that is
 // wrong and then applies nothing: the error is a [*BatchError].
@@ -147,6 +148,9 @@ func (m *mux) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
 	var refusal *wire.KernelError
 	switch {
 	case err == nil:
+		for i := range replies {
+			replies[i].Header.Seq -= call.Seq + 1
+		}
 		return replies, nil
 	case errors.As(err, &refusal):
 		return nil, newBatchError(call.Batch, b.msgs)

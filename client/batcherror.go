@@ -10,8 +10,8 @@ import (
 )
 
 // BatchError is the kernel's refusal of a batch: nothing of it was applied. Index
-// and Err are those of the first failure, and errors.Is and errors.As look at
-// that one alone.
+// and Err are those of the first failure. errors.Is looks at all failures, and
+// errors.As finds the first one.
 type BatchError struct {
 	Index    int               // of the message in the batch, -1 if the kernel blames the batch as a whole
 	Err      *wire.KernelError // why
@@ -43,8 +43,14 @@ func (e *BatchError) Error() string {
 	return s.String()
 }
 
-// Unwrap returns Err.
-func (e *BatchError) Unwrap() error { return e.Err }
+// Unwrap returns the errors of all failures.
+func (e *BatchError) Unwrap() []error {
+	errs := make([]error, len(e.Failures))
+	for i, f := range e.Failures {
+		errs[i] = f.Err
+	}
+	return errs
+}
 
 // newBatchError describes what was refused of a batch.
 func newBatchError(b *demux.BatchState, msgs []BatchMessage) error {

@@ -58,7 +58,7 @@ func (c *Conn) Dump(ctx context.Context, typ netlink.MessageType, payload []byte
 
 // stream is one loop over a dump. It returns nil when the loop was broken off.
 func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []byte, yield func(wire.Message, error) bool) error {
-	req := dumpRequest{typ, payload, netlink.NLM_F_DUMP}
+	req := dumpRequest{typ: typ, payload: payload, flags: netlink.NLM_F_DUMP}
 	err := c.check(ctx, typ, payload)
 	if err == nil && !demux.MayDump(c.family, typ, req.flags) {
 		err = fmt.Errorf("%v has no dump of type %v: %w", c.family, typ, syscall.EINVAL)
@@ -75,18 +75,17 @@ func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []by
 	if err := s.start(ctx, req); err != nil {
 		return opError("dump", err, true)
 	}
-	if err := s.read(ctx, req, yield); err != errBrokenOff {
+	if err := s.read(ctx, yield); err != errBrokenOff {
 		return c.dumpError("dump", req, err)
 	}
 	return nil
 }
 
-// collect runs a dump and returns its messages. If the table changed meanwhile it
-// runs the dump again, unless that would show other values.
-func (c *Conn) collect(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) ([]wire.Message, error) {
-	req := dumpRequest{typ, payload, flags}
+// collect runs a dump and returns its messages. If the table changed meanwhile it runs
+// the dump again, unless that would show other values.
+func (c *Conn) collect(ctx context.Context, req dumpRequest) ([]wire.Message, error) {
 	msgs, err := c.collectOnce(ctx, req)
-	for again := c.dumpRetries; again > 0 && errors.Is(err, ErrDumpInterrupted) && demux.Repeatable(c.family, typ); again-- {
+	for again := c.dumpRetries; again > 0 && errors.Is(err, ErrDumpInterrupted) && demux.Repeatable(c.family, req.typ); again-- {
 		if msgs, err = c.collectOnce(ctx, req); NotSent(err) {
 			// The kernel has seen the earlier ones.
 			err = opError("request", errors.Unwrap(err), false)
@@ -106,7 +105,7 @@ func (c *Conn) collectOnce(ctx context.Context, req dumpRequest) ([]wire.Message
 	if err := s.start(ctx, req); err != nil {
 		return nil, opError("request", err, true)
 	}
-	err = s.read(ctx, req, nil)
+	err = s.read(ctx, nil)
 	if err != nil && err != ErrDumpInterrupted {
 		return nil, c.dumpError("request", req, err)
 	}

@@ -26,7 +26,8 @@ type dumpSocket struct {
 	sock sock.Socket
 	pool *pool
 
-	seq     uint32 // of the dump
+	req     dumpRequest
+	seq     uint32 // of req
 	frame   []byte
 	replies demux.Replies // of a dump that is collected
 
@@ -39,6 +40,7 @@ type dumpRequest struct {
 	typ     netlink.MessageType
 	payload []byte
 	flags   netlink.Flags
+	ack     *wire.Ack // gets the last message of the dump, nil: not wanted
 }
 
 // maxStalls is the number of times in a row that a dump is poked that does not go
@@ -95,7 +97,7 @@ func (s *dumpSocket) start(ctx context.Context, req dumpRequest) error {
 			return err
 		}
 	}
-	s.clean, s.loss = false, demux.Stats{}
+	s.req, s.clean, s.loss = req, false, demux.Stats{}
 	if s.seq++; s.seq == 0 {
 		s.seq++
 	}
@@ -125,14 +127,14 @@ type dumpState struct {
 	lost        bool  // the kernel reported that it dropped something
 	poked       bool  // the answer to a poke may still be queued
 	interrupted bool  // a message bore NLM_F_DUMP_INTR
-	refusal     error // ENOBUFS at the start, see end
+	refusal     error // ENOBUFS at the start, see ends
 	stalls      int   // in a row
 }
 
-// read reads the dump that req started. It gives the data messages to yield, or to
-// s.replies if yield is nil. The error is nil at the end of the dump, and
-// errBrokenOff if yield returned false.
-func (s *dumpSocket) read(ctx context.Context, req dumpRequest, yield func(wire.Message, error) bool) error {
+// read reads the dump that start asked for. It gives the data messages to yield, or to
+// s.replies if yield is nil. The error is nil at the end of the dump, and errBrokenOff
+// if yield returned false.
+func (s *dumpSocket) read(ctx context.Context, yield func(wire.Message, error) bool) error {
 	b := buffers.Get().(*recvBuffers)
 	defer buffers.Put(b)
 	ds := b.first(1)
@@ -142,18 +144,18 @@ func (s *dumpSocket) read(ctx context.Context, req dumpRequest, yield func(wire.
 			return err
 		}
 		d := &ds[0]
-		if d.Group != 0 && req.flags&netlink.NLM_F_ECHO == 0 {
+		if d.Group != 0 && s.req.flags&netlink.NLM_F_ECHO == 0 {
 			continue // the socket has joined nothing, and an echo keeps its group
 		}
 		done, err := s.deliver(ctx, d, &state, yield)
 		switch {
+		case done:
+			return err
 		case err != nil:
 			return err
 		case d.Truncated:
 			s.loss.Truncated++
 			return ErrTruncated // a cut between two messages shows in no message
-		case done:
-			return nil
 		}
 	}
 }
@@ -225,7 +227,7 @@ func (s *dumpSocket) deliver(ctx context.Context, d *sock.Datagram, state *dumpS
 		case demux.IsEnd(m.Header.Type):
 			keep(at)
 			if m.Header.Seq == s.seq {
-				if done, err := s.end(m, state); done {
+				if done, err := s.ends(m, state); done {
 					return true, err
 				}
 			}
@@ -260,11 +262,11 @@ func (s *dumpSocket) unreadable(d *sock.Datagram, err error) error {
 	return err
 }
 
-// end returns the result of a dump whose last message is m. A refusal with ENOBUFS
+// ends returns the result of a dump whose last message is m. A refusal with ENOBUFS
 // is not the end: if the queue was full, because another process sent to this
 // socket, the dump is set up all the same and goes on as the queue is read
 // (__netlink_dump_start leaves cb_running set).
-func (s *dumpSocket) end(m wire.Message, state *dumpState) (done bool, err error) {
+func (s *dumpSocket) ends(m wire.Message, state *dumpState) (done bool, err error) {
 	refusal, err := wire.ParseAck(m)
 	switch {
 	case err != nil:
@@ -274,6 +276,9 @@ func (s *dumpSocket) end(m wire.Message, state *dumpState) (done bool, err error
 		return false, nil
 	}
 	s.clean = !state.poked && state.refusal == nil
+	if s.req.ack != nil {
+		*s.req.ack, _ = wire.DecodeAck(m) // which ParseAck could read
+	}
 	switch {
 	case refusal != nil:
 		return true, refusal

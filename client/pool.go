@@ -149,6 +149,7 @@ func (p *pool) take() (*dumpSocket, error) {
 // by the next dump if the socket has to stay open.
 func (p *pool) giveBack(s *dumpSocket) {
 	s.replies.Reset()
+	s.req = dumpRequest{}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.lent, s)

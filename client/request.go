@@ -68,13 +68,40 @@ const maxPayload = 64 << 10
 //     cannot start that thread, only ctx or Close ends the request.
 //   - On NETLINK_USERSOCK only processes answer, as events.
 func (c *Conn) Request(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) ([]wire.Message, error) {
+	return c.request(ctx, typ, payload, flags, nil)
+}
+
+// Reply is the kernel's answer to a request.
+type Reply struct {
+	// Messages are the replies as [Conn.Request] returns them.
+	Messages []wire.Message
+
+	// Ack is the kernel's last message: the warning in Ext.Message, the cookie, and
+	// the positive code with which some families acknowledge. It is zero if the
+	// answer had no such message, as on NETLINK_FIB_LOOKUP, and Request is 0 after a
+	// dump, whose NLMSG_DONE does not name it.
+	Ack wire.Ack
+}
+
+// Exchange is [Conn.Request] for callers that want to know how the kernel ended its
+// answer: a success can carry a warning, a cookie or a positive code. With an error
+// the Reply is zero, except that ErrDumpInterrupted comes with it.
+func (c *Conn) Exchange(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) (Reply, error) {
+	var r Reply
+	var err error
+	r.Messages, err = c.request(ctx, typ, payload, flags, &r.Ack)
+	return r, err
+}
+
+// request is Request, and fills in the acknowledgement if ack is not nil.
+func (c *Conn) request(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags, ack *wire.Ack) ([]wire.Message, error) {
 	if err := c.check(ctx, typ, payload); err != nil {
 		return nil, opError("request", err, true)
 	}
 	if demux.MayDump(c.family, typ, flags) {
-		return c.collect(ctx, typ, payload, flags)
+		return c.collect(ctx, dumpRequest{typ, payload, flags, ack})
 	}
-	msgs, err := c.requests.exchange(ctx, typ, payload, flags)
+	msgs, err := c.requests.exchange(ctx, typ, payload, flags, ack)
 	return msgs, explain(c.family, typ, payload, err)
 }
 
@@ -92,7 +119,7 @@ func (c *Conn) Noop(ctx context.Context) error {
 	if err != nil {
 		return opError("noop", err, true)
 	}
-	_, err = c.requests.exchange(ctx, netlink.NLMSG_NOOP, nil, 0)
+	_, err = c.requests.exchange(ctx, netlink.NLMSG_NOOP, nil, 0, nil)
 	if op, ok := err.(*OpError); ok {
 		return opError("noop", op.Err, op.notSent)
 	}
@@ -130,11 +157,12 @@ func newExchange() *exchange {
 	return &exchange{call: demux.NewCall(), turn: make(chan struct{}, 1)}
 }
 
-// exchange sends one request that is not a dump and waits for its result.
-func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) ([]wire.Message, error) {
+// exchange sends one request that is not a dump and waits for its result. It fills in
+// the acknowledgement if ack is not nil.
+func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags, ack *wire.Ack) ([]wire.Message, error) {
 	x := m.calls.Get().(*exchange)
 	c := x.call
-	c.Type, c.Kind, c.Echo = typ, demux.KindOf(m.family, typ), flags&netlink.NLM_F_ECHO != 0
+	c.Type, c.Kind, c.Echo, c.KeepAck = typ, demux.KindOf(m.family, typ), flags&netlink.NLM_F_ECHO != 0, ack != nil
 	if m.family == netlink.NETLINK_GENERIC && len(payload) > 0 {
 		c.Command = payload[0]
 	}
@@ -150,6 +178,9 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 	}
 	msgs, err := c.Result()
 	if err == nil {
+		if ack != nil {
+			*ack = c.Ack()
+		}
 		m.reuse(x)
 		return msgs, nil
 	}

@@ -17,6 +17,7 @@ type Call struct {
 	Echo    bool                // the request carries NLM_F_ECHO
 	Room    int64               // what the client lent to the request; see New
 	Batch   *BatchState         // of a call of kind Batch, nil for any other
+	KeepAck bool                // Ack will be asked for
 
 	// Set by Open.
 	Seq uint32 // nlmsg_seq to send; of a Batch, the first of its numbers
@@ -30,6 +31,7 @@ type Call struct {
 
 	// Guarded by Table.mu until the token is there, the waiter's afterwards.
 	replies    Replies
+	ack        wire.Ack
 	err        error
 	waiting    bool // the result has not been handed over, and the waiter has not left
 	registered bool // the sequence number is in use
@@ -68,3 +70,7 @@ func (c *Call) Ready() bool { return len(c.done) > 0 }
 // payloads belong to the caller. With an error the replies that came before it
 // are returned as well.
 func (c *Call) Result() ([]wire.Message, error) { return c.replies.List(), c.err }
+
+// Ack returns, under the same condition as Result, the acknowledgement of a call with
+// KeepAck that succeeded. It is zero if the call ended without one.
+func (c *Call) Ack() wire.Ack { return c.ack }

@@ -275,9 +275,12 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 		return false
 	}
 	kerr, err := wire.ParseAck(m)
-	if err == nil && kerr != nil {
+	switch {
+	case err == nil && kerr != nil:
 		kerr.Request = c.Type
 		err = kerr
+	case err == nil && c.KeepAck && c.waiting:
+		c.ack, err = wire.DecodeAck(m)
 	}
 	switch {
 	case m.Header.Type == netlink.NLMSG_DONE:

@@ -35,6 +35,12 @@ type KernelError struct {
 	Seq     uint32              // of the request
 	Ext     ExtAck              // zero unless the socket has set NETLINK_EXT_ACK
 
+	// Echo is the request as the kernel sent it back, zero if it sent the header
+	// only, as it does for a socket that has set NETLINK_CAP_ACK. ipset sends it all
+	// the same, and writes the number of the line that failed into its attribute
+	// IPSET_ATTR_LINENO (call_ad in net/netfilter/ipset/ip_set_core.c).
+	Echo Message
+
 	// Path names the attribute that Ext is about, led by the nests around it:
 	// "IFLA_LINKINFO > IFLA_INFO_KIND". It is the missing attribute with
 	// Ext.HasMissingType, and otherwise the one at Ext.Offset; a type that has no
@@ -115,6 +121,7 @@ type Ack struct {
 	Request netlink.MessageType
 	Seq     uint32
 	Ext     ExtAck
+	Echo    Message
 
 	// Code is a positive number that the family returns with a success, 0 for none:
 	// MAC80211_HWSIM answers HWSIM_CMD_NEW_RADIO with the id of the radio, since
@@ -136,7 +143,7 @@ func ParseAck(m Message) (*KernelError, error) {
 		return nil, err
 	}
 	a := decodeAck(m.Header, code, rest)
-	return &KernelError{Errno: a.Errno, Request: a.Request, Seq: a.Seq, Ext: a.Ext}, nil
+	return &KernelError{Errno: a.Errno, Request: a.Request, Seq: a.Seq, Ext: a.Ext, Echo: a.Echo}, nil
 }
 
 // DecodeAck reads an NLMSG_ERROR or NLMSG_DONE like [ParseAck], and of a success
@@ -192,7 +199,11 @@ func decodeAck(h Header, code int32, rest []byte) Ack {
 		if h.Flags&netlink.NLM_F_CAPPED != 0 {
 			rest = rest[HeaderLen:]
 		} else {
-			rest, _ = new(Message).Decode(rest)
+			var echo Message
+			var err error
+			if rest, err = echo.Decode(rest); err == nil && len(echo.Payload) > 0 {
+				a.Echo = echo.Clone()
+			}
 		}
 	}
 	// The flag alone promises nothing: netlink_dump_done sets it on a DONE

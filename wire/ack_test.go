@@ -48,7 +48,17 @@ func ext(f func(b *wire.Builder)) []byte {
 
 // asAck returns what a KernelError shares with an Ack.
 func asAck(e *wire.KernelError) wire.Ack {
-	return wire.Ack{Errno: e.Errno, Request: e.Request, Seq: e.Seq, Ext: e.Ext}
+	return wire.Ack{Errno: e.Errno, Request: e.Request, Seq: e.Seq, Ext: e.Ext, Echo: e.Echo}
+}
+
+// echoOf reads the request that an acknowledgement echoes.
+func echoOf(t *testing.T, b []byte) wire.Message {
+	t.Helper()
+	var m wire.Message
+	if _, err := m.Decode(b); err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func TestDecodeAck(t *testing.T) {
@@ -74,6 +84,10 @@ func TestDecodeAck(t *testing.T) {
 		MissingNest: 40, HasMissingNest: true,
 	}
 	why := wire.ExtAck{Message: "why"}
+	echo := echoOf(t, long)
+	if len(echo.Payload) == 0 {
+		t.Fatal("the request has no payload")
+	}
 
 	for _, tt := range []struct {
 		name string
@@ -83,11 +97,11 @@ func TestDecodeAck(t *testing.T) {
 		{"success", ack(failed, capped, int32(0), request), wire.Ack{Request: 20, Seq: 7}},
 		{"success with a warning", ack(failed, capped|tlvs, int32(0), request, msg), wire.Ack{Request: 20, Seq: 7, Ext: why}},
 		{"success with a number of the family", ack(failed, capped, int32(7), request), wire.Ack{Code: 7, Request: 20, Seq: 7}},
-		{"success with a number, not capped, and a warning", ack(failed, tlvs, int32(7), long, msg), wire.Ack{Code: 7, Request: 20, Seq: 7, Ext: why}},
+		{"success with a number, not capped, and a warning", ack(failed, tlvs, int32(7), long, msg), wire.Ack{Code: 7, Request: 20, Seq: 7, Ext: why, Echo: echo}},
 		{"refusal, capped", ack(failed, capped, int32(-19), header(300, 20, 5, 7, 9)), wire.Ack{Errno: 19, Request: 20, Seq: 7}},
 		{"refusal, capped, explained", ack(failed, capped|tlvs, int32(-19), header(300, 20, 5, 7, 9), all), wire.Ack{Errno: 19, Request: 20, Seq: 7, Ext: allDecoded}},
-		{"refusal, uncapped", ack(failed, 0, int32(-19), long), wire.Ack{Errno: 19, Request: 20, Seq: 7}},
-		{"refusal, uncapped, explained", ack(failed, tlvs, int32(-19), long, all), wire.Ack{Errno: 19, Request: 20, Seq: 7, Ext: allDecoded}},
+		{"refusal, uncapped", ack(failed, 0, int32(-19), long), wire.Ack{Errno: 19, Request: 20, Seq: 7, Echo: echo}},
+		{"refusal, uncapped, explained", ack(failed, tlvs, int32(-19), long, all), wire.Ack{Errno: 19, Request: 20, Seq: 7, Ext: allDecoded, Echo: echo}},
 		{"attributes without their flag", ack(failed, capped, int32(-19), request, msg), wire.Ack{Errno: 19, Request: 20, Seq: 7}},
 		{"flag without attributes", ack(failed, capped|tlvs, int32(-19), request), wire.Ack{Errno: 19, Request: 20, Seq: 7}},
 
