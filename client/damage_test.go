@@ -75,6 +75,7 @@ func TestTruncatedEvent(t *testing.T) {
 func TestGarbageIsALoss(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
+		k.join(c, linkGroup)
 		call := k.get(bg, c)
 		req := k.want(getLink)
 		other := k.request(bg, c, newAddr, "", 0)

@@ -97,11 +97,27 @@ func (s *dumpSocket) start(ctx context.Context, req dumpRequest) error {
 			return err
 		}
 	}
+	// A loop holds a place for one system call only, since its body can hold another
+	// loop.
+	if err := s.pool.places.acquire(ctx, s.pool.closed); err != nil {
+		return err
+	}
+	defer s.pool.places.release()
 	s.req, s.clean, s.loss = req, false, demux.Stats{}
 	if s.seq++; s.seq == 0 {
 		s.seq++
 	}
 	return s.sock.Send(s.encode(req, s.seq))
+}
+
+// recv reads a datagram, for which the kernel may have to make the next one.
+func (s *dumpSocket) recv(ctx context.Context, ds []sock.Datagram) error {
+	if err := s.pool.places.acquire(ctx, s.pool.closed); err != nil {
+		return err
+	}
+	defer s.pool.places.release()
+	_, err := s.sock.Recv(ds)
+	return err
 }
 
 // drain reads what is left of a dump that was not read to its end.
@@ -112,11 +128,8 @@ func (s *dumpSocket) drain(ctx context.Context) error {
 		if err := s.pool.ended(ctx); err != nil {
 			return err
 		}
-		switch _, err := s.sock.Recv(b.first(1)); err {
-		case syscall.EAGAIN:
+		if err := s.recv(ctx, b.first(1)); err == syscall.EAGAIN {
 			return nil
-		case net.ErrClosed:
-			return err
 		}
 	}
 }
@@ -166,7 +179,7 @@ func (s *dumpSocket) receive(ctx context.Context, ds []sock.Datagram, state *dum
 		if err := s.pool.ended(ctx); err != nil {
 			return err
 		}
-		_, err := s.sock.Recv(ds)
+		err := s.recv(ctx, ds)
 		switch {
 		case err == nil && ds[0].PortID == 0:
 			return nil
@@ -175,6 +188,8 @@ func (s *dumpSocket) receive(ctx context.Context, ds []sock.Datagram, state *dum
 			continue
 		case err == net.ErrClosed:
 			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
 		}
 		if state.stalls++; state.stalls > maxStalls {
 			return s.stalled(state)

@@ -26,6 +26,12 @@ type Event struct {
 	// the Conn's own namespace.
 	NSID int32
 
+	// Sender is the port of the process that sent the message, 0 for the kernel.
+	// Processes are heard on NETLINK_USERSOCK, and in the group 2 of
+	// NETLINK_KOBJECT_UEVENT, where udev announces what it has done with an event. Any
+	// process with the privilege to send there can pose as udev.
+	Sender uint32
+
 	// Lost is, for a gap, how many events the Conn itself dropped because they
 	// were not received in time. It is 0 when only the kernel, which does not
 	// count, dropped events, and for every event that is not a gap.

@@ -225,7 +225,7 @@ func (d *load) add(x *exchange) {
 // be sent, all the requests in it fail.
 func (m *mux) sendLoad(d *load) {
 	defer clear(d.calls)
-	if err := m.sock.Send(d.frame); err != nil {
+	if err := m.transmit(d.frame); err != nil {
 		err = opError("request", err, true)
 		for i, c := range d.calls {
 			m.table.Reject(c, d.seqs[i], err)

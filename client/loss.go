@@ -20,7 +20,10 @@ import "github.com/nlmux/netlink/internal/sock"
 //	a datagram is unreadable    mark the calls         the same
 //	                            (MarkLost), gap
 //
-// Whoever reports the overrun drains: a goroutine that reads for a call does not
+// There is no gap if no event can have been lost: in a family that sends none to a
+// socket alone, on a socket that has joined no group.
+//
+// The goroutine that reports the overrun drains: one that reads for a call does not
 // stop while draining is true.
 
 // overrun is the state of a receiver after a loss that the kernel reported.
@@ -41,7 +44,7 @@ func (r *receiver) overrunLocked(congested bool) {
 	o := &r.overrun
 	if o.draining && o.congested && congested {
 		// It would be the same overrun, had the queue not been empty in between.
-		r.queue.gap()
+		r.gap()
 	}
 	r.gate.shut()
 	r.table.Overrun()
@@ -65,7 +68,7 @@ func (r *receiver) drainedLocked(d *sock.Datagram) {
 func (r *receiver) emptyLocked() {
 	if r.overrun.draining {
 		r.overrun = overrun{}
-		r.queue.gap()
+		r.gap()
 		r.table.Empty()
 		r.gate.open()
 	}

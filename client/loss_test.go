@@ -67,6 +67,7 @@ func TestOverrunFailsOnlyTheRequestsThatItCost(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Limit = 3
 		c := k.dial()
+		k.join(c, linkGroup)
 		var calls []*task[[]wire.Message]
 		var reqs []request
 		for range 3 {
@@ -101,6 +102,7 @@ func TestOverrunFailsOnlyTheRequestsThatItCost(t *testing.T) {
 func TestAnyErrorOfAReadIsALoss(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
+		k.join(c, linkGroup)
 		call := k.get(bg, c)
 		req := k.want(getLink)
 		req.from.Overrun(syscall.ENOMEM)
@@ -159,6 +161,7 @@ func TestOnlyTheSendersOwnReadEndsARequest(t *testing.T) {
 func TestRequestsWaitAtTheGateDuringAnOverrun(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
+		k.join(c, linkGroup)
 		before := k.get(bg, c)
 		req := k.want(getLink)
 		reader.Overrun(syscall.ENOBUFS)
@@ -206,6 +209,7 @@ func TestContextEndsTheWaitAtTheGate(t *testing.T) {
 func TestOverrunAfterAnOverrun(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
+		k.join(c, linkGroup)
 		reader.Overrun(syscall.ENOBUFS)
 		synctest.Wait()
 		call := k.get(bg, c)
@@ -235,6 +239,7 @@ func TestOverrunDuringTheSend(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) {
 				c := k.dial()
+				k.join(c, linkGroup)
 				k.during(func(req request) error {
 					req.from.Overrun(syscall.ENOBUFS)
 					synctest.Wait() // the queue is read empty, and that was not all
@@ -280,7 +285,31 @@ func TestEchoesDuringAnOverrun(t *testing.T) {
 	}
 }
 
-// The gap stands where the events are missing: behind what was queued when the
+// A gap means that an event may be missing. NETLINK_ROUTE sends none to a socket that has
+// joined no group, other families do.
+func TestOverrunThatCostsNoEventIsNoGap(t *testing.T) {
+	for _, tt := range []struct {
+		family netlink.Family
+		gaps   []string
+	}{
+		{netlink.NETLINK_ROUTE, nil},
+		{netlink.NETLINK_SOCK_DIAG, nil},
+		{netlink.NETLINK_NETFILTER, []string{"gap 0"}},
+		{netlink.NETLINK_AUDIT, []string{"gap 0"}},
+	} {
+		play(t, func(t *testing.T, k *kernel) {
+			c := k.dialFamily(tt.family)
+			k.socket(0).Overrun(syscall.ENOBUFS)
+			wantEvents(t, c, tt.gaps...)
+			k.join(c, linkGroup)
+			k.socket(0).Overrun(syscall.ENOBUFS)
+			wantEvents(t, c, "gap 0")
+			wantStats(t, c, client.Stats{Overruns: 2})
+		})
+	}
+}
+
+// The gap stands where the events are missing: after what was queued when the
 // queue overflowed, before what came after it had been read.
 func TestGapStandsWhereEventsAreMissing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

@@ -259,7 +259,7 @@ func TestEventSocketKeepsEventsFromRequests(t *testing.T) {
 		requests.Queue(socktest.Datagram{Data: event("unicast")})
 		wantEvents(t, c, "unicast")
 		requests.Overrun(syscall.ENOBUFS)
-		wantEvents(t, c, "gap 0")
+		wantEvents(t, c) // no gap: the family sends no event to it
 		wantStats(t, c, client.Stats{Events: 2, Overruns: 2})
 
 		if err := c.DropMembership(linkGroup); err != nil || events.Joined(linkGroup) {

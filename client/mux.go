@@ -3,6 +3,7 @@ package client
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/demux"
@@ -17,7 +18,13 @@ type mux struct {
 	window *window
 	recv   *receiver
 	calls  sync.Pool
+	places places
 	done   chan struct{} // closed when the reader is gone
+
+	// The kernel answers messages without NLM_F_ACK if it refuses them, and no room is
+	// kept for that: of lookAfter such messages, the sender of the last one reads.
+	unasked   atomic.Uint32
+	lookAfter uint32
 
 	// batches holds a token while a batch runs: one at a time, as in the kernel
 	// (nf_tables_valid_genid locks).
@@ -33,20 +40,23 @@ type mux struct {
 
 // newMux makes a mux on s, which it owns. The muxes of a Conn share the queue.
 func newMux(family netlink.Family, s sock.Socket, w *window, q *queue, seq uint32) *mux {
-	_, send := s.Buffers()
+	receive, send := s.Buffers()
 	m := &mux{
 		family:   family,
 		sock:     s,
 		window:   w,
+		places:   newPlaces(),
 		done:     make(chan struct{}),
 		batches:  make(chan struct{}, 1),
 		leaders:  leadersFor(runtime.GOMAXPROCS(0)),
 		maxFrame: min(maxFrame, send/2),
+
+		lookAfter: uint32(max(1, min(maxSenders, receive/(4*refusalRoom)))),
 	}
 	m.reader.nudge = make(chan struct{}, 1)
 	m.calls.New = func() any { return newExchange() }
 	m.table = demux.New(family, s.PortID(), seq, w.release)
-	m.recv = newReceiver(s, m.table, q)
+	m.recv = newReceiver(family, s, m.table, q)
 	go m.run()
 	return m
 }

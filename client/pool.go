@@ -21,6 +21,8 @@ type pool struct {
 
 	// slots holds a token for each dump that is being collected.
 	slots chan struct{}
+	// places bounds the system calls of all dumps.
+	places places
 
 	mu sync.Mutex // guards following
 
@@ -54,6 +56,7 @@ func newPool(s sock.Socket) *pool {
 		like:   s,
 		closed: make(chan struct{}),
 		slots:  make(chan struct{}, maxCollected),
+		places: newPlaces(),
 		lent:   make(map[*dumpSocket]struct{}),
 	}
 }

@@ -9,12 +9,12 @@ import (
 )
 
 // queue is the bounded way from the readers to the consumer of Receive. A
-// reader never waits: what finds the queue full is dropped, and a gap event
+// reader never waits: an event that finds the queue full is dropped, and a gap event
 // stands in its place whose count grows until the consumer takes it.
 //
 // A goroutine, started by the first event, moves events from the ring to the
 // channel. A buffered channel alone would not do: the gap at its end could
-// neither be counted up nor be told before the next event.
+// neither be counted up nor be sent before the next event.
 type queue struct {
 	ch      chan Event    // what Receive returns; closed by close
 	wake    chan struct{} // one token: the ring is not empty
@@ -23,22 +23,26 @@ type queue struct {
 
 	mu sync.Mutex // guards following
 
-	ring    []Event // ring[head:] waits
-	head    int
-	sending bool // ring[head] has been offered to ch and may be taken any moment
+	ring    ring
+	sending bool // the first event of ring has been offered to ch and may be taken any moment
 	limit   int  // events that may wait in ring and ch, where gaps in ch count as well
 	events  int  // events, without gaps, that wait in ring
+	bytes   int  // that they hold
 	total   uint64
 	dropped uint64
 	running bool
 	closed  bool
 }
 
-// directRoom is how many of the waiting events stand in the channel, ready for
-// the consumer: enough that consumer and goroutine need not take turns. It is
-// less than the limit, so that what the goroutine has offered while the queue is
-// full is an event, and the gap behind it can be counted up.
+// directRoom is the number of waiting events in the channel, ready for the consumer:
+// enough that consumer and goroutine need not take turns. It is less than the limit, so
+// that what the goroutine has offered while the queue is full is an event, and the gap
+// after it can be counted up.
 const directRoom = 64
+
+// eventRoom is the average size of the events, in bytes of payload, up to which the
+// number of events is what limits a queue.
+const eventRoom = 4 << 10
 
 func newQueue(limit int) *queue {
 	return &queue{
@@ -50,21 +54,29 @@ func newQueue(limit int) *queue {
 	}
 }
 
+// fullLocked reports whether the queue has no room for an event of size bytes. An empty
+// queue has room for any.
+func (q *queue) fullLocked(size int) bool {
+	waiting := q.events + len(q.ch)
+	return waiting >= q.limit || waiting > 0 && (q.bytes+size)/eventRoom >= q.limit
+}
+
 // push queues a copy of m, or drops it and counts it in a gap.
-func (q *queue) push(m wire.Message, group uint32, nsid int32) {
+func (q *queue) push(m wire.Message, group uint32, nsid int32, sender uint32) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return
 	}
 	q.total++
-	if q.events+len(q.ch) >= q.limit {
+	if q.fullLocked(len(m.Payload)) {
 		q.dropped++
 		q.gapLocked(1)
 		return
 	}
 	q.events++
-	q.appendLocked(Event{Message: m.Clone(), Group: group, NSID: nsid})
+	q.bytes += len(m.Payload)
+	q.appendLocked(Event{Message: m.Clone(), Group: group, NSID: nsid, Sender: sender})
 }
 
 // gap marks that the kernel dropped events.
@@ -78,9 +90,8 @@ func (q *queue) gap() {
 
 // gapLocked counts lost events in the gap at the end of the queue.
 func (q *queue) gapLocked(lost uint64) {
-	last := len(q.ring) - 1
-	if last >= q.head && isGap(q.ring[last]) && !(q.sending && last == q.head) {
-		q.ring[last].Lost += lost
+	if last := q.ring.last(); last != nil && isGap(*last) && !(q.sending && q.ring.len() == 1) {
+		last.Lost += lost
 		return
 	}
 	q.appendLocked(Event{
@@ -90,19 +101,13 @@ func (q *queue) gapLocked(lost uint64) {
 	})
 }
 
-// isGap tells the Conn's own NLMSG_OVERRUN from one that a process might send.
+// isGap distinguishes the Conn's own NLMSG_OVERRUN from one that a process might send.
 func isGap(e Event) bool {
 	return e.Header.Type == netlink.NLMSG_OVERRUN && e.Group == 0 && e.Payload == nil
 }
 
 func (q *queue) appendLocked(e Event) {
-	if q.head > 0 && len(q.ring) == cap(q.ring) {
-		// Use the room at the front before growing.
-		n := copy(q.ring, q.ring[q.head:])
-		clear(q.ring[n:])
-		q.ring, q.head = q.ring[:n], 0
-	}
-	q.ring = append(q.ring, e)
+	q.ring.push(e)
 	if !q.running {
 		q.running = true
 		go q.run()
@@ -118,13 +123,13 @@ func (q *queue) appendLocked(e Event) {
 func (q *queue) offer() (next Event, full bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.head < len(q.ring) {
+	for q.ring.len() > 0 {
 		select {
-		case q.ch <- q.ring[q.head]:
+		case q.ch <- *q.ring.first():
 			q.popLocked()
 		default:
 			q.sending = true
-			return q.ring[q.head], true
+			return *q.ring.first(), true
 		}
 	}
 	return Event{}, false
@@ -139,12 +144,9 @@ func (q *queue) taken() {
 }
 
 func (q *queue) popLocked() {
-	if !isGap(q.ring[q.head]) {
+	if e := q.ring.pop(); !isGap(e) {
 		q.events--
-	}
-	q.ring[q.head] = Event{}
-	if q.head++; q.head == len(q.ring) {
-		q.ring, q.head = q.ring[:0], 0
+		q.bytes -= len(e.Payload)
 	}
 }
 
@@ -183,7 +185,7 @@ func (q *queue) close() {
 	close(q.ch)
 }
 
-// counts returns how many events came and how many of them were dropped.
+// counts returns the number of events that came and of those that were dropped.
 func (q *queue) counts() (events, dropped uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -22,9 +22,10 @@ type reader struct {
 	members atomic.Int32
 
 	// Owned by the goroutine.
-	wakes  int       // since
-	since  time.Time // then, when
-	opened uint64    // requests had been sent
+	wakes   int       // since
+	since   time.Time // then, when
+	opened  uint64    // requests had been sent
+	unicast uint32    // and so many events to this socket alone had come
 }
 
 const (
@@ -69,15 +70,18 @@ func (m *mux) busy() bool {
 	if r.wakes++; r.wakes < busyWakes {
 		return false
 	}
-	now, opened := time.Now(), m.table.Opened()
-	busy := now.Sub(r.since) < busyWakes*busyPace && opened-r.opened >= busyWakes
-	r.wakes, r.since, r.opened = 0, now, opened
+	now, opened, unicast := time.Now(), m.table.Opened(), m.recv.unicast.Load()
+	busy := now.Sub(r.since) < busyWakes*busyPace && opened-r.opened >= busyWakes && unicast == r.unicast
+	r.wakes, r.since, r.opened, r.unicast = 0, now, opened, unicast
 	return busy && m.mayPark()
 }
 
 // mayPark reports whether every message that can be expected has a goroutine that
-// reads it.
-func (m *mux) mayPark() bool { return m.reader.members.Load() == 0 }
+// reads it. Events that the kernel sends to this socket alone, such as the packets of
+// nfqueue, come without a membership: it expects more of them after the first.
+func (m *mux) mayPark() bool {
+	return m.reader.members.Load() == 0 && m.recv.unicast.Load() == m.reader.unicast
+}
 
 // park turns the notification off until requests come less often or unpark is
 // called. It reports false, at once, if the notification cannot be turned off.
@@ -139,6 +143,7 @@ func (m *mux) join(group uint32, member bool) error {
 	// First, or the first event could be taken for an echo that only the requester
 	// gets.
 	m.table.Join(group)
+	m.recv.listens.Store(true)
 	m.reader.members.Add(1)
 	m.unparkIfNeeded()
 	err := m.sock.Join(group)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/demux"
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/wire"
@@ -23,6 +24,12 @@ type receiver struct {
 
 	// waiting counts the goroutines in readFor that wait for the lock.
 	waiting atomic.Int32
+	// unicast counts the events that were sent to this socket alone.
+	unicast atomic.Uint32
+	// listens is true once the socket has joined a group.
+	listens atomic.Bool
+	// quiet: the family sends no event to a socket alone.
+	quiet bool
 
 	mu sync.Mutex // guards following
 
@@ -34,11 +41,23 @@ type receiver struct {
 
 // newReceiver returns the read side of s, which delivers replies to the table and
 // events to the queue.
-func newReceiver(s sock.Socket, table *demux.Table, q *queue) *receiver {
+func newReceiver(family netlink.Family, s sock.Socket, table *demux.Table, q *queue) *receiver {
 	receive, _ := s.Buffers()
-	r := &receiver{sock: s, table: table, queue: q, most: 1 + receive/sock.Charge}
-	r.event = func(m wire.Message) { q.push(m, r.d.Group, r.d.NSID) }
+	r := &receiver{sock: s, table: table, queue: q, most: 1 + receive/sock.Charge, quiet: demux.IsQuiet(family)}
+	r.event = func(m wire.Message) {
+		if r.d.Group == 0 {
+			r.unicast.Add(1)
+		}
+		q.push(m, r.d.Group, r.d.NSID, r.d.PortID)
+	}
 	return r
+}
+
+// gap marks that events may be missing, unless none can have been on their way.
+func (r *receiver) gap() {
+	if !r.quiet || r.listens.Load() {
+		r.queue.gap()
+	}
 }
 
 // try reads for call if no other goroutine reads. It reports whether it read (ok),
@@ -73,6 +92,14 @@ func (r *receiver) look(limit int) int {
 	return n
 }
 
+// tryLook is look for all that can be queued, if no other goroutine reads.
+func (r *receiver) tryLook() {
+	if r.mu.TryLock() {
+		defer r.mu.Unlock()
+		r.drainLocked(nil, r.most)
+	}
+}
+
 // maxFailed is the number of reads that may fail in a row before the queue is left
 // alone until more arrives. An overrun fails one, since the kernel reports none
 // until the queue has been empty (netlink_overrun).
@@ -91,7 +118,8 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 	b := buffers.Get().(*recvBuffers)
 	defer buffers.Put(b)
 	dry = true
-	for failed := 0; count < limit && failed < maxFailed && (r.overrun.draining || call == nil || !call.Ready()); {
+	failed := 0
+	for count < limit && failed < maxFailed && (r.overrun.draining || call == nil || !call.Ready()) {
 		ds := b.first(r.batchLocked(count))
 		n, err := r.sock.Recv(ds)
 		for i := range n {
@@ -119,6 +147,10 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 		failed++
 		r.overrunLocked(ds[0].Congested)
 	}
+	if failed == maxFailed {
+		// Reading is not allowed, or no longer. Requests must not wait for it.
+		r.emptyLocked()
+	}
 	if count > 0 {
 		r.found = count
 	}
@@ -138,7 +170,7 @@ func (r *receiver) deliverLocked(d *sock.Datagram) {
 	o := demux.Origin{PortID: d.PortID, Group: d.Group, NSID: d.NSID, Truncated: d.Truncated}
 	if r.table.Deliver(d.Buf[:d.N], o, r.event) {
 		r.table.MarkLost()
-		r.queue.gap()
+		r.gap()
 	}
 	r.drainedLocked(d)
 	r.d = nil

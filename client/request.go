@@ -5,15 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"syscall"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/demux"
 	"github.com/nlmux/netlink/wire"
 )
-
-// maxPayload is the largest payload of a request, in bytes.
-const maxPayload = 64 << 10
 
 // Request sends a message of type typ with the given payload, waits for the end
 // of the kernel's answer and returns the replies in the kernel's order, without
@@ -48,8 +46,8 @@ const maxPayload = 64 << 10
 //   - the reason why the request makes no sense: a nil ctx; a typ below
 //     NLMSG_MIN_TYPE, which the kernel acknowledges and ignores; one that opens a
 //     batch of nf_tables (see [Conn.Batch]); a payload that the family ignores
-//     because it is too short; a payload over 64 KiB or over the send buffer
-//     (EMSGSIZE).
+//     because it is too short; a payload over the send buffer (EMSGSIZE), see
+//     [WithSendBuffer].
 //
 // [NotSent] reports which of them left the kernel untouched.
 //
@@ -126,6 +124,54 @@ func (c *Conn) Noop(ctx context.Context) error {
 	return err
 }
 
+// Send sends a message of type typ with the given payload and does not wait for an
+// answer: NLM_F_REQUEST is added to flags, NLM_F_ACK is not. It is for what the kernel
+// does not acknowledge, or what need not be: the verdicts of nfqueue, the control
+// messages of the connector. The payload is the caller's again when Send returns.
+//
+// The message has the sequence number 0. If the kernel refuses it, the refusal is an
+// [Event] of type NLMSG_ERROR with that number, which [wire.ParseAck] reads. So is any
+// data that the kernel sends for it.
+//
+// ctx ends the wait for one of the 64 places in which requests are sent; it does not end
+// the send itself. The error is an [*OpError] as for [Conn.Request], and [NotSent] holds
+// for each: EINVAL stands for flags that ask for an answer, NLM_F_ACK and NLM_F_ECHO, and
+// for a request that may be a dump.
+func (c *Conn) Send(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) error {
+	err := c.check(ctx, typ, payload)
+	switch {
+	case err != nil:
+	case flags&(netlink.NLM_F_ACK|netlink.NLM_F_ECHO) != 0:
+		err = fmt.Errorf("flags %v ask for an answer: %w", flags, syscall.EINVAL)
+	case demux.MayDump(c.family, typ, flags):
+		err = fmt.Errorf("type %v may be a dump: %w", typ, syscall.EINVAL)
+	default:
+		err = c.requests.sendOnly(ctx, typ, payload, flags)
+	}
+	if err != nil {
+		return opError("send", err, true)
+	}
+	return nil
+}
+
+// sendOnly sends a message to which no answer is expected.
+func (m *mux) sendOnly(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) error {
+	x := m.calls.Get().(*exchange)
+	defer m.reuse(x)
+	x.call.Type = typ
+	m.encode(x, payload, flags|netlink.NLM_F_REQUEST)
+	if err := m.places.acquire(ctx, m.done); err != nil {
+		return err
+	}
+	if err := m.transmit(x.frame); err != nil {
+		return err
+	}
+	if m.unasked.Add(1)%m.lookAfter == 0 {
+		m.recv.tryLook()
+	}
+	return nil
+}
+
 // check refuses what cannot be sent.
 func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byte) error {
 	if err := live(ctx); err != nil {
@@ -139,8 +185,8 @@ func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byt
 		// (nfnetlink_rcv_skb_batch in net/netfilter/nfnetlink.c).
 		return fmt.Errorf("type %v opens a batch, which is for Conn.Batch: %w", typ, syscall.EINVAL)
 	}
-	if len(payload) > maxPayload {
-		return fmt.Errorf("payload of %d bytes, %d at most: %w", len(payload), maxPayload, syscall.EMSGSIZE)
+	if len(payload) > math.MaxInt32 { // more than any send buffer has
+		return fmt.Errorf("payload of %d bytes: %w", len(payload), syscall.EMSGSIZE)
 	}
 	return nil
 }
@@ -166,7 +212,7 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 	if m.family == netlink.NETLINK_GENERIC && len(payload) > 0 {
 		c.Command = payload[0]
 	}
-	m.encode(x, payload, flags)
+	m.encode(x, payload, flags|netlink.NLM_F_REQUEST|netlink.NLM_F_ACK)
 	var err error
 	if demux.Coalescable(m.family, typ, flags) {
 		err = m.share(ctx, x)
@@ -212,7 +258,7 @@ func (m *mux) encode(x *exchange, payload []byte, flags netlink.Flags) {
 	x.frame = wire.AppendMessage(x.frame[:0], wire.Message{
 		Header: wire.Header{
 			Type:  x.call.Type,
-			Flags: flags | netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
+			Flags: flags,
 			// xfrm and FIB_LOOKUP copy the field into what they send, so it is
 			// our own port and not 0.
 			PortID: m.sock.PortID(),
@@ -224,18 +270,36 @@ func (m *mux) encode(x *exchange, payload []byte, flags netlink.Flags) {
 // setSeq fills in the number of a request.
 func setSeq(frame []byte, seq uint32) { binary.NativeEndian.PutUint32(frame[8:], seq) }
 
-// open waits for room for the answer to a call and registers it. With an error
-// nothing is left.
+// open waits for room for the answer to a call and for a place to send it, and
+// registers it. With an error nothing is left. Otherwise the caller sends it with
+// transmit.
 func (m *mux) open(ctx context.Context, call *demux.Call) error {
-	// Room for the answer first: nothing is registered during the wait.
+	// Nothing is registered during the waits.
 	if err := m.window.acquire(ctx, call); err != nil {
 		return err
 	}
-	if err := m.recv.gate.pass(ctx); err != nil {
+	err := m.places.acquire(ctx, m.done)
+	if err == nil {
+		if err = m.recv.gate.pass(ctx); err != nil {
+			m.places.release()
+		}
+	}
+	if err != nil {
 		m.window.release(call.Room)
 		return err
 	}
-	return m.register(call)
+	if err := m.register(call); err != nil {
+		m.places.release()
+		return err
+	}
+	return nil
+}
+
+// transmit sends a frame in the place that its sender has, and gives the place back,
+// also if a handler of package nltest ends the goroutine.
+func (m *mux) transmit(frame []byte) error {
+	defer m.places.release()
+	return m.sock.Send(frame)
 }
 
 // tryOpen is open for a request that need not be sent now. It does not wait.
@@ -266,7 +330,7 @@ func (m *mux) sendAlone(x *exchange) error {
 // send sends the frame of a call that was opened, and reads its answer. With an
 // error it was not sent and nothing is left.
 func (m *mux) send(call *demux.Call, frame []byte) error {
-	if err := m.sock.Send(frame); err != nil {
+	if err := m.transmit(frame); err != nil {
 		m.table.Withdraw(call)
 		return err
 	}

@@ -89,15 +89,18 @@ func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 	if o.PortID != 0 {
 		// Anyone with CAP_NET_ADMIN may send to our port, and the header says
 		// what the sender likes. The address is the kernel's (netlink_sendmsg).
-		if !traitsOf(t.family).peers {
+		f := traitsOf(t.family)
+		if !f.peers && (o.Group == 0 || o.Group != f.peerGroup) {
 			t.count.foreign.Add(1)
 			return false
 		}
-		return t.deliverPeer(b, o, event)
 	}
-	if IsText(t.family, o.Group) {
+	switch {
+	case IsText(t.family, o.Group):
 		event(wire.Message{Payload: b})
 		return o.Truncated
+	case o.PortID != 0:
+		return t.deliverPeer(b, o, event)
 	}
 	if m, ok := t.auditRecord(b); ok {
 		event(m)

@@ -18,7 +18,7 @@
 // message:
 //
 //  1. A message whose sender is not the kernel is dropped, unless processes talk to
-//     each other in this family.
+//     each other in this family, or in this group of it.
 //  2. A destination group makes an event, whatever the header says. The
 //     requester's own copy of an NLM_F_ECHO notification keeps its group, so it
 //     is a reply as well, and only a reply if the socket has not joined.

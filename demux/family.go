@@ -52,6 +52,10 @@ type traits struct {
 	portZero bool
 	// peers: processes, not the kernel, talk to each other here.
 	peers bool
+	// peerGroup is the one group in which processes are heard, 0 for none.
+	peerGroup uint32
+	// quiet: the kernel sends no event to a socket alone.
+	quiet bool
 	// text: what is sent to a group has no netlink header.
 	text bool
 
@@ -66,7 +70,7 @@ type traits struct {
 // has.
 var families = [...]traits{
 	netlink.NETLINK_ROUTE: {
-		sequential: true,
+		sequential: true, quiet: true,
 		// A GET with either bit is a dump (rtnetlink_rcv_msg in
 		// net/core/rtnetlink.c). On a NEW they are NLM_F_REPLACE and NLM_F_EXCL, on
 		// a DEL they are NLM_F_NONREC and NLM_F_BULK.
@@ -86,7 +90,7 @@ var families = [...]traits{
 		reads: always,
 	},
 	netlink.NETLINK_SOCK_DIAG: {
-		sequential: true,
+		sequential: true, quiet: true,
 		// SOCK_DESTROY changes (sock_diag_rcv_msg in net/core/sock_diag.c).
 		dumps: func(typ netlink.MessageType, flags netlink.Flags) bool {
 			return typ != sockDestroy && flags&netlink.NLM_F_DUMP != 0
@@ -94,7 +98,7 @@ var families = [...]traits{
 		reads: always,
 	},
 	netlink.NETLINK_XFRM: {
-		sequential: true,
+		sequential: true, quiet: true,
 		// xfrm_user_rcv_msg in net/xfrm/xfrm_user.c.
 		dumps: func(typ netlink.MessageType, flags netlink.Flags) bool {
 			return (typ == xfrmGetSA || typ == xfrmGetPolicy) && flags&netlink.NLM_F_DUMP != 0
@@ -102,7 +106,7 @@ var families = [...]traits{
 		reads: always,
 	},
 	netlink.NETLINK_CRYPTO: {
-		sequential: true,
+		sequential: true, quiet: true,
 		// crypto_user_rcv_msg in crypto/crypto_user.c.
 		dumps: func(typ netlink.MessageType, flags netlink.Flags) bool {
 			return typ == cryptoGetAlg && flags&netlink.NLM_F_DUMP != 0
@@ -148,7 +152,7 @@ var families = [...]traits{
 	},
 	netlink.NETLINK_FIB_LOOKUP: {
 		// nl_fib_input in net/ipv4/fib_frontend.c sends the request back.
-		kind: First, noNoop: true, dumps: never,
+		kind: First, noNoop: true, quiet: true, dumps: never,
 	},
 	netlink.NETLINK_CONNECTOR: {
 		// cn_rx_skb in drivers/connector/connector.c acknowledges nothing and does
@@ -166,8 +170,10 @@ var families = [...]traits{
 		minPayload: 8, noNoop: true, dumps: never,
 	},
 	netlink.NETLINK_KOBJECT_UEVENT: {
-		text:  true, // alloc_uevent_skb in lib/kobject_uevent.c
-		dumps: never,
+		text:      true, // alloc_uevent_skb in lib/kobject_uevent.c
+		peerGroup: 2,    // MONITOR_GROUP_UDEV: udev sends there what it has done
+		quiet:     true,
+		dumps:     never,
 	},
 	netlink.NETLINK_USERSOCK: {peers: true, dumps: never},
 }
@@ -305,6 +311,9 @@ func CheckRequest(family netlink.Family, typ netlink.MessageType, size int) erro
 func IsText(family netlink.Family, group uint32) bool {
 	return group != 0 && traitsOf(family).text
 }
+
+// IsQuiet reports whether the kernel sends no event of family to a socket alone.
+func IsQuiet(family netlink.Family) bool { return traitsOf(family).quiet }
 
 // IsEnd reports whether a message of type typ can be the last of an answer.
 func IsEnd(typ netlink.MessageType) bool {

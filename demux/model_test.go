@@ -260,7 +260,7 @@ func (m *model) deliver(whole []wire.Message, first wire.Message, o Origin, dama
 	if damage == ErrTruncated {
 		m.stats.Truncated++
 	}
-	if o.PortID != 0 && m.family != netlink.NETLINK_USERSOCK {
+	if o.PortID != 0 && m.family != netlink.NETLINK_USERSOCK && (m.family != netlink.NETLINK_KOBJECT_UEVENT || o.Group != 2) {
 		m.stats.Foreign++
 		return false
 	}

@@ -74,8 +74,12 @@ func TestUeventIsHandedOnWhole(t *testing.T) {
 		ask("a", Ack),
 		kernel(ack("a")),
 		got("a", nil),
-		// udevd's own messages come from its port.
+		// udev sends to group 2, from its port. To others no process is heard.
 		raw(Origin{Group: 2, PortID: other, NSID: NoNSID}, []byte("libudev\x00")),
+		event("libudev\x00"),
+		raw(Origin{Group: 1, PortID: other, NSID: NoNSID}, []byte("forged")),
+		foreign(1),
+		raw(Origin{PortID: other, NSID: NoNSID}, []byte("forged")),
 		foreign(1),
 	)
 }
