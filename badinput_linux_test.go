@@ -69,7 +69,7 @@ func TestBadRequestsAreNotSent(t *testing.T) {
 	leavesNothing(t, func() {
 		wantRefused(t, "nil ctx", ask(c, none, unix.RTM_GETLINK, lo), nil, "nil context")
 		wantRefused(t, "Noop with nil ctx", c.Noop(none), nil, "nil context")
-		wantRefused(t, "payload over 64 KiB", ask(c, ctx, unix.RTM_GETLINK, make([]byte, 64<<10+1)), unix.EMSGSIZE, "65537")
+		wantRefused(t, "payload over the default send buffer", ask(c, ctx, unix.RTM_GETLINK, make([]byte, 256<<10)), unix.EMSGSIZE, "")
 		wantRefused(t, "payload over the send buffer", ask(small, ctx, unix.RTM_GETLINK, make([]byte, 60_000)), unix.EMSGSIZE, "")
 		for typ := range netlink.NLMSG_MIN_TYPE {
 			wantRefused(t, "control type", ask(c, ctx, typ, lo), nil, typ.String())
@@ -88,23 +88,33 @@ func TestBadRequestsAreNotSent(t *testing.T) {
 	}
 }
 
-// TestLargestPayload: 64 KiB go through.
+// TestLargestPayload: the send buffer limits a payload. An attribute of the largest size
+// fits behind a header, and so do several.
 func TestLargestPayload(t *testing.T) {
 	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
-	// The kernel ignores an attribute of a type that it does not know.
-	large := build(t, unix.IfInfomsg{Index: loIndex}, func(b *wire.Builder) {
-		b.Bytes(1000, make([]byte, 64<<10-unix.SizeofIfInfomsg-4))
-	})
-	if len(large) != 64<<10 {
-		t.Fatalf("payload of %d bytes", len(large))
+	const largestAttr = 65531
+	payload := func(attrs int) []byte {
+		// The kernel ignores an attribute of a type that it does not know.
+		return build(t, unix.IfInfomsg{Index: loIndex}, func(b *wire.Builder) {
+			for range attrs {
+				b.Bytes(1000, make([]byte, largestAttr))
+			}
+		})
 	}
-	if msgs := request(t, c, unix.RTM_GETLINK, large, 0); len(msgs) != 1 || linkIndex(msgs[0]) != loIndex {
-		t.Errorf("replies %v, want lo", msgs)
+	for attrs := range 4 {
+		if msgs := request(t, c, unix.RTM_GETLINK, payload(attrs), 0); len(msgs) != 1 || linkIndex(msgs[0]) != loIndex {
+			t.Errorf("%d attributes: replies %v, want lo", attrs, msgs)
+		}
 	}
 	// The refusal of a large request does not bring it back.
+	large := payload(3)
 	large[4] = 99 // another index
 	if _, err := c.Request(patient(t), unix.RTM_GETLINK, large, 0); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("%v, want ENODEV", err)
+	}
+	_, err := c.Request(patient(t), unix.RTM_GETLINK, payload(4), 0)
+	if !errors.Is(err, unix.EMSGSIZE) || !client.NotSent(err) {
+		t.Errorf("over the send buffer: %v, NotSent %v; want EMSGSIZE, not sent", err, client.NotSent(err))
 	}
 	noLosses(t, c)
 }

@@ -1,6 +1,8 @@
 package netlink_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,7 +38,7 @@ func TestSandboxWithoutRecvmmsg(t *testing.T) {
 		crowdOfRequests(t)
 		return
 	}
-	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM} {
+	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP, unix.EINVAL} {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
 			cmd := exec.Command("/proc/self/exe", "-test.run=^TestSandboxWithoutRecvmmsg$", "-test.timeout=1m")
 			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", sandboxEnv, errno))
@@ -76,6 +78,59 @@ func refuse(nr uint32, errno syscall.Errno) error {
 		return fmt.Errorf("system call %d in the sandbox: %w, want %w", nr, e, errno)
 	}
 	return nil
+}
+
+// TestSandboxWithoutReading: neither system call that reads is allowed any more. A
+// request ends all the same, and so does Close.
+func TestSandboxWithoutReading(t *testing.T) {
+	if !isChild(t) {
+		runChild(t, nstest.New(t))
+		return
+	}
+	c := dialHere(t, netlink.NETLINK_ROUTE)
+	if err := errors.Join(refuse(unix.SYS_RECVMMSG, unix.EINVAL), refuse(unix.SYS_RECVMSG, unix.EINVAL)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := c.Noop(context.Background()); !errors.Is(err, client.ErrReplyLost) {
+			t.Errorf("%v, want ErrReplyLost", err)
+		}
+	}
+}
+
+// TestSandboxWithoutBind: Android refuses bind. The kernel binds a socket that sends.
+func TestSandboxWithoutBind(t *testing.T) {
+	if !isChild(t) {
+		runChild(t, nstest.New(t))
+		return
+	}
+	if err := refuse(unix.SYS_BIND, unix.EACCES); err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range []netlink.Family{netlink.NETLINK_ROUTE, netlink.NETLINK_GENERIC, netlink.NETLINK_NETFILTER} {
+		c := dialHere(t, family)
+		if c.PortID() == 0 {
+			t.Errorf("%v: no port", family)
+		}
+		if err := c.Noop(patient(t)); err != nil {
+			t.Errorf("%v: %v", family, err)
+		}
+		if s := c.Stats(); s.Events != 0 || s.Late != 0 {
+			t.Errorf("%v: %+v", family, s)
+		}
+	}
+	c := dialHere(t, netlink.NETLINK_ROUTE)
+	join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	request(t, c, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+	if e := nextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR {
+		t.Errorf("event %+v", e)
+	}
+	if n := len(request(t, c, unix.RTM_GETLINK, linkRequest(t, 0), netlink.NLM_F_DUMP)); n != 1 {
+		t.Errorf("%d links, want lo", n)
+	}
+	if _, err := client.Dial(netlink.NETLINK_ROUTE, client.WithPortID(4711)); !errors.Is(err, unix.EACCES) {
+		t.Errorf("a port of our choice: %v, want EACCES", err)
+	}
 }
 
 // crowdOfRequests has many goroutines ask for one link, with two datagrams each

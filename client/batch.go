@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"runtime"
 	"slices"
 	"syscall"
 
@@ -77,6 +78,7 @@ type batch struct {
 // Batches on a Conn take turns, as they do in the kernel, and wait until there is
 // room for a refusal of every message, as far as the receive buffer has that.
 func (c *Conn) Batch(ctx context.Context, subsystem uint8, msgs []BatchMessage, opts ...BatchOption) ([]wire.Message, error) {
+	defer runtime.KeepAlive(c)
 	b := &batch{subsystem: subsystem, msgs: msgs}
 	for _, o := range opts {
 		if o == nil {

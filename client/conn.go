@@ -3,8 +3,8 @@ package client
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 
 	"github.com/nlmux/netlink"
@@ -14,7 +14,14 @@ import (
 // Conn is a connection to one netlink family. All its methods may be called by
 // any number of goroutines at once. Make one with [Dial] and end it with
 // [Conn.Close]; the zero value is not usable.
-type Conn struct {
+//
+// A Conn that is dropped without Close is closed when the garbage collector finds it.
+// [Conn.Receive] keeps it: the consumer of the channel needs no other reference.
+type Conn struct{ *core }
+
+// core is what a Conn is made of. The collector can find that the Conn is gone because
+// nothing here, and no goroutine, has a reference to it; see queue.owner.
+type core struct {
 	family      netlink.Family
 	dumpRetries int
 
@@ -41,14 +48,16 @@ type Conn struct {
 // option could not be honoured, and [errors.ErrUnsupported] on systems other
 // than Linux.
 func Dial(family netlink.Family, opts ...Option) (*Conn, error) {
-	c, err := dial(family, opts)
+	k, err := dial(family, opts)
 	if err != nil {
 		return nil, opError("dial "+family.String(), err, true)
 	}
+	c := &Conn{k}
+	runtime.AddCleanup(c, func(k *core) { go k.close() }, k)
 	return c, nil
 }
 
-func dial(family netlink.Family, opts []Option) (*Conn, error) {
+func dial(family netlink.Family, opts []Option) (*core, error) {
 	cfg, err := newConfig(opts)
 	if err != nil {
 		return nil, err
@@ -60,13 +69,13 @@ func dial(family netlink.Family, opts []Option) (*Conn, error) {
 	}
 	events := requests
 	if cfg.eventSocket {
-		cfg.sock.PortID = 0
+		cfg.sock.PortID, cfg.sock.Filter = 0, cfg.eventFilter
 		if events, err = cfg.open(cfg.sock); err != nil {
 			requests.Close()
 			return nil, err
 		}
 	}
-	c := &Conn{
+	c := &core{
 		family:      family,
 		dumpRetries: cfg.dumpRetries,
 		queue:       newQueue(cfg.eventQueue),
@@ -85,11 +94,10 @@ func dial(family netlink.Family, opts []Option) (*Conn, error) {
 		}
 		return nil, err
 	}
-	receive, _ := requests.Buffers()
-	c.requests = newMux(family, requests, newWindow(receive, cfg.inFlight), c.queue, rand.Uint32())
+	c.requests = newMux(family, requests, cfg.inFlight, c.queue)
 	c.events = c.requests
 	if cfg.eventSocket {
-		c.events = newMux(family, events, newWindow(0, 0), c.queue, rand.Uint32())
+		c.events = newMux(family, events, 0, c.queue)
 	}
 	return c, nil
 }
@@ -107,7 +115,10 @@ func (c *Conn) PortID() uint32 { return c.requests.sock.PortID() }
 // those beyond are dropped, and so does the kernel drop what finds the
 // receive buffer full. Either way an Event of type NLMSG_OVERRUN stands in
 // their place; see [Event].
-func (c *Conn) Receive() <-chan Event { return c.queue.ch }
+func (c *Conn) Receive() <-chan Event {
+	c.queue.own(c)
+	return c.queue.ch
+}
 
 // AddMembership joins a multicast group, so that its messages come out of
 // [Conn.Receive]. Joining a group again does nothing, unless the kernel has ended
@@ -122,6 +133,7 @@ func (c *Conn) AddMembership(group uint32) error {
 	if group == 0 {
 		return opError("join", errGroupZero, true)
 	}
+	defer runtime.KeepAlive(c)
 	c.memberMu.Lock()
 	defer c.memberMu.Unlock()
 	if c.dumps.isClosed() {
@@ -142,6 +154,7 @@ func (c *Conn) DropMembership(group uint32) error {
 	if group == 0 {
 		return opError("leave", errGroupZero, true)
 	}
+	defer runtime.KeepAlive(c)
 	c.memberMu.Lock()
 	defer c.memberMu.Unlock()
 	_, member := c.members[group]
@@ -162,7 +175,9 @@ func (c *Conn) DropMembership(group uint32) error {
 // dump. That socket and its port are released when the call returns. The writer of
 // [WithCapture] delays Close when everything else has ended already; its error is
 // Close's.
-func (c *Conn) Close() error {
+func (c *Conn) Close() error { return c.close() }
+
+func (c *core) close() error {
 	c.closing.Do(func() {
 		err := c.requests.close()
 		if c.events != c.requests {
@@ -181,7 +196,7 @@ func (c *Conn) Close() error {
 }
 
 // captured ends the capture.
-func (c *Conn) captured() error {
+func (c *core) captured() error {
 	if err := c.capture.Close(); err != nil {
 		return fmt.Errorf("capture: %w", err)
 	}

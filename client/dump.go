@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"syscall"
 
 	"github.com/nlmux/netlink"
@@ -58,6 +59,7 @@ func (c *Conn) Dump(ctx context.Context, typ netlink.MessageType, payload []byte
 
 // stream is one loop over a dump. It returns nil when the loop was broken off.
 func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []byte, yield func(wire.Message, error) bool) error {
+	defer runtime.KeepAlive(c)
 	req := dumpRequest{typ: typ, payload: payload, flags: netlink.NLM_F_DUMP}
 	err := c.check(ctx, typ, payload)
 	if err == nil && !demux.MayDump(c.family, typ, req.flags) {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -38,9 +39,11 @@ type mux struct {
 	reader reader
 }
 
-// newMux makes a mux on s, which it owns. The muxes of a Conn share the queue.
-func newMux(family netlink.Family, s sock.Socket, w *window, q *queue, seq uint32) *mux {
+// newMux makes a mux on s, which it owns, for inFlight requests at once, or as many as
+// its receive buffer has room for if that is 0. The muxes of a Conn share the queue.
+func newMux(family netlink.Family, s sock.Socket, inFlight int, q *queue) *mux {
 	receive, send := s.Buffers()
+	w := newWindow(receive, inFlight)
 	m := &mux{
 		family:   family,
 		sock:     s,
@@ -55,8 +58,8 @@ func newMux(family netlink.Family, s sock.Socket, w *window, q *queue, seq uint3
 	}
 	m.reader.nudge = make(chan struct{}, 1)
 	m.calls.New = func() any { return newExchange() }
-	m.table = demux.New(family, s.PortID(), seq, w.release)
-	m.recv = newReceiver(family, s, m.table, q)
+	m.table = demux.New(family, s.PortID(), rand.Uint32(), w.release)
+	m.recv = newReceiver(family, s, receive, m.table, q)
 	go m.run()
 	return m
 }

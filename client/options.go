@@ -17,6 +17,7 @@ type config struct {
 	open        func(sock.Config) (sock.Socket, error)
 	eventQueue  int
 	eventSocket bool
+	eventFilter []sock.FilterInstruction
 	dumpRetries int
 	dumpSockets int
 	inFlight    int
@@ -88,7 +89,7 @@ func WithReceiveBuffer(bytes int) Option {
 }
 
 // WithSendBuffer sets the size of the send buffer in bytes, which limits the
-// size of one request, or of one batch. Default: net.core.wmem_default. What
+// size of one request, or of one batch, to 32 bytes less (netlink_sendmsg). Default: net.core.wmem_default. What
 // [WithReceiveBuffer] says of doubling, limits and failures holds here too,
 // with net.core.wmem_max.
 func WithSendBuffer(bytes int) Option {
@@ -98,8 +99,9 @@ func WithSendBuffer(bytes int) Option {
 	}
 }
 
-// WithEventQueue sets how many events wait in the Conn for the consumer of
-// [Conn.Receive]; past that they are dropped, counted and told. Default: 4096.
+// WithEventQueue sets the maximum number of events that wait in the Conn for the
+// consumer of [Conn.Receive], and with it their size: 4 KiB of payload for each on
+// average. Further events are dropped, counted and reported. Default: 4096 events, 16 MiB.
 // No privilege is needed. Dial fails when n is below 1.
 func WithEventQueue(n int) Option {
 	return func(c *config) {
@@ -112,11 +114,47 @@ func WithEventQueue(n int) Option {
 // own, so that a storm of events that overruns it cannot cost a request its
 // reply. Default: one socket for both. No privilege is needed.
 //
+// What the kernel binds to the socket of a request stays with the requests: the packets
+// of nfqueue and nflog, frames of nl80211 and other unicast messages, and filters that
+// belong to a socket, such as that of proc events (Linux 6.6).
+//
 // The price is a second goroutine, two more descriptors (the socket and the epoll
 // instance that watches it), and that the order between replies and events is not
 // defined: the event that a request caused may come before or after its reply.
 func WithEventSocket() Option {
 	return func(c *config) { c.eventSocket = true }
+}
+
+// FilterInstruction is one instruction of a classic BPF program: struct sock_filter of
+// include/uapi/linux/filter.h.
+type FilterInstruction struct {
+	Op     uint16 // the kernel calls it code
+	Jt, Jf uint8  // instructions to skip if a condition is true or false
+	K      uint32 // operand
+}
+
+// WithEventFilter has the kernel run a classic BPF program (SO_ATTACH_FILTER) on each
+// datagram of the groups that are joined, and drop it if the program returns 0. It implies
+// [WithEventSocket], so that no reply is ever filtered. Default: none. No privilege is
+// needed. Dial fails when prog is empty or has more than 4096 instructions, and with EINVAL
+// when the kernel refuses it (sk_attach_filter in net/core/filter.c).
+//
+// The program sees the datagram from the netlink header on, in the byte order of the
+// machine; loads of BPF are in big endian. It returns the number of bytes to keep: one that
+// is less than the datagram's size cuts it off, and that is a loss. An event that the filter
+// drops is not a loss and makes no gap.
+func WithEventFilter(prog []FilterInstruction) Option {
+	return func(c *config) {
+		const most = 4096 // BPF_MAXINSNS
+		if n := len(prog); (n == 0 || n > most) && c.err == nil {
+			c.err = fmt.Errorf("WithEventFilter: n must be from 1 to %d instructions, got %d", most, n)
+		}
+		c.eventSocket = true
+		c.eventFilter = make([]sock.FilterInstruction, len(prog))
+		for i, f := range prog {
+			c.eventFilter[i] = sock.FilterInstruction(f)
+		}
+	}
 }
 
 // WithStrictChecking makes the kernel refuse dump requests with fields or

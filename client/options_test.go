@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,7 +69,7 @@ func TestOptionsReachTheSocket(t *testing.T) {
 		var got []sock.Config
 		c, err := client.Dial(netlink.NETLINK_GENERIC,
 			client.WithPortID(7), client.WithNetNS(8), client.WithReceiveBuffer(9), client.WithSendBuffer(10),
-			client.WithStrictChecking(), client.WithListenAllNSID(), client.WithEventSocket(),
+			client.WithStrictChecking(), client.WithListenAllNSID(), client.WithEventFilter([]client.FilterInstruction{{Op: 1, Jt: 2, Jf: 3, K: 4}}),
 			client.WithSocket(func(cfg sock.Config) (sock.Socket, error) {
 				got = append(got, cfg)
 				return k.Open(cfg)
@@ -83,7 +84,8 @@ func TestOptionsReachTheSocket(t *testing.T) {
 		}
 		second := want
 		second.PortID = 0 // two sockets cannot have one port
-		if len(got) != 2 || got[0] != want || got[1] != second {
+		second.Filter = []sock.FilterInstruction{{Op: 1, Jt: 2, Jf: 3, K: 4}}
+		if !reflect.DeepEqual(got, []sock.Config{want, second}) {
 			t.Fatalf("opened\n%+v, want\n%+v", got, []sock.Config{want, second})
 		}
 		if c.PortID() != 7 {

@@ -23,6 +23,7 @@ type queue struct {
 
 	mu sync.Mutex // guards following
 
+	owner   *Conn // nil until the Conn has given the channel away, so that it lives as long
 	ring    ring
 	sending bool // the first event of ring has been offered to ch and may be taken any moment
 	limit   int  // events that may wait in ring and ch, where gaps in ch count as well
@@ -52,6 +53,14 @@ func newQueue(limit int) *queue {
 		stopped: make(chan struct{}),
 		limit:   limit,
 	}
+}
+
+// own keeps c alive as long as a reader can reach the queue: a consumer may have the
+// channel and nothing else.
+func (q *queue) own(c *Conn) {
+	q.mu.Lock()
+	q.owner = c
+	q.mu.Unlock()
 }
 
 // fullLocked reports whether the queue has no room for an event of size bytes. An empty
@@ -175,7 +184,7 @@ func (q *queue) run() {
 // ring are gone; those in the channel can be received.
 func (q *queue) close() {
 	q.mu.Lock()
-	q.closed = true
+	q.closed, q.owner = true, nil
 	running := q.running
 	q.mu.Unlock()
 	close(q.stop)

@@ -10,12 +10,14 @@ var _ syscall.Conn = (*Conn)(nil)
 
 // SyscallConn returns access to the descriptor of the socket for requests, for
 // options that this package does not know and for reading counters of the
-// socket. Only Control works. The Conn itself reads and writes: Read and Write
+// socket. With [WithEventSocket] the memberships are on another socket, and dumps are on
+// others in any case; neither can be reached. Only Control works. The Conn itself reads and writes: Read and Write
 // fail with [errors.ErrUnsupported]. After [Conn.Close], Control fails with
 // net.ErrClosed.
 //
-// A socket filter (SO_ATTACH_FILTER) sees the answers to requests too, and
-// NETLINK_NO_ENOBUFS makes losses silent: neither belongs on a Conn.
+// What the Conn relies on must stay as it is. A socket filter (SO_ATTACH_FILTER) sees the
+// answers to requests too ([WithEventFilter] filters events only), NETLINK_NO_ENOBUFS
+// makes losses silent, and the receive buffer has the size that [WithReceiveBuffer] says.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	s, ok := c.requests.sock.(interface {
 		Control(f func(fd uintptr)) error
@@ -23,11 +25,12 @@ func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	if !ok {
 		return nil, opError("syscallconn", errors.ErrUnsupported, true)
 	}
-	return rawConn{s.Control}, nil
+	return rawConn{c, s.Control}, nil
 }
 
 // rawConn is the part of a descriptor's RawConn that is safe beside a reader.
 type rawConn struct {
+	conn    *Conn // must not be collected meanwhile
 	control func(f func(fd uintptr)) error
 }
 

@@ -39,11 +39,10 @@ type receiver struct {
 	overrun overrun
 }
 
-// newReceiver returns the read side of s, which delivers replies to the table and
-// events to the queue.
-func newReceiver(family netlink.Family, s sock.Socket, table *demux.Table, q *queue) *receiver {
-	receive, _ := s.Buffers()
-	r := &receiver{sock: s, table: table, queue: q, most: 1 + receive/sock.Charge, quiet: demux.IsQuiet(family)}
+// newReceiver returns the read side of s, whose receive buffer has buffer bytes. It
+// delivers replies to the table and events to the queue.
+func newReceiver(family netlink.Family, s sock.Socket, buffer int, table *demux.Table, q *queue) *receiver {
+	r := &receiver{sock: s, table: table, queue: q, most: 1 + buffer/sock.Charge, quiet: demux.IsQuiet(family)}
 	r.event = func(m wire.Message) {
 		if r.d.Group == 0 {
 			r.unicast.Add(1)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"syscall"
 
 	"github.com/nlmux/netlink"
@@ -93,6 +94,7 @@ func (c *Conn) Exchange(ctx context.Context, typ netlink.MessageType, payload []
 
 // request is Request, and fills in the acknowledgement if ack is not nil.
 func (c *Conn) request(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags, ack *wire.Ack) ([]wire.Message, error) {
+	defer runtime.KeepAlive(c)
 	if err := c.check(ctx, typ, payload); err != nil {
 		return nil, opError("request", err, true)
 	}
@@ -110,6 +112,7 @@ func (c *Conn) request(ctx context.Context, typ netlink.MessageType, payload []b
 // NETLINK_FIB_LOOKUP, NETLINK_ISCSI and NETLINK_SCSITRANSPORT do not acknowledge it:
 // there Noop fails with [errors.ErrUnsupported] and sends nothing.
 func (c *Conn) Noop(ctx context.Context) error {
+	defer runtime.KeepAlive(c)
 	err := live(ctx)
 	if err == nil && !demux.HasNoop(c.family) {
 		err = fmt.Errorf("%v does not acknowledge: %w", c.family, errors.ErrUnsupported)
@@ -138,6 +141,7 @@ func (c *Conn) Noop(ctx context.Context) error {
 // for each: EINVAL stands for flags that ask for an answer, NLM_F_ACK and NLM_F_ECHO, and
 // for a request that may be a dump.
 func (c *Conn) Send(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) error {
+	defer runtime.KeepAlive(c)
 	err := c.check(ctx, typ, payload)
 	switch {
 	case err != nil:

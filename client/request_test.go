@@ -106,10 +106,10 @@ func TestAnswerMayOvertakeTheSend(t *testing.T) {
 	})
 }
 
-func TestLargestPayloadGoesOutWhole(t *testing.T) {
+func TestLargePayloadGoesOutWhole(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
-		text := strings.Repeat("x", 64<<10)
+		text := strings.Repeat("x", 200<<10)
 		call := k.request(bg, c, getLink, text, 0)
 		req := k.want(getLink)
 		if string(req.Payload) != text {

@@ -94,6 +94,51 @@ func TestPositiveCodeIsNoRefusalInABatch(t *testing.T) {
 	)
 }
 
+// The client asks for what a success says besides, or for nothing.
+func TestAcknowledgementIsKeptOnRequest(t *testing.T) {
+	warning := data("a", codeBytes(7)+string(make([]byte, wire.HeaderLen))+attr(t, "deprecated")).
+		typed(netlink.NLMSG_ERROR).flagged(netlink.NLM_F_CAPPED | netlink.NLM_F_ACK_TLVS)
+	says := func(name string, code int32, text string) step {
+		return check(name, func(t *testing.T, c *Call) {
+			t.Helper()
+			if a := c.Ack(); a.Code != code || a.Ext.Message != text {
+				t.Fatalf("%s: got %+v, want code %d, %q", name, a, code, text)
+			}
+		})
+	}
+	keep := func(name string, kind Kind) step {
+		return act(func(s *script) {
+			s.Helper()
+			c := NewCall()
+			c.Kind, c.Type, c.KeepAck = kind, getAddr, true
+			s.open(name, c)
+		})
+	}
+	play(t, netlink.NETLINK_ROUTE,
+		keep("a", Ack), sent("a"),
+		kernel(warning),
+		got("a", nil), says("a", 7, "deprecated"),
+		// A call that is used again has none.
+		reopen("again", "a", Ack), sent("again"),
+		kernel(accept("again", 8)),
+		got("again", nil), says("again", 0, ""),
+		ask("plain", Ack),
+		kernel(accept("plain", 7)),
+		got("plain", nil), says("plain", 0, ""),
+		keep("refused", Ack), sent("refused"),
+		kernel(refuse("refused", syscall.EPERM)),
+		got("refused", syscall.EPERM), says("refused", 0, ""),
+		keep("unanswered", Ack), sent("unanswered"),
+		conclude("unanswered"),
+		got("unanswered", ErrUnanswered), says("unanswered", 0, ""),
+		// Before the data that a thread of the kernel sends.
+		keep("deferred", Deferred), sent("deferred"),
+		kernel(accept("deferred", 9)),
+		kernel(data("deferred", "1")),
+		got("deferred", nil, "1"), says("deferred", 9, ""),
+	)
+}
+
 // An end that cannot be understood is an end all the same: no other comes.
 func TestUnreadableEndEnds(t *testing.T) {
 	for _, tt := range []struct {

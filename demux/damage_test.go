@@ -298,7 +298,7 @@ func TestTruncatedEndIsALoss(t *testing.T) {
 	}
 }
 
-// A late reply that cannot be read is nobody's loss.
+// A late reply that cannot be read concerns no call and no event.
 func TestDamagedLateReply(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack), kernel(ack("a")), got("a", nil),

@@ -299,6 +299,19 @@ func TestIsText(t *testing.T) {
 	}
 }
 
+// These send nothing to a socket alone but answers.
+func TestIsQuiet(t *testing.T) {
+	quiet := []netlink.Family{
+		netlink.NETLINK_ROUTE, netlink.NETLINK_SOCK_DIAG, netlink.NETLINK_XFRM, netlink.NETLINK_CRYPTO,
+		netlink.NETLINK_FIB_LOOKUP, netlink.NETLINK_KOBJECT_UEVENT,
+	}
+	for _, family := range everyFamily {
+		if got, want := IsQuiet(family), slices.Contains(quiet, family); got != want {
+			t.Errorf("%v: %t, want %t", family, got, want)
+		}
+	}
+}
+
 func TestIsEnd(t *testing.T) {
 	for _, typ := range types {
 		if got, want := IsEnd(typ), typ == 2 || typ == 3; got != want {

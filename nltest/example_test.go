@@ -49,6 +49,10 @@ func ExampleKernel_Overrun() {
 	c := k.Dial()
 	defer c.Close()
 
+	if err := c.AddMembership(1); err != nil {
+		fmt.Println(err)
+		return
+	}
 	_, err := c.Request(context.Background(), rtmNewLink, nil, 0)
 	fmt.Println(errors.Is(err, client.ErrReplyLost))
 	e := <-c.Receive()

@@ -87,8 +87,8 @@ func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 // Overrun makes every Conn's receive buffer overflow: what is sent to it is
 // dropped until the Conn has read what it holds, and the Conn is told so. Called
 // by the handler, that is the answer to the request at hand, which then fails
-// with [client.ErrReplyLost]. Every Conn gets a gap event, whether or not it has
-// joined a group.
+// with [client.ErrReplyLost]. A Conn that has joined a group gets a gap event, and so
+// does one of a family that sends events without a membership.
 func (k *Kernel) Overrun() {
 	k.overruns.Add(1)
 	k.mu.Lock()

@@ -257,6 +257,9 @@ func TestOverrunLosesTheAnswerAtHand(t *testing.T) {
 		})
 		c := k.Dial()
 		defer c.Close()
+		if err := c.AddMembership(1); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := c.Request(bg, rtmGetLink, nil, 0); !errors.Is(err, client.ErrReplyLost) {
 			t.Errorf("%v, want a lost reply", err)
 		}

@@ -77,12 +77,19 @@ func runInside() (code int, err error) {
 	return 0, err
 }
 
-// onThread runs f on a thread of its own that nobody uses afterwards.
+// onThread runs f on a thread of its own that ends afterwards.
 func onThread(f func() error) error {
 	result := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread dies with the goroutine
-		result <- f()
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread does not end. While this goroutine has it, another one
+			// gets another thread.
+			defer runtime.UnlockOSThread()
+			result <- onThread(f)
+			return
+		}
+		result <- f() // not unlocked, so the thread ends with the goroutine
 	}()
 	return <-result
 }

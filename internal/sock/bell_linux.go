@@ -1,8 +1,10 @@
 package sock
 
 import (
+	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +25,7 @@ func newBell(fd int) (*bell, error) {
 	if err != nil {
 		return nil, wrap("epoll_create1", err)
 	}
-	err = unix.SetNonblock(ep, true)
+	_, err = unix.FcntlInt(uintptr(ep), unix.F_SETFL, unix.O_RDWR|unix.O_NONBLOCK)
 	if err == nil {
 		err = unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN})
 	}
@@ -33,11 +35,24 @@ func newBell(fd int) (*bell, error) {
 	}
 	file := os.NewFile(uintptr(ep), "netlink-epoll")
 	raw, err := file.SyscallConn()
+	if err == nil {
+		err = watched(file)
+	}
 	if err != nil {
 		file.Close()
 		return nil, err
 	}
 	return &bell{file: file, raw: raw}, nil
+}
+
+// watched returns an error if the netpoller has refused the file, of which os.NewFile
+// says nothing: the system may be out of watches (fs.epoll.max_user_watches). Only a file
+// that it watches takes a deadline.
+func watched(file *os.File) error {
+	if err := file.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("the netpoller does not watch the socket: %w", err)
+	}
+	return nil
 }
 
 // watch stays inside one RawConn.Read: each time that the netpoller reports

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"syscall"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,20 +19,40 @@ func openIn(cfg Config) (fd int, err error) {
 	return openAt(cfg.NetNS, cfg)
 }
 
-// openAt makes the descriptor in the namespace that netns refers to.
+// openAt makes the descriptor in the namespace that netns refers to, on another thread,
+// and leaves every thread in the namespace in which it was.
 func openAt(netns int, cfg Config) (fd int, err error) {
-	var g errgroup.Group
-	g.Go(func() error {
-		// The thread is not unlocked, so it dies with the goroutine and no
-		// other goroutine ever runs in the namespace by mistake.
-		runtime.LockOSThread()
-		if err := unix.Setns(netns, unix.CLONE_NEWNET); err != nil {
-			return wrap(fmt.Sprintf("setns to descriptor %d", netns), err)
-		}
-		fd, err = open(cfg)
-		return err
-	})
-	err = g.Wait()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fd, err = openOnThread(netns, cfg)
+	}()
+	<-done
+	return fd, err
+}
+
+func openOnThread(netns int, cfg Config) (fd int, err error) {
+	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		// The main thread cannot be thrown away, and /proc/self shows its namespace.
+		// While this goroutine has it, another one gets another thread.
+		defer runtime.UnlockOSThread()
+		return openAt(netns, cfg)
+	}
+	// A thread that does not come back is thrown away: it is not unlocked, and so ends
+	// with the goroutine.
+	here, hereErr := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if hereErr == nil {
+		defer unix.Close(here)
+	}
+	if err := unix.Setns(netns, unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return -1, wrap(fmt.Sprintf("setns to descriptor %d", netns), err)
+	}
+	fd, err = open(cfg)
+	if hereErr == nil && unix.Setns(here, unix.CLONE_NEWNET) == nil {
+		runtime.UnlockOSThread()
+	}
 	return fd, err
 }
 

@@ -49,43 +49,64 @@ func (r *receiver) recv(fd uintptr) {
 	for i := range r.ds {
 		r.prepare(i)
 	}
-	r.err = nil
-	for {
-		n, errno := r.read(fd)
-		switch {
-		case errno == 0:
-			r.n = n
-			for i := range n {
-				r.fill(i)
-			}
-		case errno == unix.EINTR:
-			continue
-		case !r.single && len(r.ds) > 1 && (errno == unix.ENOSYS || errno == unix.EPERM):
-			// A sandbox's filter may know recvmsg only.
-			r.single = true
-			continue
-		default:
-			r.drops.note(fd, errno)
-			r.err = errno
-			r.ds[0].Congested = r.drops.overrun
+	n, errno := r.read(fd)
+	if errno == 0 {
+		r.n, r.err = n, nil
+		for i := range n {
+			r.fill(i)
 		}
-		break
+	} else {
+		r.drops.note(fd, errno)
+		r.err = errno
+		r.ds[0].Congested = r.drops.overrun
 	}
 	for i := range r.ds {
 		r.rest[i].iov.Base = nil // the buffers are the caller's
 	}
 }
 
-// read makes the system call. The kernel keeps an error that it meets behind a
-// datagram for the next one (do_recvmmsg in net/socket.c).
+// read reads with the system call for as many datagrams as there are. A sandbox may
+// refuse recvmmsg, with whatever errno, because its filter knows recvmsg only. So an
+// error that recvmsg does not share means that recvmmsg is not to be had. Those of a
+// socket that has lost something are none of these: each is reported once.
 func (r *receiver) read(fd uintptr) (n int, errno syscall.Errno) {
 	if r.single || len(r.ds) == 1 {
-		size, _, errno := unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0].hdr)), unix.MSG_DONTWAIT)
-		r.msgs[0].n = uint32(size)
-		return 1, errno
+		return r.recvmsg(fd)
 	}
-	got, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0])), uintptr(len(r.ds)), unix.MSG_DONTWAIT, 0, 0)
-	return int(got), errno
+	switch n, errno = r.recvmmsg(fd); errno {
+	case 0, unix.EAGAIN, unix.ENOBUFS, unix.ENOMEM, unix.EMSGSIZE:
+		return n, errno
+	}
+	refusal := errno
+	n, errno = r.recvmsg(fd)
+	r.single = errno != refusal
+	return n, errno
+}
+
+func (r *receiver) recvmsg(fd uintptr) (n int, errno syscall.Errno) {
+	for range maxInterrupted {
+		var size uintptr
+		size, _, errno = unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0].hdr)), unix.MSG_DONTWAIT)
+		r.msgs[0].n = uint32(size)
+		if errno != unix.EINTR {
+			break
+		}
+	}
+	return 1, errno
+}
+
+// recvmmsg returns the datagrams that it could read. The kernel keeps an error that it
+// meets after a datagram for the next call (do_recvmmsg in net/socket.c).
+func (r *receiver) recvmmsg(fd uintptr) (n int, errno syscall.Errno) {
+	for range maxInterrupted {
+		var got uintptr
+		got, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0])), uintptr(len(r.ds)), unix.MSG_DONTWAIT, 0, 0)
+		n = int(got)
+		if errno != unix.EINTR {
+			break
+		}
+	}
+	return n, errno
 }
 
 // prepare gives the kernel room for the datagram at i.

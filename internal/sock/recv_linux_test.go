@@ -9,7 +9,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// places returns room for so many datagrams.
+// places returns room for n datagrams.
 func places(n int) []Datagram {
 	ds := make([]Datagram, n)
 	for i := range ds {

@@ -95,4 +95,12 @@ type Config struct {
 	SendBuffer     int // bytes, 0: net.core.wmem_default
 	StrictChecking bool
 	ListenAllNSID  bool
+	Filter         []FilterInstruction // nil: none
+}
+
+// FilterInstruction is an instruction of a classic BPF program (struct sock_filter).
+type FilterInstruction struct {
+	Op     uint16
+	Jt, Jf uint8
+	K      uint32
 }

@@ -49,15 +49,12 @@ func Open(cfg Config) (Socket, error) {
 	return s, nil
 }
 
-// watchable hangs the socket on a bell. Only now is the descriptor made
-// non-blocking, or the file would have joined the netpoller by itself, where it
-// cannot be muted.
+// watchable hangs the socket on a bell. The descriptor stays in blocking mode, or the
+// file would have joined the netpoller by itself, where it cannot be muted; every read
+// asks not to wait.
 func (s *socket) watchable() error {
-	return on(s.raw, func(fd int) error {
-		err := wrap("fcntl", unix.SetNonblock(fd, true))
-		if err == nil {
-			s.bell, err = newBell(fd)
-		}
+	return on(s.raw, func(fd int) (err error) {
+		s.bell, err = newBell(fd)
 		return err
 	})
 }
@@ -107,6 +104,11 @@ func configure(fd int, cfg Config) error {
 			return err
 		}
 	}
+	if cfg.Filter != nil {
+		if err := attachFilter(fd, cfg.Filter); err != nil {
+			return wrap("setsockopt SO_ATTACH_FILTER", err)
+		}
+	}
 	if err := setBuffer(fd, cfg.ReceiveBuffer, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF); err != nil {
 		return wrap("setsockopt SO_RCVBUF", err)
 	}
@@ -127,8 +129,26 @@ func setBuffer(fd, size, force, plain int) error {
 	return err
 }
 
+// attachFilter puts a classic BPF program on the socket.
+func attachFilter(fd int, filter []FilterInstruction) error {
+	prog := make([]unix.SockFilter, len(filter))
+	for i, f := range filter {
+		prog[i] = unix.SockFilter{Code: f.Op, Jt: f.Jt, Jf: f.Jf, K: f.K}
+	}
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{
+		Len: uint16(len(prog)), Filter: &prog[0],
+	})
+}
+
+// bind binds the socket to a port, 0 for one of the kernel's choice, and returns it.
 func bind(fd int, port uint32) (uint32, error) {
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port}); err != nil {
+	err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port})
+	if port == 0 && (err == unix.EACCES || err == unix.EPERM) {
+		// A security policy refuses it, as Android's does. The kernel binds a socket
+		// that sends (netlink_autobind), and drops what is shorter than a header.
+		err = unix.Send(fd, make([]byte, 4), 0)
+	}
+	if err != nil {
 		return 0, wrap("bind", err)
 	}
 	sa, err := unix.Getsockname(fd)
@@ -187,13 +207,17 @@ var senders = sync.Pool{New: func() any {
 // write sends without an address: an unconnected netlink socket speaks to port
 // 0, the kernel (netlink_sendmsg).
 func (s *sender) write(fd uintptr) {
-	for {
+	for range maxInterrupted {
 		s.err = unix.Send(int(fd), s.b, 0)
 		if s.err != unix.EINTR {
 			return
 		}
 	}
 }
+
+// maxInterrupted is the number of times in a row that a system call is made that a
+// signal interrupts.
+const maxInterrupted = 100
 
 // Send runs under Control and not under Write: there is nothing to wait for
 // and, datagrams being atomic, nothing to lock.

@@ -21,7 +21,7 @@ func openSocket(t *testing.T, cfg Config) Socket {
 	return s
 }
 
-// noops sends so many requests for an acknowledgement in one datagram, with
+// noops sends n requests for an acknowledgement in one datagram, with
 // sequence numbers from first on.
 func noops(t *testing.T, s Socket, first uint32, n int) {
 	t.Helper()
@@ -63,7 +63,7 @@ func TestSocketTellsWhatIsCut(t *testing.T) {
 	}
 }
 
-// TestSocketTellsAnOverrun: it is told once, before what is queued, and as one:
+// TestSocketTellsAnOverrun: it is reported once, before what is queued, and as one:
 // until the queue has been empty the kernel drops all that comes.
 func TestSocketTellsAnOverrun(t *testing.T) {
 	s := openSocket(t, Config{ReceiveBuffer: 1}) // the least there is
@@ -90,7 +90,7 @@ func TestSocketTellsAnOverrun(t *testing.T) {
 }
 
 // TestSocketTellsItsBacklog: it is no less than what reading counts down, or an
-// overrun would be taken for read away too early.
+// overrun would be taken for drained too early.
 func TestSocketTellsItsBacklog(t *testing.T) {
 	s := openSocket(t, Config{})
 	if n := s.Backlog(); n != 0 {
