@@ -76,8 +76,8 @@ func TestGarbageIsALoss(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.join(c, linkGroup)
-		call := k.get(bg, c)
-		req := k.want(getLink)
+		call := k.change(bg, c)
+		req := k.want(newAddr)
 		other := k.request(bg, c, newAddr, "", 0)
 		ignored := k.want(newAddr)
 		req.send(append(req.data("good"), "garbage"...))

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"syscall"
@@ -46,6 +47,10 @@ type dumpRequest struct {
 // maxStalls is the number of times in a row that a dump is poked that does not go
 // on.
 const maxStalls = 3
+
+// errTooLarge is the result of a request whose answer was lost although it had a socket
+// of its own.
+var errTooLarge = fmt.Errorf("%w: the answer is larger than the receive buffer (WithReceiveBuffer)", ErrReplyLost)
 
 // errBrokenOff says that the loop body wants no more.
 var errBrokenOff = errors.New("broken off")
@@ -211,6 +216,9 @@ func (s *dumpSocket) stalled(state *dumpState) error {
 	switch {
 	case state.refusal != nil:
 		return state.refusal
+	case state.lost && s.req.flags&netlink.NLM_F_DUMP == 0:
+		s.loss.RepliesLost++
+		return errTooLarge
 	case state.begun || state.lost:
 		s.loss.RepliesLost++
 		return ErrReplyLost

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -10,23 +9,26 @@ import (
 	"github.com/nlmux/netlink/demux"
 )
 
-// lane is the way to the socket of those requests that may share a datagram. A
-// few lead at once: each sends what waits in the lane, its own request last, and
-// reads the answers. Who comes meanwhile waits in the
-// lane, unsent, and one of them leads next. So a lone request is sent at once,
-// and a crowd shares the cost of system calls and of waking up: 512 goroutines
-// take half the processor time for a NOOP that they take if each sends its own.
+// lane coalesces requests. Up to leaders goroutines send at once; each sends the queued
+// requests with its own, last, and reads the answers. A request that comes meanwhile
+// waits in the lane, unsent, and its goroutine is woken to lead when one of them is done.
+// So a lone request is sent at once, and under load requests share the cost of system
+// calls and of wakeups: 512 goroutines take half the processor time for a NOOP that they
+// take if each sends its own.
+//
+// A goroutine that runs never waits for one that was woken to lead and does not run yet:
+// it leads itself.
 type lane struct {
-	// crowd is for how many sends more the lane counts as crowded.
+	// crowd is the number of sends for which the lane still counts as crowded.
 	crowd atomic.Int32
 
 	loads sync.Pool // *load
 
 	mu sync.Mutex // guards following
 
-	leading int  // how many lead or have been told to
+	leading int  // goroutines that send
 	waiting line // not registered yet
-	ended   bool // everyone leads
+	ended   bool // every goroutine leads
 }
 
 // load is a datagram of several requests: the calls and their numbers.
@@ -75,7 +77,7 @@ func leadersFor(processors int) int {
 	return 2 * processors
 }
 
-// enter makes x one who leads, of whom there may be so many, or has it wait.
+// enter reports whether x may send now. If not, x is queued.
 func (l *lane) enter(x *exchange, leaders int) (leads bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,67 +89,85 @@ func (l *lane) enter(x *exchange, leaders int) (leads bool) {
 	return false
 }
 
-// leave takes x out of those who wait. It reports false when x is under way or
-// is to lead.
+// lead reports whether x, which was woken, may send now. If not, it is first in the queue
+// again.
+func (l *lane) lead(x *exchange, leaders int) (leads bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x.woken = false
+	if l.leading < leaders || l.ended {
+		l.leading++
+		return true
+	}
+	l.waiting.pushFirst(x)
+	return false
+}
+
+// leave takes x out of the lane. It reports false if another goroutine sends x.
 func (l *lane) leave(x *exchange) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if x.woken {
+		x.woken = false
+		l.wakeLocked() // another one instead
+		return true
+	}
 	return l.waiting.remove(x)
 }
 
-// pass ends a lead and has the one lead who has waited longest.
+// pass ends a lead and wakes the goroutine that has waited longest, to lead.
 func (l *lane) pass() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leading--
-	l.nextLocked()
+	l.wakeLocked()
 }
 
-// nextLocked tells the one to lead who has waited longest, if there is one.
-func (l *lane) nextLocked() bool {
+// wakeLocked takes the first request out of the queue and wakes its goroutine. It reports
+// whether there was one.
+func (l *lane) wakeLocked() bool {
 	x := l.waiting.first
 	if x == nil {
 		return false
 	}
 	l.waiting.remove(x)
-	l.leading++
-	x.turn <- struct{}{} // room for one, and it is out of the lane now
+	x.woken = true
+	x.turn <- struct{}{} // room for one, and x is not in the queue now
 	return true
 }
 
-// end has everyone lead, now that no request can be opened any more: those who
+// end has every goroutine lead, now that no request can be opened any more: those that
 // lead already may be in the kernel for long.
 func (l *lane) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
-	for l.nextLocked() {
+	for l.wakeLocked() {
 	}
 }
 
-// share sends x through its lane and waits for its result. NotSent(err) tells
+// share sends x through its lane and waits for its result. NotSent(err) reports
 // whether it was sent.
 func (m *mux) share(ctx context.Context, x *exchange) error {
 	l := m.lanes.of(x.call.Type)
 	if l.enter(x, m.leaders) {
 		return m.lead(ctx, l, x)
 	}
-	select {
-	case <-x.turn:
-		return m.lead(ctx, l, x)
-	case <-x.call.Done():
-		return nil
-	case <-ctx.Done():
-	}
-	if l.leave(x) {
-		return opError("request", ctx.Err(), true)
-	}
-	select {
-	case <-x.turn:
-		l.pass()
-		return opError("request", ctx.Err(), true)
-	default:
-		return m.giveUp(ctx, x.call)
+	for {
+		select {
+		case <-x.turn:
+			if l.lead(x, m.leaders) {
+				return m.lead(ctx, l, x)
+			}
+		case <-x.call.Done():
+			return nil
+		case <-ctx.Done():
+			if l.leave(x) {
+				// x is not used again, so a token in turn does not matter.
+				return opError("request", ctx.Err(), true)
+			}
+			return m.giveUp(ctx, x.call)
+		}
 	}
 }
 
@@ -162,8 +182,7 @@ func (m *mux) lead(ctx context.Context, l *lane, x *exchange) error {
 
 // sendFirst sends what waits in the lane and x. With an error x was not sent.
 func (m *mux) sendFirst(ctx context.Context, l *lane, x *exchange) error {
-	// Before the wait: who leads must not wait for what the kernel owes it. And
-	// even if a handler of package nltest ends the goroutine.
+	// Also if a handler of package nltest ends the goroutine.
 	defer l.pass()
 	if err := m.open(ctx, x.call); err != nil {
 		return opError("request", err, true)
@@ -181,9 +200,9 @@ func (m *mux) sendFirst(ctx context.Context, l *lane, x *exchange) error {
 // when nothing waits, or when there is no room for more answers.
 func (m *mux) load(l *lane, x *exchange) *load {
 	if l.crowd.Load() > 0 {
-		// Those who were served last are about to come back.
+		// The goroutines whose requests were answered last are about to come back.
 		l.crowd.Add(-1)
-		runtime.Gosched()
+		m.yield.do()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

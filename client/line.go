@@ -22,6 +22,17 @@ func (l *line) push(x *exchange) {
 	l.last = x
 }
 
+// pushFirst puts x before all others.
+func (l *line) pushFirst(x *exchange) {
+	x.place = place{line: l, behind: l.first}
+	if l.first != nil {
+		l.first.place.before = x
+	} else {
+		l.last = x
+	}
+	l.first = x
+}
+
 // remove takes x out of the line and reports whether it was there.
 func (l *line) remove(x *exchange) bool {
 	p := x.place

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -103,8 +104,8 @@ func TestAnyErrorOfAReadIsALoss(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.join(c, linkGroup)
-		call := k.get(bg, c)
-		req := k.want(getLink)
+		call := k.change(bg, c)
+		req := k.want(newAddr)
 		req.from.Overrun(syscall.ENOMEM)
 		req.drop()
 		wantLost(t, call)
@@ -162,8 +163,8 @@ func TestRequestsWaitAtTheGateDuringAnOverrun(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
 		k.join(c, linkGroup)
-		before := k.get(bg, c)
-		req := k.want(getLink)
+		before := k.change(bg, c)
+		req := k.want(newAddr)
 		reader.Overrun(syscall.ENOBUFS)
 		before.wantWaiting("the kernel works on it")
 
@@ -249,7 +250,7 @@ func TestOverrunDuringTheSend(t *testing.T) {
 					tt.answer(req)
 					return nil
 				})
-				_, err := c.Request(bg, getLink, nil, 0)
+				_, err := c.Request(bg, newAddr, nil, 0)
 				if tt.lost != errors.Is(err, client.ErrReplyLost) || !tt.lost && err != nil {
 					t.Fatal(err)
 				}
@@ -338,8 +339,8 @@ func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 		k.Limit = 3
 		c := k.dial()
 		k.join(c, linkGroup)
-		lost := k.get(bg, c)
-		req := k.want(getLink)
+		lost := k.change(bg, c)
+		req := k.want(newAddr)
 		req.from.Queue(
 			socktest.Datagram{Data: event("old 1"), Group: linkGroup},
 			socktest.Datagram{Data: event("old 2"), Group: linkGroup},
@@ -353,5 +354,101 @@ func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 			want = append(want, "new")
 		}
 		wantEvents(t, c, want...)
+	})
+}
+
+// A request that only reads is sent once more if its answer was lost, on a socket of its
+// own. If the answer is lost there too, it is larger than the buffer.
+func TestLostReadIsRepeatedAlone(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		play(t, func(t *testing.T, k *kernel) {
+			c := k.dial()
+			var from []*socktest.Socket
+			k.during(func(req request) error {
+				if req.Header.Type == netlink.NLMSG_NOOP {
+					req.ack()
+					return nil
+				}
+				from = append(from, req.from)
+				if len(from) == 1 || again {
+					req.from.Overrun(syscall.ENOBUFS)
+					return nil
+				}
+				return echoes(req)
+			})
+			call := k.get(bg, c)
+			if again {
+				wantLost(t, call)
+				if !strings.Contains(call.err.Error(), "WithReceiveBuffer") {
+					t.Errorf("%v does not name the remedy", call.err)
+				}
+			} else {
+				wantTexts(t, call, "get")
+			}
+			if len(from) != 2 || from[1] == k.socket(0) {
+				t.Errorf("sent %d times, by %v", len(from), from)
+			}
+		})
+	}
+}
+
+// After large answers, fewer requests of their type are in flight at once; after a loss,
+// fewer still; and after small ones, more again.
+func TestRoomIsLearnt(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		size := 0
+		k.during(func(req request) error {
+			req.reply(strings.Repeat("x", size))
+			req.ack()
+			return nil
+		})
+		inFlight := func() (n int) {
+			k.during(nil)
+			var calls []*task[[]wire.Message]
+			for range 60 {
+				calls = append(calls, k.change(bg, c))
+			}
+			synctest.Wait()
+			n = c.Stats().Pending
+			for range calls {
+				req := k.want(newAddr)
+				req.ack()
+			}
+			for _, call := range calls {
+				wantTexts(t, call)
+			}
+			k.during(func(req request) error {
+				req.reply(strings.Repeat("x", size))
+				req.ack()
+				return nil
+			})
+			return n
+		}
+		if n := inFlight(); n != 34 {
+			t.Fatalf("%d in flight at first, want 34", n)
+		}
+		size = 14 << 10
+		if _, err := k.change(bg, c).result(); err != nil {
+			t.Fatal(err)
+		}
+		large := inFlight()
+		if large < 2 || large > 8 {
+			t.Errorf("%d in flight after an answer of 14 KiB", large)
+		}
+		size = 10
+		for range 200 {
+			if _, err := k.change(bg, c).result(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := inFlight(); n != 34 {
+			t.Errorf("%d in flight after small answers, want 34", n)
+		}
+		k.during(func(req request) error { req.from.Overrun(syscall.ENOBUFS); return nil })
+		wantLost(t, k.change(bg, c))
+		if n := inFlight(); n > 9 {
+			t.Errorf("%d in flight after a loss", n)
+		}
 	})
 }

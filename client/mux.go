@@ -33,6 +33,7 @@ type mux struct {
 
 	// The way of requests that share a datagram, see lane.
 	lanes    lanes
+	yield    yielder
 	leaders  int // maximum number of goroutines that send on a lane at once
 	maxFrame int // maximum size in bytes of a datagram that requests share
 
@@ -64,11 +65,11 @@ func newMux(family netlink.Family, s sock.Socket, inFlight int, q *queue) *mux {
 	return m
 }
 
-// maxSpins is the number of times that a goroutine yields to the one that reads
-// before it blocks. A read takes a few microseconds. A wakeup costs more, and
-// happens on the processor of the goroutine that reads. (NOOP of 8 goroutines on 2
-// processors: 16 spins take 15 percent less time than none. With 64 spins, 4
-// goroutines kept a processor busy yielding.)
+// maxSpins is the number of times that a goroutine yields to the one that reads before
+// it blocks. A read takes a few microseconds. A wakeup costs more, and happens on the
+// processor of the goroutine that reads. (NOOP of 8 goroutines on 2 processors: 16 spins
+// take 15 percent less time than none. With 64 spins, 4 goroutines kept a processor busy
+// yielding.)
 const maxSpins = 16
 
 // settle reads until call, whose send has returned, has its result or all is read
@@ -82,7 +83,9 @@ func (m *mux) settle(call *demux.Call) (dry bool) {
 		if dry, ok := m.recv.try(call); ok {
 			return dry
 		}
-		runtime.Gosched()
+		if !m.yield.do() {
+			break
+		}
 	}
 	return m.recv.readFor(call)
 }

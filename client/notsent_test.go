@@ -137,8 +137,8 @@ func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
 			return c.Noop(bg)
 		}, true},
 		{"reply lost", func(t *testing.T, k *kernel, c *client.Conn) error {
-			call := k.get(bg, c)
-			req := k.want(getLink)
+			call := k.change(bg, c)
+			req := k.want(newAddr)
 			req.from.Overrun(syscall.ENOBUFS)
 			req.drop()
 			_, err := call.result()

@@ -203,7 +203,7 @@ func TestLossIsToldWhileTheReaderIsAway(t *testing.T) {
 			k.socket(0).Overrun(syscall.ENOBUFS)
 			return nil
 		})
-		call := k.get(bg, c)
+		call := k.change(bg, c)
 		wantError(t, call, client.ErrReplyLost, false)
 	})
 }

@@ -102,7 +102,21 @@ func (c *Conn) request(ctx context.Context, typ netlink.MessageType, payload []b
 		return c.collect(ctx, dumpRequest{typ, payload, flags, ack})
 	}
 	msgs, err := c.requests.exchange(ctx, typ, payload, flags, ack)
+	if errors.Is(err, ErrReplyLost) && demux.ChangesNothing(c.family, typ, flags) {
+		// Once more on a socket of its own, where nothing else takes room.
+		return c.repeat(ctx, dumpRequest{typ, payload, flags, ack})
+	}
 	return msgs, explain(c.family, typ, payload, err)
+}
+
+// repeat sends a request that changes nothing, and whose answer was lost, on a socket of
+// its own.
+func (c *Conn) repeat(ctx context.Context, req dumpRequest) ([]wire.Message, error) {
+	msgs, err := c.collectOnce(ctx, req)
+	if NotSent(err) {
+		err = opError("request", errors.Unwrap(err), false) // the first time it was sent
+	}
+	return msgs, err
 }
 
 // Noop sends a message that asks for nothing but the kernel's acknowledgement
@@ -199,8 +213,9 @@ func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byt
 type exchange struct {
 	call  *demux.Call
 	frame []byte
-	turn  chan struct{} // one token: lead the lane
-	place place         // guarded by the lane's mutex
+	turn  chan struct{} // one token: try to lead the lane
+	place place         // guarded by the lane's mutex, like woken
+	woken bool          // out of the lane's queue, and turn has a token
 }
 
 func newExchange() *exchange {
@@ -231,8 +246,12 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 		if ack != nil {
 			*ack = c.Ack()
 		}
+		m.window.learn(typ, c.Charge())
 		m.reuse(x)
 		return msgs, nil
+	}
+	if err == ErrReplyLost {
+		m.window.learnLoss(typ)
 	}
 	var refusal *wire.KernelError
 	if errors.As(err, &refusal) {

@@ -51,7 +51,7 @@ func TestSenderDoesNotWaitForTheEndOfAStorm(t *testing.T) {
 				}
 				return nil
 			})
-			call := k.get(bg, c)
+			call := k.change(bg, c)
 			<-call.over
 			if s.left.Load() == 0 {
 				t.Errorf("the call (%v) has returned when the storm was over", call.err)
@@ -91,7 +91,7 @@ func TestReadsThatFailForGood(t *testing.T) {
 		c := k.dial()
 		synctest.Wait()
 		k.during(func(req request) error { s.deaf.Store(true); req.ack(); return nil })
-		call := k.get(bg, c)
+		call := k.change(bg, c)
 		<-call.over
 		wantLost(t, call)
 		if n := s.reads.Load(); n > 1000 {

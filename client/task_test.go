@@ -66,6 +66,11 @@ func (k *kernel) request(ctx context.Context, c *client.Conn, typ netlink.Messag
 	return runAsync(k.t, func() ([]wire.Message, error) { return c.Request(ctx, typ, []byte(text), flags) })
 }
 
+// change runs a request that changes something.
+func (k *kernel) change(ctx context.Context, c *client.Conn) *task[[]wire.Message] {
+	return k.request(ctx, c, newAddr, "change", 0)
+}
+
 // get runs a plain request, and dump one that dumps.
 func (k *kernel) get(ctx context.Context, c *client.Conn) *task[[]wire.Message] {
 	return k.request(ctx, c, getLink, "get", 0)

@@ -2,9 +2,11 @@ package client
 
 import (
 	"context"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/demux"
 )
 
@@ -15,11 +17,16 @@ type window struct {
 	credit  *semaphore.Weighted // in the unit of Call.Room
 	size    int64
 	counted bool // the unit is a request, otherwise answerRoom
+
+	// learnt is what answers were charged, in bytes, by the low bits of the request's
+	// type. Types that meet here take the room of the larger one.
+	learnt [64]atomic.Int64
 }
 
 // answerRoom is what the answer to one request is taken to occupy of the
-// receive buffer, in bytes of the kernel's accounting: an acknowledgement is
-// charged 832, a link's RTM_NEWLINK up to 4,864 with its acknowledgement.
+// receive buffer before larger ones were seen, in bytes of the kernel's accounting: an
+// acknowledgement is charged 832, a link's RTM_NEWLINK up to 4,864 with its
+// acknowledgement.
 const answerRoom = 6 << 10
 
 // refusalRoom is what one answer to a batch is taken to occupy: a refusal is
@@ -52,9 +59,34 @@ func (w *window) tryAcquire(call *demux.Call) bool {
 // measure sets the room that a call takes.
 func (w *window) measure(call *demux.Call) {
 	call.Room = 1
-	if call.Kind == demux.Batch && !w.counted {
+	switch {
+	case w.counted:
+	case call.Kind == demux.Batch:
 		call.Room = min(w.size, 1+int64(call.Batch.Answers())*refusalRoom/answerRoom)
+	default:
+		if bytes := w.of(call.Type).Load(); bytes > answerRoom {
+			call.Room = min(w.size, (bytes+answerRoom-1)/answerRoom)
+		}
 	}
+}
+
+func (w *window) of(typ netlink.MessageType) *atomic.Int64 { return &w.learnt[int(typ)%len(w.learnt)] }
+
+// learn notes that the answer to a request of type typ was charged so many bytes. The
+// estimate grows at once and shrinks slowly.
+func (w *window) learn(typ netlink.MessageType, bytes int) {
+	learnt := w.of(typ)
+	old := learnt.Load()
+	if n := max(int64(bytes), old-old/16); n != old && max(n, old) > answerRoom {
+		learnt.Store(n)
+	}
+}
+
+// learnLoss notes that the answer to a request of type typ was lost: requests of its type
+// take four times the room.
+func (w *window) learnLoss(typ netlink.MessageType) {
+	learnt := w.of(typ)
+	learnt.Store(min(4*max(learnt.Load(), answerRoom), w.size*answerRoom))
 }
 
 // release undoes acquire.

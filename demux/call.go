@@ -31,6 +31,7 @@ type Call struct {
 
 	// Guarded by Table.mu until the token is there, the waiter's afterwards.
 	replies    Replies
+	charge     int // see Charge
 	ack        wire.Ack
 	err        error
 	waiting    bool // the result has not been handed over, and the waiter has not left
@@ -74,3 +75,13 @@ func (c *Call) Result() ([]wire.Message, error) { return c.replies.List(), c.err
 // Ack returns, under the same condition as Result, the acknowledgement of a call with
 // KeepAck that succeeded. It is zero if the call ended without one.
 func (c *Call) Ack() wire.Ack { return c.ack }
+
+// Charge returns, under the same condition as Result, about what the answer was charged
+// to the receive buffer, in bytes, or more.
+func (c *Call) Charge() int { return c.charge + chargeOf(0) }
+
+// chargeOf returns the most that the kernel usually charges for a datagram of n bytes: its
+// buffer is made for the largest message that there can be, rounded up to a power of two,
+// and made smaller if less than half of it is used (netlink_trim in
+// net/netlink/af_netlink.c).
+func chargeOf(n int) int { return 2*n + 832 }

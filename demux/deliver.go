@@ -256,6 +256,7 @@ func (t *Table) dispatch(out outcome, m wire.Message, event func(wire.Message)) 
 func (t *Table) dataLocked(c *Call, run []byte, count int) (freed bool) {
 	if c.waiting {
 		c.replies.Keep(run, count)
+		c.charge += chargeOf(len(run))
 	} else {
 		t.count.late.Add(uint64(count))
 	}

@@ -64,6 +64,9 @@ type traits struct {
 	dumps func(netlink.MessageType, netlink.Flags) bool
 	// reads reports whether a dump of this type changes nothing; nil: not known.
 	reads func(netlink.MessageType) bool
+	// asks reports whether a request of this type that is not a dump changes nothing;
+	// nil: not known.
+	asks func(netlink.MessageType) bool
 }
 
 // families has what is special about a family, and nothing else in this module
@@ -78,6 +81,7 @@ var families = [...]traits{
 			return isRouteGet(typ) && flags&netlink.NLM_F_DUMP != 0
 		},
 		reads: always,
+		asks:  isRouteGet,
 	},
 	netlink.NETLINK_GENERIC: {
 		sequential: true,
@@ -88,6 +92,7 @@ var families = [...]traits{
 		// The dumps that are ever marked as interrupted are lists of objects
 		// (the callers of genl_dump_check_consistent).
 		reads: always,
+		asks:  func(typ netlink.MessageType) bool { return typ == genlCtrl },
 	},
 	netlink.NETLINK_SOCK_DIAG: {
 		sequential: true, quiet: true,
@@ -96,14 +101,16 @@ var families = [...]traits{
 			return typ != sockDestroy && flags&netlink.NLM_F_DUMP != 0
 		},
 		reads: always,
+		asks:  func(typ netlink.MessageType) bool { return typ == sockDiagByFamily },
 	},
 	netlink.NETLINK_XFRM: {
 		sequential: true, quiet: true,
 		// xfrm_user_rcv_msg in net/xfrm/xfrm_user.c.
 		dumps: func(typ netlink.MessageType, flags netlink.Flags) bool {
-			return (typ == xfrmGetSA || typ == xfrmGetPolicy) && flags&netlink.NLM_F_DUMP != 0
+			return isXfrmGet(typ) && flags&netlink.NLM_F_DUMP != 0
 		},
 		reads: always,
+		asks:  isXfrmGet,
 	},
 	netlink.NETLINK_CRYPTO: {
 		sequential: true, quiet: true,
@@ -120,10 +127,8 @@ var families = [...]traits{
 			get, ok := netfilterGets[typ]
 			return ok && (get.always || flags&netlink.NLM_F_DUMP != 0)
 		},
-		reads: func(typ netlink.MessageType) bool {
-			get, ok := netfilterGets[typ]
-			return ok && !get.resets
-		},
+		reads: isNetfilterRead,
+		asks:  isNetfilterRead,
 	},
 	netlink.NETLINK_RDMA: {
 		portZero: true, // ibnl_put_msg in drivers/infiniband/core/netlink.c
@@ -192,15 +197,17 @@ func never(netlink.MessageType, netlink.Flags) bool { return false }
 // Types of requests (include/uapi/linux/sock_diag.h, xfrm.h, cryptouser.h,
 // audit.h, rdma/rdma_netlink.h).
 const (
-	sockDestroy     netlink.MessageType = 21
-	xfrmGetSA       netlink.MessageType = 18
-	xfrmGetPolicy   netlink.MessageType = 21
-	cryptoGetAlg    netlink.MessageType = 19
-	auditGet        netlink.MessageType = 1000
-	auditSignalInfo netlink.MessageType = 1010
-	auditListRules  netlink.MessageType = 1013
-	auditTTYGet     netlink.MessageType = 1016
-	auditGetFeature netlink.MessageType = 1019
+	genlCtrl         netlink.MessageType = 16
+	sockDiagByFamily netlink.MessageType = 20
+	sockDestroy      netlink.MessageType = 21
+	xfrmGetSA        netlink.MessageType = 18
+	xfrmGetPolicy    netlink.MessageType = 21
+	cryptoGetAlg     netlink.MessageType = 19
+	auditGet         netlink.MessageType = 1000
+	auditSignalInfo  netlink.MessageType = 1010
+	auditListRules   netlink.MessageType = 1013
+	auditTTYGet      netlink.MessageType = 1016
+	auditGetFeature  netlink.MessageType = 1019
 
 	rdmaClientShift = 10 // RDMA_NL_GET_CLIENT
 	rdmaIWCM        = 2
@@ -274,6 +281,13 @@ func Repeatable(family netlink.Family, typ netlink.MessageType) bool {
 	return f.reads != nil && f.reads(typ)
 }
 
+// ChangesNothing reports whether a request of type typ that is not a dump is known to
+// change nothing, so that it may be sent again.
+func ChangesNothing(family netlink.Family, typ netlink.MessageType, flags netlink.Flags) bool {
+	f := traitsOf(family)
+	return f.asks != nil && f.asks(typ) && flags&netlink.NLM_F_ECHO == 0
+}
+
 // Coalescable reports whether a request may share a datagram with others of its
 // type. The kernel works through a datagram in order and in one go
 // (netlink_rcv_skb in net/netlink/af_netlink.c), so only requests may that do next
@@ -318,6 +332,13 @@ func IsQuiet(family netlink.Family) bool { return traitsOf(family).quiet }
 // IsEnd reports whether a message of type typ can be the last of an answer.
 func IsEnd(typ netlink.MessageType) bool {
 	return typ == netlink.NLMSG_ERROR || typ == netlink.NLMSG_DONE
+}
+
+func isXfrmGet(typ netlink.MessageType) bool { return typ == xfrmGetSA || typ == xfrmGetPolicy }
+
+func isNetfilterRead(typ netlink.MessageType) bool {
+	get, ok := netfilterGets[typ]
+	return ok && !get.resets
 }
 
 // isRouteGet reports whether typ is a GET of NETLINK_ROUTE, whose types come in

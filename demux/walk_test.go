@@ -201,6 +201,20 @@ func (w *walk) anyLive(fits func(*modelCall) bool) *modelCall {
 	return nil
 }
 
+// anyGone returns a call that is over, or nil. Its Call may be in use again, but not
+// with the same number: a table gives that out after 1<<32 others, and the walk, which
+// turns back, at once.
+func (w *walk) anyGone() *modelCall {
+	if len(w.gone) == 0 {
+		return nil
+	}
+	c := one(w, w.gone...)
+	if now := w.model.calls[c.seq]; now != nil && now.call == c.call {
+		return nil
+	}
+	return c
+}
+
 func unsentYet(c *modelCall) bool { return c.sentAt == 0 }
 
 func (w *walk) sent() {
@@ -224,8 +238,8 @@ func (w *walk) withdraw() {
 func (w *walk) reject() {
 	// Also calls that are over, whose numbers are of the past.
 	c := w.anyLive(unsentYet)
-	if len(w.gone) > 0 && w.chance(20) {
-		c = one(w, w.gone...)
+	if old := w.anyGone(); old != nil && w.chance(20) {
+		c = old
 	}
 	if c != nil {
 		err := errors.New("not sent")
@@ -253,11 +267,8 @@ func (w *walk) conclude() {
 	for range 1 + w.IntN(5) {
 		if c := w.anyLive(func(c *modelCall) bool { return c.sentAt != 0 }); c != nil && w.chance(80) {
 			of = append(of, c)
-		} else if len(w.gone) > 0 {
-			// Not if its call got the same number again, after 1<<32 others.
-			if c := one(w, w.gone...); !c.call.registered || c.call.Seq != c.seq {
-				of = append(of, c)
-			}
+		} else if old := w.anyGone(); old != nil {
+			of = append(of, old)
 		}
 	}
 	var calls []*Call
