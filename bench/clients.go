@@ -64,6 +64,7 @@ const (
 	nameMdShared = "mdlayher-shared"
 	nameMdPool   = "mdlayher-pool"
 	nameRaw      = "raw"
+	nameRawMutex = "raw-mutex"
 )
 
 // goEntries returns the entries that are written in Go.
@@ -92,6 +93,10 @@ func goEntries() []*Entry {
 		{
 			Name: nameRaw, Note: "Go system calls on one blocking socket, one goroutine",
 			Solo: true, Dial: dialRaw, Listen: listenRaw,
+		},
+		{
+			Name: nameRawMutex, Note: "Go system calls on one blocking socket under a mutex",
+			Shared: true, Dial: dialRawMutex, Works: []string{"noop", workBusy},
 		},
 		{
 			Name: "raw-noack", Note: "raw without NLM_F_ACK, so one datagram less",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,9 @@ type Work struct {
 	// the clients.
 	Rows func(d time.Duration) ([]Sample, error)
 }
+
+// workBusy is the work in a busy process.
+const workBusy = "busy"
 
 // Payloads are the clients' to read only.
 var (
@@ -146,11 +150,18 @@ func works(s Sizes, private bool) []*Work {
 		return 0
 	}
 	addrs := entries(s.Addrs)
+	// Thousands would take a time slice each.
+	busy := slices.DeleteFunc(slices.Clone(s.Goroutines), func(n int) bool { return n > 512 })
 	ws := []*Work{
 		{
 			Name: "noop", Note: "NLMSG_NOOP with NLM_F_ACK", Unit: "request",
 			Goroutines: s.Goroutines,
 			Op:         func(c Client, _ int) error { return c.Noop() },
+		},
+		{
+			Name: workBusy, Note: "noop, while other goroutines keep every processor busy", Unit: "request",
+			Goroutines: busy, Setup: keepBusy,
+			Op: func(c Client, _ int) error { return c.Noop() },
 		},
 		{
 			Name: "getlink", Note: "RTM_GETLINK of lo, the reply's bytes owned by the caller", Unit: "request",
