@@ -75,6 +75,10 @@ type batch struct {
 // subsystem or without the struct nfgenmsg, either of which makes the kernel drop the
 // batch; [errors.ErrUnsupported] for another family.
 //
+// A Conn that has joined the group of nf_tables (NFNLGRP_NFTABLES) gets an event for every
+// change: beyond some 1,000 messages in a batch these events overrun the receive buffer in
+// the send, so such a Conn needs [WithEventSocket].
+//
 // Batches on a Conn take turns, as they do in the kernel, and wait until there is
 // room for a refusal of every message, as far as the receive buffer has that.
 func (c *Conn) Batch(ctx context.Context, subsystem uint8, msgs []BatchMessage, opts ...BatchOption) ([]wire.Message, error) {

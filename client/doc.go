@@ -12,7 +12,9 @@
 // What a Conn promises:
 //
 //  1. Every method may be called by any number of goroutines at once. Requests
-//     share one socket and wait for each other only for room in its receive buffer.
+//     share one socket and wait for each other only for room in its receive buffer, and
+//     for one of 64 places in the kernel: each send that waits for a lock there holds a
+//     thread. Dumps have 64 places of their own.
 //     Under load, NETLINK_ROUTE reads and Noops may be coalesced into one datagram. A
 //     coalesced request waits, unsent, for the send in progress.
 //  2. A reply goes to the request that it answers and to no other, whatever
@@ -66,8 +68,9 @@
 //   - A request that only may be a dump, by its flags, runs there as well: it is
 //     acknowledged as usual. What is known to change something, or to bind something to
 //     the socket, does not.
-//   - No request is sent twice, except a dump of Request that the kernel marked as
-//     interrupted and that is known to change nothing.
+//   - No request is sent twice, except those that are known to change nothing: a dump
+//     of Request that the kernel marked as interrupted, and a request whose answer was
+//     lost, once, on a socket of its own.
 //
 // # Cancellation
 //
@@ -82,8 +85,8 @@
 //
 // The kernel drops what finds the receive buffer full, replies and events
 // alike, and keeps dropping until the buffer has been drained. The
-// Conn's requests do not fill it: they wait for room, unsent. A burst of events
-// can, and so can a batch of which the kernel refuses more messages than there
+// Conn's requests do not fill it: they wait for room, unsent. How much an answer takes is
+// learnt from the answers to requests of its type. A burst of events can, and so can a batch of which the kernel refuses more messages than there
 // is room for, some 250 with its default buffer. Then the requests whose answers
 // are lost fail with ErrReplyLost, as soon as the rest has been read and without
 // any timeout, and a gap stands in Receive; the Example Resync shows how to go

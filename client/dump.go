@@ -41,8 +41,12 @@ import (
 //   - an error of opening the socket or of the send,
 //   - the reason why the request makes no sense, as for [Conn.Request]; EINVAL
 //     stands for a type that does not dump,
-//   - [ErrDumpInterrupted], after a whole dump during which the table changed. The
-//     loop does not send it again, unlike Request.
+//   - [ErrDumpInterrupted], after a whole dump during which the table changed, if the
+//     kernel marks that for this table. The loop does not send it again, unlike Request.
+//
+// Links: a dump of RTM_GETLINK without the attribute IFLA_EXT_MASK leaves out, without an
+// error, a link whose message is larger than a datagram of a dump, 32 KiB
+// (rtnl_dump_ifinfo in net/core/rtnetlink.c); with the attribute it is there.
 //
 // A payload without the family's header is as in Conn.Request: there may be no
 // entries and no error.

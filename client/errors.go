@@ -13,9 +13,11 @@ var (
 	// ErrReplyLost reports that the kernel dropped a request's answer because
 	// the socket's receive buffer was full. The request may have been applied.
 	// errors.Is(err, unix.ENOBUFS) holds as well. Of a request with NLM_F_ECHO it
-	// may be a part that was dropped: the kernel does not tell how many echoes
+	// may be a part that was dropped: the kernel does not say how many echoes
 	// there are, so the answer counts as lost if something was dropped during the
-	// send.
+	// send. A request that is known to change nothing is sent once more, on a socket of
+	// its own, before this error is returned; if its answer is larger than the receive
+	// buffer, the error names [WithReceiveBuffer].
 	ErrReplyLost = demux.ErrReplyLost
 
 	// ErrUnanswered reports that the kernel did not answer a request although it
@@ -31,10 +33,17 @@ var (
 	ErrTruncated = demux.ErrTruncated
 
 	// ErrDumpInterrupted reports that the table changed while the kernel dumped
-	// it (NLM_F_DUMP_INTR), so entries may be missing or stand twice, those that
-	// nobody touched included: the kernel goes on by an entry's place in the
-	// list (as inet_dump_ifaddr in net/ipv4/devinet.c does). It comes with the
-	// entries.
+	// it (NLM_F_DUMP_INTR), so entries may be missing or duplicated, even unchanged
+	// ones: the kernel goes on by an entry's place in the list (as inet_dump_ifaddr in
+	// net/ipv4/devinet.c does). It comes with the entries.
+	//
+	// The kernel marks some tables only. In rtnetlink these are links, addresses and
+	// next hops. It never marks routes, neighbours and rules, and a dump without this
+	// error can miss something there:
+	//   - IPv6 routes and rules: unchanged entries, if others come and go meanwhile
+	//     (fib6_dump_table in net/ipv6/ip6_fib.c goes on by a count). The union of two
+	//     dumps one after the other had them all.
+	//   - IPv4 routes and neighbours: only entries that change meanwhile.
 	ErrDumpInterrupted = errors.New("dump interrupted by a change of the table")
 )
 

@@ -53,7 +53,9 @@ func (m *mirror) read(ctx context.Context) error {
 }
 
 // apply takes over what an event says. Events that were queued before a resync
-// say again what it has read, so they are to be applied as often as they come.
+// repeat what it has read, so they are to be applied as often as they come. That is right
+// for a table whose entries are added and deleted. It is not for IPv4 routes that are
+// prepended or replaced (NLM_F_APPEND, NLM_F_REPLACE), where the order of entries counts.
 func (m *mirror) apply(ctx context.Context, e client.Event) error {
 	switch e.Header.Type {
 	case netlink.NLMSG_OVERRUN:

@@ -58,6 +58,9 @@ import (
 // error. In general a nil error means that the kernel did what it was asked
 // for, and not that there is a reply.
 //
+// RTM_GETQDISC and RTM_GETTCLASS that are not dumps are answered by a message to the
+// group RTNLGRP_TC; there is a reply only with NLM_F_ECHO.
+//
 // Some families answer in ways of their own:
 //   - NETLINK_FIB_LOOKUP sends no acknowledgement. The first reply ends the request.
 //   - NETLINK_CONNECTOR and NETLINK_ISCSI acknowledge nothing. Request returns when

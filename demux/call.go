@@ -51,9 +51,7 @@ type Call struct {
 // NewCall returns a call that is ready to be opened.
 func NewCall() *Call { return &Call{done: make(chan struct{}, 1)} }
 
-// Reset makes a call ready for another request. The caller has taken the result,
-// which was no error or a [wire.KernelError]: after another one the table may
-// still hold the call.
+// Reset makes a call ready for another request. The caller has taken the result.
 func (c *Call) Reset() {
 	c.replies.Reset()
 	*c = Call{done: c.done, replies: c.replies}

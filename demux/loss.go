@@ -16,6 +16,7 @@ package demux
 //	[Table.Open] before [Table.Empty]                              may be lost
 //	its answer                       in flight                     as without a loss
 //	its answer, of several echoes    Overrun came during the send  ErrReplyLost
+//	its acknowledgement, no echo     may be lost                   ErrReplyLost
 //	EAGAIN or ENOBUFS as refusal     may be lost                   ErrReplyLost
 //	[Table.Conclude]                 may be lost                   ErrReplyLost
 //	[Table.Conclude]                 in flight                     ErrUnanswered
