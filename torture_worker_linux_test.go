@@ -132,13 +132,14 @@ func (w *worker) request(ctx context.Context, typ netlink.MessageType, payload [
 	w.t.Helper()
 	msgs, err := w.conn.Request(ctx, typ, payload, flags)
 	for _, m := range msgs {
-		if !isDump(typ, flags) {
+		if !isDump(typ, flags) && (m.Header.PortID == w.conn.PortID() || !w.repeatable(typ)) {
 			w.answered(m.Header.Seq, m.Header.Seq != msgs[0].Header.Seq || m.Header.PortID != w.conn.PortID())
 			continue
 		}
-		// A dump has a socket of its own, and so another port and other numbers.
+		// A dump has a socket of its own, and so another port and other numbers. So has
+		// a request that is sent again.
 		if m.Header.Seq != msgs[0].Header.Seq || m.Header.PortID != msgs[0].Header.PortID || m.Header.PortID == w.conn.PortID() {
-			w.fault("worker %d: message of port %d, number %d in a dump of port %d, number %d", w.id,
+			w.fault("worker %d: message of port %d, number %d among those of port %d, number %d", w.id,
 				m.Header.PortID, m.Header.Seq, msgs[0].Header.PortID, msgs[0].Header.Seq)
 		}
 	}
@@ -147,6 +148,12 @@ func (w *worker) request(ctx context.Context, typ netlink.MessageType, payload [
 		w.fault("type %d: %d replies and %v", typ, len(msgs), err)
 	}
 	return msgs, err
+}
+
+// repeatable reports whether a request may have been sent again: it asks, and answers
+// were lost.
+func (w *worker) repeatable(typ netlink.MessageType) bool {
+	return typ&3 == unix.RTM_GETLINK&3 && w.conn.Stats().Overruns != 0
 }
 
 // isDump reports whether a request asks for a table.
@@ -177,7 +184,7 @@ func (w *worker) ended(ctx context.Context, typ netlink.MessageType, flags netli
 		if refusal.Request != typ || client.NotSent(err) {
 			w.fault("type %d: %v, NotSent %v; it is about type %d", typ, err, client.NotSent(err), refusal.Request)
 		}
-		if !isDump(typ, flags) {
+		if !isDump(typ, flags) && !w.repeatable(typ) {
 			w.answered(refusal.Seq, false)
 		}
 		// A reply for which there was no room ends the kernel's work on the

@@ -388,6 +388,9 @@ func TestLostReadIsRepeatedAlone(t *testing.T) {
 			if len(from) != 2 || from[1] == k.socket(0) {
 				t.Errorf("sent %d times, by %v", len(from), from)
 			}
+			if n := c.Stats().RepliesLost; (n == 1) != again || n > 1 {
+				t.Errorf("%d replies lost; the request ended with %v", n, call.err)
+			}
 		})
 	}
 }

@@ -92,6 +92,9 @@ func (c *Conn) Exchange(ctx context.Context, typ netlink.MessageType, payload []
 	var r Reply
 	var err error
 	r.Messages, err = c.request(ctx, typ, payload, flags, &r.Ack)
+	if err != nil && !errors.Is(err, ErrDumpInterrupted) {
+		r = Reply{}
+	}
 	return r, err
 }
 
@@ -107,6 +110,7 @@ func (c *Conn) request(ctx context.Context, typ netlink.MessageType, payload []b
 	msgs, err := c.requests.exchange(ctx, typ, payload, flags, ack)
 	if errors.Is(err, ErrReplyLost) && demux.ChangesNothing(c.family, typ, flags) {
 		// Once more on a socket of its own, where nothing else takes room.
+		c.repeats.Add(1)
 		return c.repeat(ctx, dumpRequest{typ, payload, flags, ack})
 	}
 	return msgs, explain(c.family, typ, payload, err)

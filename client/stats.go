@@ -4,7 +4,7 @@ package client
 // losses, RepliesLost, EventsDropped and Overruns are 0.
 type Stats struct {
 	Pending       int    // requests that the kernel has not finished answering, abandoned ones and dumps included; a batch is one
-	RepliesLost   uint64 // requests that ended with ErrReplyLost
+	RepliesLost   uint64 // requests that ended with ErrReplyLost; not those that were sent again
 	Late          uint64 // messages for requests that nobody waited for any more
 	Events        uint64 // events that came, dropped ones included
 	EventsDropped uint64 // events that found the queue of Receive full
@@ -19,6 +19,7 @@ type Stats struct {
 // Stats returns the counts so far. Those of different fields need not be from
 // the same instant.
 func (c *Conn) Stats() Stats {
+	repeats := c.repeats.Load() // before the losses that they follow
 	t := c.requests.table.Stats()
 	if c.events != c.requests {
 		t = t.Add(c.events.table.Stats())
@@ -26,7 +27,7 @@ func (c *Conn) Stats() Stats {
 	t = t.Add(c.dumps.stats())
 	s := Stats{
 		Pending:     t.Pending,
-		RepliesLost: t.RepliesLost,
+		RepliesLost: t.RepliesLost - repeats,
 		Late:        t.Late,
 		Overruns:    t.Overruns,
 		Foreign:     t.Foreign,
