@@ -23,7 +23,7 @@ type mux struct {
 	done   chan struct{} // closed when the reader is gone
 
 	// The kernel answers messages without NLM_F_ACK if it refuses them, and no room is
-	// kept for that: of lookAfter such messages, the sender of the last one reads.
+	// kept for that: after lookAfter such messages, unasked since the last look, senders read.
 	unasked   atomic.Uint32
 	lookAfter uint32
 

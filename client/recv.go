@@ -91,14 +91,6 @@ func (r *receiver) look(limit int) int {
 	return n
 }
 
-// tryLook is look for all that can be queued, if no other goroutine reads.
-func (r *receiver) tryLook() {
-	if r.mu.TryLock() {
-		defer r.mu.Unlock()
-		r.drainLocked(nil, r.most)
-	}
-}
-
 // maxFailed is the number of reads that may fail in a row before the queue is left
 // alone until more arrives. An overrun fails one, since the kernel reports none
 // until the queue has been empty (netlink_overrun).

@@ -191,8 +191,11 @@ func (m *mux) sendOnly(ctx context.Context, typ netlink.MessageType, payload []b
 	if err := m.transmit(x.frame); err != nil {
 		return err
 	}
-	if m.unasked.Add(1)%m.lookAfter == 0 {
-		m.recv.tryLook()
+	if m.unasked.Add(1) >= m.lookAfter {
+		// Until then every sender waits here, or the refusals would overrun a reader
+		// that has the lock and no processor.
+		m.recv.look(m.recv.most)
+		m.unasked.Store(0)
 	}
 	return nil
 }
