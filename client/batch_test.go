@@ -201,6 +201,7 @@ func TestSenselessBatchesAreNotSent(t *testing.T) {
 	ended, cancel := context.WithCancel(bg)
 	cancel()
 	other := append(tables("a"), client.BatchMessage{Type: newTable + 0x100, Payload: make([]byte, 4)})
+	large := slices.Repeat([]client.BatchMessage{{Type: newTable, Payload: make([]byte, 1<<20)}}, 2<<10) // 2 GiB, one payload
 	short := append(tables("a"), client.BatchMessage{Type: newTable, Payload: make([]byte, 3)})
 	for _, tt := range []struct {
 		name      string
@@ -217,6 +218,7 @@ func TestSenselessBatchesAreNotSent(t *testing.T) {
 		{"family", netlink.NETLINK_ROUTE, bg, nfTables, tables("a"), errors.ErrUnsupported, "NETLINK_ROUTE has no batches"},
 		{"subsystem", netlink.NETLINK_NETFILTER, bg, nfTables, other, syscall.EINVAL, "message 1: type 0xb00 is not of subsystem 10"},
 		{"no subsystem", netlink.NETLINK_NETFILTER, bg, 0, []client.BatchMessage{{Type: batchBegin, Payload: make([]byte, 4)}}, syscall.EINVAL, "subsystem 0"},
+		{"too large for any send buffer", netlink.NETLINK_NETFILTER, bg, nfTables, large, syscall.EMSGSIZE, "batch of 2147516416 bytes"},
 		{"short payload", netlink.NETLINK_NETFILTER, bg, nfTables, short, syscall.EINVAL, "message 1: payload of 3 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

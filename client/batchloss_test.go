@@ -20,7 +20,7 @@ func queue(s *socktest.Socket, group uint32, b []byte) {
 	s.Queue(socktest.Datagram{Data: b, Group: group})
 }
 
-// A batch that did not leave must leave nothing behind.
+// A batch that was not sent leaves nothing.
 func TestFailedSendOfABatchGivesEverythingBack(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(1))

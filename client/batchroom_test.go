@@ -12,8 +12,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The kernel applies one at a time anyway, so that nothing is won by a second
-// one that waits in its send.
+// The kernel applies one at a time, so a second one would only wait in its send.
 func TestBatchesOfAConnTakeTurns(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
@@ -71,7 +70,7 @@ func TestBatchTakesRoomForItsRefusals(t *testing.T) {
 	})
 }
 
-// Whoever gives up waiting for room gives back his turn, too.
+// A batch that gives up waiting for room gives its turn back as well.
 func TestContextEndsTheWaitForRoomOfABatch(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(1))
@@ -125,7 +124,7 @@ func TestBatchTakesRoomForItsEchoes(t *testing.T) {
 	})
 }
 
-// Who waits behind a batch that finds the Conn closed is not left waiting.
+// A batch that waits for one that finds the Conn closed ends as well.
 func TestCloseEndsTheWaitForABatchsTurn(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlowFamily(netlink.NETLINK_NETFILTER)

@@ -15,7 +15,6 @@ import (
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/capturetest"
-	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
 	"github.com/nlmux/netlink/wire"
 )
@@ -29,7 +28,7 @@ type captured struct {
 	file   bytes.Buffer
 	gate   chan struct{} // not nil: what Write waits for
 	err    error         // of the next Write
-	closed bool          // the Conn is closed, nobody may write
+	closed bool          // the Conn is closed, no write may come
 }
 
 func (w *captured) Write(p []byte) (int, error) {
@@ -177,7 +176,7 @@ func TestCaptureHoldsWhatGoesBothWays(t *testing.T) {
 }
 
 // The kernel answers inside the send, so another goroutine can read the answer
-// while the send is still to return. The request stands before it even so, and
+// while the send is still to return. The request comes before it even so, and
 // it is in the file while the kernel works on it: what a program hangs in can be
 // seen.
 func TestCaptureHasCausesFirst(t *testing.T) {
@@ -201,7 +200,7 @@ func TestCaptureHasCausesFirst(t *testing.T) {
 
 // A request that could not be sent looks like one without an answer, unless it
 // is said.
-func TestCaptureTellsFailedSends(t *testing.T) {
+func TestCaptureReportsFailedSends(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
 		k.during(func(req request) error { return syscall.ECONNREFUSED })
@@ -214,8 +213,8 @@ func TestCaptureTellsFailedSends(t *testing.T) {
 	})
 }
 
-// What the kernel dropped is told by the next packet.
-func TestCaptureTellsWhatTheKernelDropped(t *testing.T) {
+// The next packet reports what the kernel dropped.
+func TestCaptureReportsWhatTheKernelDropped(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
 		k.join(c, linkGroup)
@@ -230,7 +229,7 @@ func TestCaptureTellsWhatTheKernelDropped(t *testing.T) {
 }
 
 // A datagram that did not fit the Conn's buffer is shorter than it was.
-func TestCaptureTellsWhatIsCut(t *testing.T) {
+func TestCaptureReportsWhatIsCut(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
 		k.socket(0).Queue(socktest.Datagram{Data: make([]byte, 300<<10)})
@@ -270,7 +269,7 @@ func TestCaptureOfEverySocket(t *testing.T) {
 	})
 }
 
-// The captures of Conns of different families, one behind the other, are a
+// The captures of Conns of different families, one after the other, are a
 // capture.
 func TestCapturesInARow(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -302,8 +301,7 @@ func TestCapturedSocketKeepsItsDescriptor(t *testing.T) {
 			t.Error("without a descriptor:", err)
 		}
 		c.Close()
-		k.wrap = func(s *socktest.Socket) sock.Socket { return withDescriptor{s} }
-		c, _ = k.dialCaptured()
+		c, _ = k.dialCaptured(client.WithSocket(k.openWithDescriptor))
 		raw, err := c.SyscallConn()
 		if err != nil {
 			t.Fatal(err)

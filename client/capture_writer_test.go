@@ -16,7 +16,7 @@ import (
 	"github.com/nlmux/netlink/internal/sock"
 )
 
-// Nobody waits for the writer. What there is no room for is dropped, and both
+// Nothing waits for the writer. What there is no room for is dropped, and both
 // the next packet and the end say how much.
 func TestSlowWriterCostsPacketsOnly(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -40,7 +40,7 @@ func TestSlowWriterCostsPacketsOnly(t *testing.T) {
 		k.multicast(linkGroup, "room again")
 		wantEvents(t, c, "room again")
 		w.stop()
-		k.multicast(linkGroup, "written at the end") // and nobody comes for what is behind
+		k.multicast(linkGroup, "written at the end") // and no packet follows
 		synctest.Wait()
 		for range events {
 			k.multicast(linkGroup, big)
@@ -52,30 +52,30 @@ func TestSlowWriterCostsPacketsOnly(t *testing.T) {
 		// 4 MiB of them, and small ones that fitted in what was left.
 		const fit = 4 << 20 / (100<<10 + 100)
 		var kept []string
-		var told uint64
+		var reported uint64
 		for _, p := range s.Packets {
-			told += p.Dropped
+			reported += p.Dropped
 			if len(p.Data) < 1000 {
-				kept = append(kept, fmt.Sprint(packetText(t, p), " behind ", p.Dropped))
+				kept = append(kept, fmt.Sprint(packetText(t, p), " after ", p.Dropped))
 			}
 		}
 		want := []string{
-			fmt.Sprint("> 18 get behind ", events-fit), "< 2 behind 0",
-			"* 16 room again (group 1, to port 1001) behind 0",
-			"* 16 written at the end (group 1, to port 1001) behind 0",
+			fmt.Sprint("> 18 get after ", events-fit), "< 2 after 0",
+			"* 16 room again (group 1, to port 1001) after 0",
+			"* 16 written at the end (group 1, to port 1001) after 0",
 		}
 		if !slices.Equal(kept, want) {
 			t.Errorf("small packets %q, want %q", kept, want)
 		}
-		if n := uint64(len(s.Packets)); told != events-fit || s.Dropped != 2*(events-fit) || s.Seen != n+s.Dropped || s.Seen != 2*events+4 {
-			t.Errorf("%d packets; dropped %d by packets, %d of %d by the statistics", n, told, s.Dropped, s.Seen)
+		if n := uint64(len(s.Packets)); reported != events-fit || s.Dropped != 2*(events-fit) || s.Seen != n+s.Dropped || s.Seen != 2*events+4 {
+			t.Errorf("%d packets; dropped %d by packets, %d of %d by the statistics", n, reported, s.Dropped, s.Seen)
 		}
 		wantStats(t, c, client.Stats{Events: 2*events + 2})
 	})
 }
 
 // The first error of the writer ends the capture and nothing else, and Close
-// tells it.
+// reports it.
 func TestFailingWriterEndsTheCaptureOnly(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
@@ -177,7 +177,7 @@ func TestNothingIsCapturedAfterClose(t *testing.T) {
 }
 
 // A Dial that fails writes nothing and leaves no goroutine, which the bubble
-// would tell.
+// would report.
 func TestFailedDialCapturesNothing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		w := &captured{t: t, closed: true}

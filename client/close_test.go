@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -12,7 +13,7 @@ import (
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/sock"
-	"github.com/nlmux/netlink/internal/socktest"
+	"github.com/nlmux/netlink/wire"
 )
 
 // wantClosed requires that the call was ended by Close.
@@ -36,24 +37,17 @@ func TestCloseTwiceIsCloseOnce(t *testing.T) {
 	})
 }
 
-// stuckReader keeps the reader in the kernel, as a lock there might.
-type stuckReader struct {
-	*socktest.Socket
-
-	out chan struct{} // closed to let it out
-}
-
-func (s *stuckReader) Watch(ready func()) error {
-	err := s.Socket.Watch(ready)
-	<-s.out
-	return err
-}
-
-// Close returns when the reader is gone, to everyone who calls it.
+// Every call of Close returns when the reader is gone.
 func TestEveryCloseWaitsForTheGoroutines(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		out := make(chan struct{})
-		k.wrap = func(s *socktest.Socket) sock.Socket { return &stuckReader{s, out} }
+		k.hook = func(h *hooked) {
+			h.onWatch = func(ready func()) error {
+				err := h.Socket.Watch(ready)
+				<-out
+				return err
+			}
+		}
 		c := k.dial()
 		first := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
 		first.wantWaiting("the reader is in the kernel")
@@ -137,7 +131,7 @@ func TestCloseOpensTheGate(t *testing.T) {
 		gated := k.get(bg, c)
 		gated.wantWaiting("the gate is shut")
 		closing := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
-		closing.wantWaiting("the reader stands still")
+		closing.wantWaiting("the reader does not read")
 		reader.goOn()
 		if _, err := closing.result(); err != nil {
 			t.Fatal(err)
@@ -170,6 +164,52 @@ func TestCloseDuringTheSend(t *testing.T) {
 	}
 }
 
+// A request whose answer is not there when Close has closed the socket ends with
+// net.ErrClosed. That there is no answer proves nothing: it cannot be read any more.
+func TestCloseIsNotTakenForSilenceOfTheKernel(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		out := make(chan struct{})
+		letOut := sync.OnceFunc(func() { close(out) })
+		defer letOut()
+		k.hook = func(h *hooked) {
+			h.onWatch = func(ready func()) error {
+				err := h.Socket.Watch(ready)
+				<-out
+				return err
+			}
+		}
+		c := k.dial()
+		alone := k.request(bg, c, newAddr, "", 0)
+		one := k.want(newAddr)
+		client.SetLeaders(c, 1)
+		first := k.get(bg, c)
+		two := k.want(getLink)
+		last := k.get(bg, c)
+		synctest.Wait()
+		other := k.get(bg, c)
+		synctest.Wait()
+		two.ack()
+		wantTexts(t, first)
+		shared := []request{k.want(getLink), k.want(getLink)} // in one datagram
+		closing := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
+		closing.wantWaiting("the reader is in the kernel")
+		for _, req := range append(shared, one) {
+			req.drop()
+		}
+		calls := []*task[[]wire.Message]{alone, last, other}
+		for _, call := range calls {
+			call.wantWaiting("the reader ends it")
+		}
+		letOut()
+		for _, call := range calls {
+			wantClosed(t, call, false)
+		}
+		if _, err := closing.result(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // The consumer of events leaves its loop, whether or not it keeps up.
 func TestCloseEndsTheLoopOverEvents(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -189,44 +229,33 @@ func TestCloseEndsTheLoopOverEvents(t *testing.T) {
 	})
 }
 
-// lateRead has the first read that finds the queue empty, once armed, wait and
-// come back with a datagram after all.
-type lateRead struct {
-	*socktest.Socket
-
-	late   []byte // set while nobody reads
-	resume chan struct{}
-}
-
-func (s *lateRead) Recv(ds []sock.Datagram) (int, error) {
-	n, err := s.Socket.Recv(ds)
-	if s.late != nil && err == syscall.EAGAIN {
-		<-s.resume
-		ds[0] = sock.Datagram{Buf: ds[0].Buf, N: copy(ds[0].Buf, s.late), Group: linkGroup, NSID: -1}
-		s.late = nil
-		return 1, nil
-	}
-	return n, err
-}
-
 // A caller that reads its own answer may hold an event, or the news of a lost
 // one, when Close has closed the channel. It goes nowhere then.
 func TestEventInACallersHandsAtClose(t *testing.T) {
 	for name, late := range map[string][]byte{"event": event("late"), "loss": []byte("garbage")} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) {
-				reads := &lateRead{resume: make(chan struct{})}
-				k.wrap = func(s *socktest.Socket) sock.Socket { reads.Socket = s; return reads }
 				c := k.dial()
-				synctest.Wait()
-				reads.late = late
+				resume := make(chan struct{})
+				s := k.hooked(0)
+				// The first read that finds the queue empty comes back with a datagram
+				// after all.
+				s.onRecv = func(ds []sock.Datagram) (int, error) {
+					n, err := s.Socket.Recv(ds)
+					if err == syscall.EAGAIN {
+						<-resume
+						ds[0] = sock.Datagram{Buf: ds[0].Buf, N: copy(ds[0].Buf, late), Group: linkGroup, NSID: -1}
+						return 1, nil
+					}
+					return n, err
+				}
 				call := k.get(bg, c)
 				k.want(getLink).drop()
 				call.wantWaiting("it reads")
 				if err := c.Close(); err != nil {
 					t.Fatal(err)
 				}
-				close(reads.resume)
+				close(resume)
 				wantClosed(t, call, false)
 				if e, ok := <-c.Receive(); ok {
 					t.Fatalf("event %+v", e)
@@ -239,7 +268,7 @@ func TestEventInACallersHandsAtClose(t *testing.T) {
 	}
 }
 
-// Who ranges over Receive sees the end of it.
+// A loop over Receive ends with the Conn.
 func TestCloseWakesTheConsumer(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -296,23 +325,14 @@ func TestMethodsAfterClose(t *testing.T) {
 	})
 }
 
-// failingClose is a socket whose Close reports an error.
-type failingClose struct {
-	*socktest.Socket
-
-	err error
-}
-
-func (s failingClose) Close() error {
-	s.Socket.Close()
-	return s.err
-}
-
-// Every Close tells what went wrong, and of both sockets.
-func TestCloseTellsEveryCallerItsError(t *testing.T) {
+// Every Close reports what went wrong, of both sockets.
+func TestCloseReportsItsErrorToEveryCaller(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		errs := []error{syscall.EIO, syscall.EINTR}
-		k.wrap = func(s *socktest.Socket) sock.Socket { return failingClose{s, errs[len(k.Sockets())-1]} }
+		k.hook = func(h *hooked) {
+			err := errs[len(k.Sockets())-1]
+			h.onClose = func() error { h.Socket.Close(); return err }
+		}
 		c := k.dial(client.WithEventSocket())
 		for range 2 {
 			err := c.Close()
@@ -324,35 +344,22 @@ func TestCloseTellsEveryCallerItsError(t *testing.T) {
 	})
 }
 
-// endedSocket has the Conn closed while a caller's read brings an overrun.
-type endedSocket struct {
-	*socktest.Socket
-
-	closes atomic.Pointer[func()]
-}
-
-func (s *endedSocket) Recv(ds []sock.Datagram) (int, error) {
-	if closes := s.closes.Swap(nil); closes != nil {
-		(*closes)()
-		ds[0].Congested = true
-		return 0, syscall.ENOBUFS
-	}
-	return s.Socket.Recv(ds)
-}
-
-// An overrun shuts the gate, and the caller who found it may be slower than the
-// reader, who has gone by then.
+// An overrun shuts the gate, and the goroutine that read of it may be slower than the
+// reader, which has gone by then.
 func TestGateIsOpenAfterClose(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		s := new(endedSocket)
-		k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
 		c := k.dial()
-		synctest.Wait()
-		k.during(func(request) error {
-			closes := func() { c.Close() }
-			s.closes.Store(&closes)
-			return nil
-		})
+		s := k.hooked(0)
+		var closes atomic.Bool
+		s.onRecv = func(ds []sock.Datagram) (int, error) {
+			if closes.Swap(false) {
+				c.Close()
+				ds[0].Congested = true
+				return 0, syscall.ENOBUFS
+			}
+			return s.Socket.Recv(ds)
+		}
+		k.during(func(request) error { closes.Store(true); return nil })
 		if _, err := c.Request(bg, getLink, nil, 0); !errors.Is(err, net.ErrClosed) {
 			t.Fatal(err)
 		}

@@ -1,14 +1,12 @@
 package client_test
 
 import (
-	"bytes"
-	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
@@ -36,205 +34,6 @@ func TestDumpIsCollectedUpToItsDone(t *testing.T) {
 		// The kernel appends DONE to the last data if there is room for it.
 		req.send(append(req.part("4", 0), req.end(netlink.NLMSG_DONE, 0)...))
 		wantTexts(t, dump, "1", "2", "3", "4")
-		wantStats(t, c, client.Stats{})
-	})
-}
-
-// Each dump has a socket of its own. Dumps run in parallel, and a request does not
-// wait for one that the kernel keeps.
-func TestDumpsShareNothing(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial(client.WithInFlight(1))
-		first := k.dump(bg, c)
-		one := k.want(getAddr)
-		second := k.dump(bg, c)
-		two := k.want(getAddr)
-		if one.from == two.from || one.from == k.socket(0) || two.from == k.socket(0) {
-			t.Error("a dump shares a socket")
-		}
-		get := k.get(bg, c)
-		k.want(getLink).ack()
-		wantTexts(t, get)
-		two.send(two.part("2", 0))
-		two.done()
-		wantTexts(t, second, "2")
-		wantStats(t, c, client.Stats{Pending: 1})
-		one.send(one.part("1", 0))
-		one.done()
-		wantTexts(t, first, "1")
-		wantStats(t, c, client.Stats{})
-	})
-}
-
-// collected is maxCollected of pool.go.
-const collected = 8
-
-// As many dumps are collected at once as have sockets. The others wait, unsent, with
-// their ctx, until a socket is free.
-func TestCollectedDumpsWaitForASocket(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
-		var dumps []*task[[]wire.Message]
-		for range collected + 1 {
-			dumps = append(dumps, k.dump(bg, c))
-			synctest.Wait()
-		}
-		ctx, cancel := context.WithCancel(bg)
-		left := k.dump(ctx, c)
-		var reqs []request
-		for range collected {
-			reqs = append(reqs, k.want(getAddr))
-		}
-		k.wantIdle("there is no socket for more")
-		cancel()
-		wantError(t, left, context.Canceled, true)
-		// A loop does not wait: its body may hold another one.
-		k.during(func(req request) error { req.done(); return nil })
-		wantLoop(t, c)
-		k.during(nil)
-		for _, req := range reqs {
-			req.done()
-		}
-		k.want(getAddr).done()
-		for _, dump := range dumps {
-			wantTexts(t, dump)
-		}
-		wantStats(t, c, client.Stats{})
-	})
-}
-
-// Many goroutines that collect dumps open few sockets, and use them again.
-func TestManyCollectedDumpsOpenFewSockets(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
-		k.answersDumps(table("a", "b"))
-		var dumps []*task[[]wire.Message]
-		for range 256 {
-			dumps = append(dumps, k.dump(bg, c))
-		}
-		for _, dump := range dumps {
-			wantTexts(t, dump, "a", "b")
-		}
-		if n := len(k.Sockets()) - 1; n > collected {
-			t.Errorf("%d sockets for dumps, want %d at most", n, collected)
-		}
-	})
-}
-
-// A request that waits for its dump's next datagram ends with its ctx when the kernel
-// lets it go, and the socket goes with it.
-func TestContextEndsACollectedDump(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
-		ctx, cancel := context.WithCancel(bg)
-		dump := k.dump(ctx, c)
-		req := k.want(getAddr)
-		req.from.Queue(socktest.Datagram{Data: req.part("1", 0)})
-		cancel()
-		dump.wantWaiting("the kernel keeps its send")
-		req.drop()
-		wantError(t, dump, context.Canceled, false)
-		if !req.from.Closed() {
-			t.Error("the socket of the dump is open")
-		}
-		next := k.dump(bg, c)
-		req = k.want(getAddr)
-		req.send(req.part("mine", 0))
-		req.done()
-		wantTexts(t, next, "mine")
-		wantStats(t, c, client.Stats{})
-	})
-}
-
-// endlessSocket is a dump's socket with a datagram for every read.
-type endlessSocket struct {
-	*socktest.Socket
-
-	reads  int
-	onRead func(n int)
-}
-
-func (s *endlessSocket) OpenLike() (sock.Socket, error) {
-	like, err := s.Socket.OpenLike()
-	if err != nil {
-		return nil, err
-	}
-	return &endlessSocket{Socket: like.(*socktest.Socket), onRead: s.onRead}, nil
-}
-
-func (s *endlessSocket) Recv(ds []sock.Datagram) (int, error) {
-	n, err := s.Socket.Recv(ds)
-	if err == syscall.EAGAIN && s.IsDumpSocket() {
-		s.reads++
-		s.onRead(s.reads)
-		m := wire.Message{Header: wire.Header{Type: newAddr, Flags: netlink.NLM_F_MULTI}, Payload: []byte("more")}
-		ds[0] = sock.Datagram{Buf: ds[0].Buf, N: copy(ds[0].Buf, wire.AppendMessage(nil, m)), NSID: -1}
-		return 1, nil
-	}
-	return n, err
-}
-
-// A table may have no end. ctx and Close end its dump all the same.
-func TestEndlessDumpIsAbandoned(t *testing.T) {
-	for name, end := range map[string]func(c *client.Conn, cancel context.CancelFunc) error{
-		"ctx":   func(_ *client.Conn, cancel context.CancelFunc) error { cancel(); return context.Canceled },
-		"Close": func(c *client.Conn, _ context.CancelFunc) error { c.Close(); return nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			play(t, func(t *testing.T, k *kernel) {
-				ctx, cancel := context.WithCancel(bg)
-				defer cancel()
-				var c *client.Conn
-				var want error
-				k.wrap = func(s *socktest.Socket) sock.Socket {
-					return &endlessSocket{Socket: s, onRead: func(n int) {
-						if n == 100 {
-							want = end(c, cancel)
-						}
-					}}
-				}
-				c = k.dial()
-				k.during(func(request) error { return nil })
-				dump := run(t, func() ([]wire.Message, error) { return c.Request(ctx, getAddr, nil, netlink.NLM_F_DUMP) })
-				if want == nil {
-					wantClosed(t, dump, false)
-					return
-				}
-				wantError(t, dump, want, false)
-			})
-		})
-	}
-}
-
-// Close returns although the kernel keeps the send of a dump, and ends the dumps that
-// wait for a socket.
-func TestCloseDoesNotWaitForADump(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
-		var dumps []*task[[]wire.Message]
-		for range collected + 1 {
-			dumps = append(dumps, k.dump(bg, c))
-			synctest.Wait()
-		}
-		loop := runAsync(t, func() ([]string, error) { return loop(bg, c, whole) })
-		var reqs []request
-		for range collected + 1 {
-			reqs = append(reqs, k.want(getAddr))
-		}
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
-		wantClosed(t, dumps[collected], true)
-		for _, req := range reqs {
-			if !req.from.Closed() {
-				t.Error("the socket of a dump is open")
-			}
-			req.drop()
-		}
-		for _, dump := range dumps[:collected] {
-			wantClosed(t, dump, false)
-		}
-		wantClosed(t, loop, false)
 		wantStats(t, c, client.Stats{})
 	})
 }
@@ -274,6 +73,14 @@ func TestChangesThatLookLikeDumpsAreSentOnce(t *testing.T) {
 				}
 				req.fail(syscall.EBUSY)
 				wantError(t, call, syscall.EBUSY, false)
+				k.wantIdle("the kernel has refused it")
+
+				call = k.request(bg, c, tt.typ, "", tt.flags)
+				req = k.want(tt.typ)
+				req.from.Overrun(syscall.ENOBUFS)
+				req.drop()
+				wantLost(t, call)
+				k.wantIdle("the kernel may have applied it")
 			})
 		})
 	}
@@ -312,6 +119,26 @@ func TestAcknowledgementEndsWhatWasNoDump(t *testing.T) {
 		wantError(t, call, syscall.EOPNOTSUPP, false)
 		if n := len(k.Sockets()); n != 2 {
 			t.Errorf("%d sockets, want the Conn's and one for dumps", n)
+		}
+	})
+}
+
+// MAC80211_HWSIM acknowledges with the id of a radio. What may be a dump, by its flags, is
+// acknowledged like that as well.
+func TestPositiveCodeOfWhatWasNoDump(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_GENERIC)
+		call := runAsync(t, func() (client.Reply, error) {
+			return c.Exchange(bg, 20, []byte("\x04"), netlink.NLM_F_DUMP)
+		})
+		req := k.want(20)
+		req.send(req.ackWith(t, netlink.NLMSG_ERROR, 5, 1, "a warning"))
+		r, err := call.result()
+		if err != nil || r.Ack.Code != 5 || r.Ack.Ext.Message != "a warning" || len(r.Messages) != 0 {
+			t.Errorf("%+v, %v; want the code 5", r, err)
+		}
+		if req.from.Closed() {
+			t.Error("the socket is not used again")
 		}
 	})
 }
@@ -439,7 +266,7 @@ func TestDumpThatResetsIsNotSentAgain(t *testing.T) {
 }
 
 // The kernel has seen the first try, so a later one that fails is not "not sent".
-func TestFailureToRepeatIsNotNotSent(t *testing.T) {
+func TestFailureToRepeatMayHaveBeenSent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		dump := k.dump(bg, c)
@@ -492,91 +319,94 @@ func TestErrorsOfACollectedDump(t *testing.T) {
 	}
 }
 
-// A dump that begins on a full queue is refused with ENOBUFS and goes on all the
-// same (__netlink_dump_start).
-func TestDumpRefusedForWantOfRoomMayStillCome(t *testing.T) {
+// An NLMSG_DONE with ENOBUFS is the end of a dump, and nothing more comes: the socket is
+// used again.
+func TestDumpBrokenOffForWantOfMemoryHasEnded(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		dump := k.dump(bg, c)
 		req := k.want(getAddr)
-		req.send(bytes.Join([][]byte{
-			req.end(netlink.NLMSG_ERROR, syscall.ENOBUFS), req.part("1", 0), req.end(netlink.NLMSG_DONE, 0),
-		}, nil))
-		wantTexts(t, dump, "1")
-		if !req.from.Closed() {
-			t.Error("the socket may hold more, and is used again")
+		req.send(req.part("1", 0), req.end(netlink.NLMSG_DONE, syscall.ENOBUFS))
+		wantError(t, dump, syscall.ENOBUFS, false)
+		if req.from.Closed() {
+			t.Error("the socket is not used again")
 		}
-		wantStats(t, c, client.Stats{})
 	})
 }
 
-// With WithDumpSocket one socket is open from Dial on. The next dump reads what is left
-// of one that was broken off.
-func TestKeptDumpSocket(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial(client.WithDumpSocket())
-		if n := len(k.Sockets()); n != 2 {
-			t.Fatalf("%d sockets after Dial, want 2", n)
+// A dump that begins on a full queue is refused with ENOBUFS and goes on all the
+// same (__netlink_dump_start), at once or as the queue is read.
+func TestDumpRefusedForWantOfRoomMayStillCome(t *testing.T) {
+	for name, answer := range map[string]func(req request) [][]byte{
+		"in one datagram": func(req request) [][]byte {
+			return [][]byte{slices.Concat(req.end(netlink.NLMSG_ERROR, syscall.ENOBUFS), req.part("1", 0), req.end(netlink.NLMSG_DONE, 0))}
+		},
+		"in a datagram of its own": func(req request) [][]byte {
+			return [][]byte{req.end(netlink.NLMSG_ERROR, syscall.ENOBUFS), req.part("1", 0), req.end(netlink.NLMSG_DONE, 0)}
+		},
+		"after a poke": nil,
+	} {
+		for _, loops := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", loop: ", loops), func(t *testing.T) {
+				play(t, func(t *testing.T, k *kernel) {
+					c := k.dial()
+					var dump request
+					k.during(func(req request) error {
+						switch {
+						case req.Header.Type == netlink.NLMSG_NOOP:
+							req.ack()
+							dump.send(dump.part("1", 0), dump.end(netlink.NLMSG_DONE, 0))
+						case answer != nil:
+							req.send(answer(req)...)
+						default:
+							dump = req
+							req.fail(syscall.ENOBUFS)
+						}
+						return nil
+					})
+					if loops {
+						wantLoop(t, c, "1")
+					} else {
+						wantTexts(t, k.dump(bg, c), "1")
+					}
+					if !k.socket(1).Closed() {
+						t.Error("the socket may hold more, and is used again")
+					}
+					wantStats(t, c, client.Stats{})
+				})
+			})
 		}
-		k.answersDumps(table("a", "b", "c"))
-		for range 3 {
-			if got, err := loop(bg, c, 1); err != nil || fmt.Sprint(got) != "[a]" {
-				t.Fatalf("loop: %q, %v", got, err)
-			}
-			wantTexts(t, k.dump(bg, c), "a", "b", "c")
-			time.Sleep(time.Minute)
-		}
-		if n := len(k.Sockets()); n != 2 || k.socket(1).Closed() {
-			t.Errorf("%d sockets, the dump's is closed: %t", n, k.socket(1).Closed())
-		}
-		// A second dump at the same time opens one, which is closed as usual.
-		for range c.Dump(bg, getAddr, nil) {
-			wantTexts(t, k.dump(bg, c), "a", "b", "c")
-		}
-		time.Sleep(time.Minute)
-		open := 0
-		for _, s := range k.Sockets()[1:] {
-			if !s.Closed() {
-				open++
-			}
-		}
-		if open != 1 {
-			t.Errorf("%d sockets for dumps are open, want 1", open)
-		}
-		// ctx also ends the reading of what is left.
-		ctx, cancel := context.WithCancel(bg)
-		if _, err := loop(bg, c, 1); err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		wantError(t, k.dump(ctx, c), context.Canceled, true)
-		wantTexts(t, k.dump(bg, c), "a", "b", "c")
-	})
+	}
 }
 
-// noSocket is a socket like which no other can be opened.
-type noSocket struct{ *socktest.Socket }
-
-func (noSocket) OpenLike() (sock.Socket, error) { return nil, syscall.EMFILE }
-
-// A dump for which no socket can be had was not sent and leaves nothing. A Dial that is
-// to keep one fails.
-func TestDumpWithoutASocketIsNotSent(t *testing.T) {
+// The kernel sizes the datagrams of a dump by the largest read so far, and makes the first
+// one before the dump is read (netlink_dump). So a socket makes a large read first, of the
+// answer to a NOOP.
+func TestDumpSocketMakesALargeReadFirst(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.wrap = func(s *socktest.Socket) sock.Socket { return noSocket{s} }
+		var did []string
+		k.hook = func(h *hooked) {
+			if !h.IsDumpSocket() {
+				return
+			}
+			h.onSend = func(b []byte) error {
+				did = append(did, fmt.Sprint("send ", binary.NativeEndian.Uint16(b[4:])))
+				return h.Socket.Send(b)
+			}
+			h.onRecv = func(ds []sock.Datagram) (int, error) {
+				if len(ds[0].Buf) >= 32<<10 { // the kernel's largest datagram of a dump
+					did = append(did, "large read")
+				}
+				return h.Socket.Recv(ds)
+			}
+		}
 		c := k.dial()
-		for range collected + 1 { // each gives its slot back
-			wantError(t, k.dump(bg, c), syscall.EMFILE, true)
-		}
-		wantLoopError(t, c, syscall.EMFILE, true)
-		wantStats(t, c, client.Stats{})
-		if _, err := client.Dial(netlink.NETLINK_ROUTE, client.WithSocket(k.open), client.WithDumpSocket(), client.WithEventSocket()); !errors.Is(err, syscall.EMFILE) {
-			t.Errorf("Dial: %v, want %v", err, syscall.EMFILE)
-		}
-		for i, s := range k.Sockets()[1:] {
-			if !s.Closed() {
-				t.Errorf("socket %d is open after a Dial that failed", i+1)
-			}
+		k.answersDumps(table())
+		wantTexts(t, k.dump(bg, c))
+		wantTexts(t, k.dump(bg, c))
+		want := []string{"send 1", "large read", "send 22", "large read", "send 22", "large read"}
+		if !slices.Equal(did, want) {
+			t.Errorf("%q, want %q", did, want)
 		}
 	})
 }

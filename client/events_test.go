@@ -93,7 +93,7 @@ func TestReceiveIsOneChannel(t *testing.T) {
 	})
 }
 
-// Events that nobody takes must not hold up the answers behind them.
+// Events that are not taken do not delay the answers after them.
 func TestReaderNeverWaitsForTheConsumer(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventQueue(1))
@@ -127,7 +127,7 @@ type ledger struct {
 }
 
 // take receives what there is. Every number has to come, or to be counted by a
-// gap that stands in its place.
+// gap in its place.
 func (l *ledger) take(t *testing.T, c *client.Conn) {
 	t.Helper()
 	for {
@@ -182,8 +182,8 @@ func TestQueueOverflowIsCountedWhereItHappened(t *testing.T) {
 	}
 }
 
-// Room in the queue after a loss lets events in again, behind the gap.
-func TestEventsGoOnBehindAGap(t *testing.T) {
+// When there is room again after a loss, events follow the gap.
+func TestEventsGoOnAfterAGap(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventQueue(1))
 		k.join(c, linkGroup)
@@ -201,8 +201,8 @@ func TestEventsGoOnBehindAGap(t *testing.T) {
 	})
 }
 
-// One gap tells both of what the kernel lost and of what the Conn dropped next
-// to it; the Conn's own count is exact all the same.
+// One gap reports both what the kernel dropped and what the Conn dropped next to it.
+// The Conn's own count is exact.
 func TestNeighbouringGapsAreOne(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventQueue(1))
@@ -222,7 +222,7 @@ func TestNeighbouringGapsAreOne(t *testing.T) {
 	})
 }
 
-// An echo is the requester's copy of the notification that his request caused.
+// An echo is the requester's copy of the notification that the request caused.
 // The kernel sends the requester no other copy, so it is the event as well
 // where the socket has joined, and no event where it has not (nlmsg_notify).
 func TestEcho(t *testing.T) {
@@ -258,7 +258,7 @@ func TestEcho(t *testing.T) {
 }
 
 // The sequence numbers of some families' notifications count up from 1, and
-// xfrm lets another process write our port: the group is what tells an event.
+// xfrm lets another process write our port: the group shows that it is an event.
 func TestEventThatLooksLikeAReplyIsAnEvent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -278,8 +278,8 @@ func TestEventThatLooksLikeAReplyIsAnEvent(t *testing.T) {
 }
 
 // A group that the kernel refuses is not joined afterwards: its echo would
-// otherwise be taken for an event that everybody got.
-func TestGroupThatDoesNotExistLeavesNothingBehind(t *testing.T) {
+// otherwise be taken for an event that every member got.
+func TestGroupThatDoesNotExistLeavesNothing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Groups = 4
 		c := k.dial()

@@ -77,7 +77,7 @@ func ExampleConn_Stats() {
 	for range 3 {
 		k.Push(unix.RTNLGRP_LINK, wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK}})
 	}
-	if err := c.Noop(context.Background()); err != nil { // behind the events
+	if err := c.Noop(context.Background()); err != nil { // after the events
 		log.Fatal(err)
 	}
 	s := c.Stats()

@@ -30,8 +30,8 @@ type mirror struct {
 }
 
 // resync reads the whole table, at the start and after a loss. It does so again
-// if the table changed meanwhile: then even an entry that nobody touched may be
-// missing, which no event will tell.
+// if the table changed meanwhile: then even an unchanged entry may be missing,
+// which no event will report.
 func (m *mirror) resync(ctx context.Context) error {
 	for {
 		err := m.read(ctx)
@@ -91,7 +91,7 @@ func (k *original) add(name string) {
 	k.Push(groupNames, wire.Message{Header: wire.Header{Type: typeNew}, Payload: []byte(name)})
 }
 
-// A copy of a table survives the loss of events: where one is told, the table is
+// A copy of a table survives the loss of events: where one is reported, the table is
 // read again. The kernel is a scripted one, so that it loses events on demand.
 func Example_resync() {
 	k := &original{names: []string{"a"}}
@@ -115,7 +115,7 @@ func Example_resync() {
 
 	k.add("b")
 	k.Overrun()
-	k.add("c") // and nobody is told but by the overrun
+	k.add("c") // and only the overrun reports it
 
 	for e := range c.Receive() {
 		if err := m.apply(ctx, e); err != nil {

@@ -191,7 +191,7 @@ func ExampleWithCapture() {
 
 	_, err = c.Request(context.Background(), unix.RTM_GETLINK, linkNamed("lo"), 0)
 	fmt.Println("request:", err)
-	// Close writes the rest and tells whether all could be written.
+	// Close writes the rest and reports whether all could be written.
 	fmt.Println("capture:", errors.Join(c.Close(), f.Close()))
 	// Output:
 	// request: <nil>

@@ -62,7 +62,7 @@ func TestExchangeReturnsTheAcknowledgement(t *testing.T) {
 		req := k.want(getAddr)
 		req.send(req.part("a", 0), req.ackWith(t, netlink.NLMSG_DONE, 0, 1, "filtered"))
 		r, err := dump.result()
-		if err != nil || len(r.Messages) != 1 || r.Ack.Ext.Message != "filtered" {
+		if err != nil || len(r.Messages) != 1 || r.Ack.Ext.Message != "filtered" || r.Ack.Request != 0 {
 			t.Errorf("dump: %+v, %v", r, err)
 		}
 
@@ -72,6 +72,34 @@ func TestExchangeReturnsTheAcknowledgement(t *testing.T) {
 			if r, err := refused.result(); !errors.Is(err, syscall.EPERM) || !reflect.DeepEqual(r, client.Reply{}) {
 				t.Errorf("refused: %+v, %v", r, err)
 			}
+		}
+	})
+}
+
+// ErrDumpInterrupted comes with the entries and the last acknowledgement.
+func TestExchangeReturnsAnInterruptedDump(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithDumpRetries(0))
+		dump := runAsync(t, func() (client.Reply, error) { return c.Exchange(bg, getAddr, nil, netlink.NLM_F_DUMP) })
+		req := k.want(getAddr)
+		req.send(req.part("a", netlink.NLM_F_DUMP_INTR), req.ackWith(t, netlink.NLMSG_DONE, 0, 1, "filtered"))
+		r, err := dump.result()
+		if !errors.Is(err, client.ErrDumpInterrupted) || len(r.Messages) != 1 || r.Ack.Ext.Message != "filtered" {
+			t.Errorf("%+v, %v; want one entry and ErrDumpInterrupted", r, err)
+		}
+	})
+}
+
+// An answer without an acknowledgement leaves Ack zero.
+func TestExchangeWithoutAnAcknowledgement(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_FIB_LOOKUP)
+		call := runAsync(t, func() (client.Reply, error) { return c.Exchange(bg, getLink, []byte("route?"), 0) })
+		req := k.want(getLink)
+		req.reply("route")
+		req.drop()
+		if r, err := call.result(); err != nil || len(r.Messages) != 1 || !reflect.DeepEqual(r.Ack, wire.Ack{}) {
+			t.Errorf("%+v, %v; want one message and no acknowledgement", r, err)
 		}
 	})
 }

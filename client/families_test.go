@@ -49,7 +49,7 @@ func TestNoopIsAcknowledged(t *testing.T) {
 	})
 }
 
-// Where nothing is acknowledged a barrier would wait for ever.
+// Where nothing is acknowledged a Noop would have no answer.
 func TestNoopNeedsAFamilyThatAcknowledges(t *testing.T) {
 	for _, family := range []netlink.Family{
 		netlink.NETLINK_CONNECTOR, netlink.NETLINK_FIB_LOOKUP, netlink.NETLINK_ISCSI, netlink.NETLINK_SCSITRANSPORT,
@@ -60,7 +60,7 @@ func TestNoopNeedsAFamilyThatAcknowledges(t *testing.T) {
 				if err := c.Noop(bg); !errors.Is(err, errors.ErrUnsupported) || !client.NotSent(err) {
 					t.Fatal(err)
 				}
-				k.wantIdle("nobody would answer")
+				k.wantIdle("the kernel would not answer")
 			})
 		})
 	}
@@ -125,6 +125,24 @@ func TestISCSIAnswersByEvents(t *testing.T) {
 	})
 }
 
+// While the reader is parked no goroutine reads what the kernel answers by an event, so
+// the request calls the reader back.
+func TestReaderComesBackForARequestThatIsAnsweredByAnEvent(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Mutes = true
+		c := k.dialFamily(netlink.NETLINK_ISCSI)
+		k.during(func(req request) error {
+			// It wakes the reader, and is dropped.
+			req.from.Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
+			return nil
+		})
+		k.crowdOf(c, 20)
+		k.during(func(req request) error { req.from.Queue(socktest.Datagram{Data: event("answer")}); return nil })
+		wantTexts(t, k.request(bg, c, 20, "", 0))
+		wantEvents(t, c, "answer")
+	})
+}
+
 // 802.15.4 MAC answers with port 0, and the number, type and command of the request.
 func TestGenericReplyFromPortZero(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -168,6 +186,37 @@ func TestAuditRepliesComeAfterTheAcknowledgement(t *testing.T) {
 		wantTexts(t, call, "status")
 		wantStats(t, c, client.Stats{})
 	})
+}
+
+// A thread of the kernel answers these requests, so an empty queue after the send does not
+// end them. One that was not even acknowledged has been ignored.
+func TestDeferredRequestIsNotCutShort(t *testing.T) {
+	for name, typ := range map[string]netlink.MessageType{
+		"AUDIT_GET": 1000, "AUDIT_SIGNAL_INFO": 1010, "AUDIT_LIST_RULES": 1013, "AUDIT_TTY_GET": 1016, "AUDIT_GET_FEATURE": 1019,
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				c := k.dialFamily(netlink.NETLINK_AUDIT)
+				call := k.request(bg, c, typ, "", 0)
+				req := k.want(typ)
+				req.ack()
+				call.wantWaiting("a thread answers")
+				req.from.Overrun(syscall.ENOBUFS) // which is over before the thread answers
+				call.wantWaiting("a thread answers, and waits for room")
+				req.send(req.answer(typ, 0, []byte("data")))
+				if name == "AUDIT_LIST_RULES" {
+					call.wantWaiting("a list ends with NLMSG_DONE")
+					req.done()
+				}
+				wantTexts(t, call, "data")
+
+				ignored := k.request(bg, c, typ, "", 0)
+				k.want(typ).drop()
+				wantError(t, ignored, client.ErrUnanswered, false)
+				wantStats(t, c, client.Stats{Overruns: 1})
+			})
+		})
+	}
 }
 
 // A uevent is text without a header, and all of it is the event.

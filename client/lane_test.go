@@ -13,61 +13,52 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
-	"github.com/nlmux/netlink/internal/sock"
-	"github.com/nlmux/netlink/internal/socktest"
 	"github.com/nlmux/netlink/wire"
 )
 
-// A heldSocket keeps sends back, so that others meet behind them, and notes the
-// datagrams.
-type heldSocket struct {
-	*socktest.Socket
-
+// heldSends are the sends of a socket. Each waits for the script, so that requests
+// meet in the lanes.
+type heldSends struct {
 	t    *testing.T
-	hold chan struct{} // a send waits for one token
-	sent [][]wire.Message
-	err  error // of the next send
+	hold chan struct{}    // a send waits for one token
+	sent [][]wire.Message // the messages of each datagram
+	err  error            // of the next send
 }
 
-// holdSends has the sends of the next Conn's first socket wait for release. One
-// at a time leads there, as on a machine of one processor.
-func (k *kernel) holdSends() *heldSocket {
-	procs := runtime.GOMAXPROCS(1)
-	k.t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
-	h := &heldSocket{t: k.t, hold: make(chan struct{})}
-	k.wrap = func(s *socktest.Socket) sock.Socket {
-		h.Socket = s
-		return h
+// hold has the sends of c wait for release. One goroutine at a time sends on a lane, as
+// on a machine with one processor.
+func (k *kernel) hold(c *client.Conn) *heldSends {
+	client.SetLeaders(c, 1)
+	h := &heldSends{t: k.t, hold: make(chan struct{})}
+	s := k.hooked(0)
+	s.onSend = func(b []byte) error {
+		<-h.hold
+		var msgs []wire.Message
+		for m, err := range wire.Messages(slices.Clone(b)) {
+			if err != nil {
+				h.t.Error(err)
+			}
+			msgs = append(msgs, m)
+		}
+		h.sent = append(h.sent, msgs)
+		if err := h.err; err != nil {
+			h.err = nil
+			return err
+		}
+		return s.Socket.Send(b)
 	}
 	return h
 }
 
-func (h *heldSocket) Send(b []byte) error {
-	<-h.hold
-	var msgs []wire.Message
-	for m, err := range wire.Messages(slices.Clone(b)) {
-		if err != nil {
-			h.t.Error(err)
-		}
-		msgs = append(msgs, m)
-	}
-	h.sent = append(h.sent, msgs)
-	if err := h.err; err != nil {
-		h.err = nil
-		return err
-	}
-	return h.Socket.Send(b)
-}
-
 // release lets one send go, once all that can wait for it does.
-func (h *heldSocket) release() {
+func (h *heldSends) release() {
 	synctest.Wait()
 	h.hold <- struct{}{}
 	synctest.Wait()
 }
 
-// wantShares requires that the datagrams so far held so many requests each.
-func (h *heldSocket) wantShares(want ...int) {
+// wantShares requires that the datagrams so far held these numbers of requests.
+func (h *heldSends) wantShares(want ...int) {
 	h.t.Helper()
 	synctest.Wait()
 	var got []int
@@ -86,12 +77,12 @@ func echoes(req request) error {
 	return nil
 }
 
-// Those who come while one sends share the next datagram, and each gets what is
-// its own.
+// Requests that come during a send share the next datagram, and each gets its own
+// answer.
 func TestCrowdSharesADatagram(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
@@ -108,18 +99,19 @@ func TestCrowdSharesADatagram(t *testing.T) {
 			wantTexts(t, call, fmt.Sprint(i))
 		}
 		h.wantShares(1, 5)
-		// Who leads goes last, so that it reads the others' answers on the way.
+		// The goroutine that sends puts its own request last, so that it reads the
+		// answers of the others on the way.
 		if last := h.sent[1][4]; string(last.Payload) != "0" {
-			t.Errorf("the last of the datagram is %q, want that of who waited longest", last.Payload)
+			t.Errorf("the last of the datagram is %q, want the one that waited longest", last.Payload)
 		}
 	})
 }
 
-// A refusal of one is none of the others'.
+// The refusal of one request does not concern the others.
 func TestSharedDatagramSharesNoRefusal(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(func(req request) error {
 			if string(req.Payload) == "bad" {
 				req.fail(syscall.ENODEV)
@@ -143,11 +135,11 @@ func TestSharedDatagramSharesNoRefusal(t *testing.T) {
 }
 
 // A datagram that cannot be sent is the failure of all that are in it, and
-// leaves nothing behind.
+// leaves nothing.
 func TestSharedDatagramThatFailsFailsAll(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
@@ -167,11 +159,11 @@ func TestSharedDatagramThatFailsFailsAll(t *testing.T) {
 	})
 }
 
-// Who waits in a lane has not been sent, and leaves it when its ctx ends.
+// A request that waits in a lane has not been sent, and leaves it when its ctx ends.
 func TestContextEndsTheWaitInALane(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
@@ -191,12 +183,12 @@ func TestContextEndsTheWaitInALane(t *testing.T) {
 	})
 }
 
-// Who is in a datagram that another sends right now has probably been sent; its
-// answer, when it comes, is nobody's.
+// A request in a datagram that another goroutine sends has probably been sent. Its
+// answer is dropped when it comes.
 func TestContextEndsInAnotherSend(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
@@ -220,9 +212,8 @@ func TestContextEndsInAnotherSend(t *testing.T) {
 // those that change something do not wait for a lane.
 func TestLanesDoNotWaitForEachOther(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		procs := runtime.GOMAXPROCS(1)
 		c := k.dial()
-		runtime.GOMAXPROCS(procs)
+		client.SetLeaders(c, 1)
 		stuck := make(chan struct{})
 		k.during(func(req request) error {
 			if string(req.Payload) == "stuck" {
@@ -232,7 +223,7 @@ func TestLanesDoNotWaitForEachOther(t *testing.T) {
 		})
 		first := k.request(bg, c, getLink, "stuck", 0)
 		synctest.Wait()
-		behind := k.request(bg, c, getLink, "behind", 0)
+		after := k.request(bg, c, getLink, "after", 0)
 		other := k.request(bg, c, getAddr, "other", 0)
 		change := k.request(bg, c, newAddr, "change", 0)
 		noop := runAsync(t, func() (bool, error) { return true, c.Noop(bg) })
@@ -241,18 +232,18 @@ func TestLanesDoNotWaitForEachOther(t *testing.T) {
 		if _, err := noop.result(); err != nil {
 			t.Fatal(err)
 		}
-		behind.wantWaiting("the kernel works on one of its type")
+		after.wantWaiting("the kernel works on one of its type")
 		close(stuck)
 		wantTexts(t, first, "stuck")
-		wantTexts(t, behind, "behind")
+		wantTexts(t, after, "after")
 	})
 }
 
 // A shared datagram holds no more requests than there is room for answers.
 func TestSharedDatagramKeepsToTheWindow(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial(client.WithInFlight(3))
+		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
@@ -274,8 +265,8 @@ func TestSharedDatagramKeepsToTheWindow(t *testing.T) {
 // In a shared datagram the kernel may answer some requests and ignore others.
 func TestIgnoredRequestsOfASharedDatagramEnd(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(func(req request) error {
 			if string(req.Payload) != "ignored" {
 				return echoes(req)
@@ -311,6 +302,7 @@ func TestNoopsThatDoNotShareADatagram(t *testing.T) {
 	for _, family := range []netlink.Family{netlink.NETLINK_NETFILTER, netlink.NETLINK_AUDIT} {
 		play(t, func(t *testing.T, k *kernel) {
 			c := k.dialFamily(family)
+			client.SetLeaders(c, 1) // in a lane, those after the first would wait
 			var calls []*task[struct{}]
 			for range 20 {
 				calls = append(calls, k.noop(c))
@@ -332,10 +324,10 @@ func TestNoopsThatDoNotShareADatagram(t *testing.T) {
 }
 
 // A datagram holds eight requests at most.
-func TestSharedDatagramHoldsSoManyRequests(t *testing.T) {
+func TestSharedDatagramHoldsEightRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(func(req request) error { req.ack(); return nil })
 		var calls []*task[[]wire.Message]
 		for range 1 + 8 + 2 {
@@ -353,8 +345,8 @@ func TestSharedDatagramHoldsSoManyRequests(t *testing.T) {
 }
 
 // It stays within half of the send buffer, and within 16 KiB. That bounds all
-// that is in it, the request of who leads as well.
-func TestSharedDatagramHoldsSoManyBytes(t *testing.T) {
+// that is in it, the request of the goroutine that sends as well.
+func TestSharedDatagramHasABoundInBytes(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		buffer, bound int
@@ -365,8 +357,8 @@ func TestSharedDatagramHoldsSoManyBytes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) {
 				k.Buffer = tt.buffer
-				h := k.holdSends()
 				c := k.dial()
+				h := k.hold(c)
 				k.during(func(req request) error { req.ack(); return nil })
 				shares := func(payload int) {
 					text := string(make([]byte, payload))
@@ -378,7 +370,7 @@ func TestSharedDatagramHoldsSoManyBytes(t *testing.T) {
 					for range 3 {
 						select {
 						case h.hold <- struct{}{}:
-						default: // nobody sends any more
+						default: // no send waits any more
 						}
 						synctest.Wait()
 					}
@@ -396,11 +388,11 @@ func TestSharedDatagramHoldsSoManyBytes(t *testing.T) {
 	}
 }
 
-// Close ends those who wait in a lane as well.
+// Close ends the requests that wait in a lane as well.
 func TestCloseEndsTheWaitInALane(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		var calls []*task[[]wire.Message]
 		for range 4 {
 			calls = append(calls, k.get(bg, c))
@@ -410,7 +402,7 @@ func TestCloseEndsTheWaitInALane(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The first is in the kernel, which may keep it for long. The others were
-		// not sent, and those who come later find a way past it.
+		// not sent, and later ones do not wait for it.
 		for _, call := range calls[1:] {
 			wantClosed(t, call, true)
 		}
@@ -424,11 +416,11 @@ func TestCloseEndsTheWaitInALane(t *testing.T) {
 	})
 }
 
-// Cancelled ones who are to lead that moment must not take the lane with them.
+// A request whose ctx ends in the moment in which it is to lead has the next one lead.
 func TestCancelledLeaderPassesTheLead(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(echoes)
 		for range 100 {
 			first := k.request(bg, c, getLink, "first", 0)
@@ -456,13 +448,42 @@ func TestCancelledLeaderPassesTheLead(t *testing.T) {
 	})
 }
 
+// A goroutine that runs does not wait for one that was woken to lead and does not run yet.
+// That one waits again, before the others, and every request has its answer.
+func TestManyGoroutinesOnOneLane(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		client.SetLeaders(c, 1)
+		k.during(echoes)
+		var all []*task[struct{}]
+		for i := range 16 {
+			all = append(all, runAsync(t, func() (struct{}, error) {
+				for n := range 200 {
+					want := fmt.Sprint(i, " ", n)
+					msgs, err := c.Request(bg, getLink, []byte(want), 0)
+					if err != nil || len(msgs) != 1 || string(msgs[0].Payload) != want {
+						return struct{}{}, fmt.Errorf("%q, %w; want %s", texts(msgs), err, want)
+					}
+				}
+				return struct{}{}, nil
+			}))
+		}
+		for _, a := range all {
+			<-a.over
+			if a.err != nil {
+				t.Error(a.err)
+			}
+		}
+		wantStats(t, c, client.Stats{})
+	})
+}
+
 // The handler of a scripted kernel may end the goroutine that asks, as t.Fatal
 // does. The others go on.
-func TestLeaderWhoDoesNotComeBackPassesTheLead(t *testing.T) {
+func TestLeaderThatDoesNotReturnPassesTheLead(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		procs := runtime.GOMAXPROCS(1)
 		c := k.dial()
-		runtime.GOMAXPROCS(procs)
+		client.SetLeaders(c, 1)
 		k.during(func(req request) error {
 			if string(req.Payload) == "fatal" {
 				req.ack()

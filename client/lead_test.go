@@ -14,31 +14,29 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// awayHeld is away with sends that wait for release.
-func (k *kernel) awayHeld() (*client.Conn, *heldSocket) {
-	k.t.Helper()
-	h := k.holdSends()
-	close(h.hold)
-	c := k.away()
-	h.hold, h.sent = make(chan struct{}), nil
-	return c, h
-}
-
-// Two lead for each processor, and one if there is one only.
-func TestSoManyLeadALane(t *testing.T) {
-	for _, tt := range []struct{ processors, leaders int }{{1, 1}, {2, 4}} {
+// Two goroutines send on a lane for each processor, and one if there is one processor.
+func TestSendersOfALaneAreFew(t *testing.T) {
+	for processors, want := range map[int]int{1: 1, 2: 4, 16: 32} {
+		if n := client.LeadersFor(processors); n != want {
+			t.Errorf("%d goroutines send on a lane with %d processors, want %d", n, processors, want)
+		}
+	}
+	for _, leaders := range []int{1, 4} {
 		play(t, func(t *testing.T, k *kernel) {
-			h := k.holdSends()
-			runtime.GOMAXPROCS(tt.processors)
 			c := k.dial()
+			if n, want := client.Leaders(c), client.LeadersFor(runtime.GOMAXPROCS(0)); n != want {
+				t.Errorf("%d goroutines send on a lane of the Conn, want %d", n, want)
+			}
+			h := k.hold(c)
+			client.SetLeaders(c, leaders)
 			k.during(func(req request) error { req.ack(); return nil })
 			var calls []*task[[]wire.Message]
-			for range tt.leaders + 3 {
+			for range leaders + 3 {
 				calls = append(calls, k.get(bg, c))
 				synctest.Wait()
 			}
 			var want []int
-			for range tt.leaders {
+			for range leaders {
 				h.release()
 				want = append(want, 1)
 			}
@@ -51,12 +49,12 @@ func TestSoManyLeadALane(t *testing.T) {
 	}
 }
 
-// Who is told to lead when its ctx has ended already has the next one lead. The
-// ctx ends inside the send of who leads, so that both are there at once.
+// A request that is woken to lead, and whose ctx has ended, has the next one lead. Its
+// ctx ends inside the send before, so that both are there at once.
 func TestCancelledInTheSendPassesTheLead(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		ctx, cancel := context.WithCancel(bg)
 		k.during(func(req request) error {
 			if string(req.Payload) == "first" {
@@ -75,17 +73,19 @@ func TestCancelledInTheSendPassesTheLead(t *testing.T) {
 		select {
 		case h.hold <- struct{}{}:
 		default:
-			t.Fatal("nobody leads")
+			t.Fatal("no request leads")
 		}
 		wantTexts(t, last, "last")
 		h.wantShares(1, 1)
 	})
 }
 
-// While the reader is away, who leads reads for all whose requests it sends.
+// While the reader is away, the goroutine that sends reads for all requests in the
+// datagram.
 func TestLeaderReadsForAll(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c, h := k.awayHeld()
+		c := k.away()
+		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
@@ -105,8 +105,8 @@ func TestLeaderReadsForAll(t *testing.T) {
 // requests, while the last one has its answer. The goroutine that sends ends them all.
 func TestLeaderEndsWhatAnOverrunCost(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(func(req request) error {
 			if string(req.Payload) == "dropped" {
 				req.from.Overrun(syscall.ENOBUFS)
@@ -131,11 +131,11 @@ func TestLeaderEndsWhatAnOverrunCost(t *testing.T) {
 	})
 }
 
-// Those who leave a lane, at whatever place, leave the others in their order.
-func TestWhoLeavesALaneKeepsNobodyWaiting(t *testing.T) {
+// Requests may leave a lane from any place. The others keep their order.
+func TestRequestsThatLeaveALaneKeepTheOrderOfTheOthers(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		h := k.holdSends()
 		c := k.dial()
+		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()

@@ -15,22 +15,12 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// slowReader makes reading stop between a reported loss and the next read,
-// until the script calls goOn.
+// slowReader stops reading between a reported loss and the next read, until the
+// script calls goOn.
 type slowReader struct {
-	*socktest.Socket
+	*hooked
 
 	resume chan struct{}
-	lost   bool // owned by who reads
-}
-
-func (s *slowReader) Recv(ds []sock.Datagram) (int, error) {
-	if s.lost {
-		<-s.resume
-	}
-	n, err := s.Socket.Recv(ds)
-	s.lost = errors.Is(err, syscall.ENOBUFS)
-	return n, err
 }
 
 func (s *slowReader) goOn() { s.resume <- struct{}{} }
@@ -43,16 +33,21 @@ func (k *kernel) dialSlow(opts ...client.Option) (*client.Conn, *slowReader) {
 
 func (k *kernel) dialSlowFamily(family netlink.Family, opts ...client.Option) (*client.Conn, *slowReader) {
 	k.t.Helper()
-	var slow *slowReader
-	k.wrap = func(s *socktest.Socket) sock.Socket {
-		slow = &slowReader{Socket: s, resume: make(chan struct{})}
-		return slow
-	}
 	c := k.dialFamily(family, opts...)
-	return c, slow
+	s := &slowReader{hooked: k.hooked(0), resume: make(chan struct{})}
+	lost := false // of the goroutine that reads
+	s.onRecv = func(ds []sock.Datagram) (int, error) {
+		if lost {
+			<-s.resume
+		}
+		n, err := s.Socket.Recv(ds)
+		lost = errors.Is(err, syscall.ENOBUFS)
+		return n, err
+	}
+	return c, s
 }
 
-// wantLost requires that the call was told that its answer is lost.
+// wantLost requires that the call ended with ErrReplyLost.
 func wantLost[T any](t *testing.T, a *task[T]) {
 	t.Helper()
 	_, err := a.result()
@@ -190,14 +185,16 @@ func TestContextEndsTheWaitAtTheGate(t *testing.T) {
 		c, reader := k.dialSlow(client.WithInFlight(1))
 		reader.Overrun(syscall.ENOBUFS)
 		synctest.Wait()
-		ctx, cancel := context.WithCancel(bg)
-		call := k.get(ctx, c)
-		call.wantWaiting("the gate is shut")
-		cancel()
-		wantError(t, call, context.Canceled, true)
+		for range senders + 1 { // each gives its room and its place back
+			ctx, cancel := context.WithCancel(bg)
+			call := k.get(ctx, c)
+			call.wantWaiting("the gate is shut")
+			cancel()
+			wantError(t, call, context.Canceled, true)
+		}
 		reader.goOn()
-		k.wantIdle("its caller has gone")
-		call = k.get(bg, c)
+		k.wantIdle("their callers have gone")
+		call := k.get(bg, c)
 		k.want(getLink).ack()
 		wantTexts(t, call)
 		wantStats(t, c, client.Stats{Overruns: 1})
@@ -286,6 +283,21 @@ func TestEchoesDuringAnOverrun(t *testing.T) {
 	}
 }
 
+// An acknowledgement that was queued before the overrun was reported follows all echoes.
+func TestOverrunAfterTheSendCostsNoEcho(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.away() // so that the goroutine that sends reads of the overrun
+		k.during(func(req request) error {
+			queue(req.from, addrGroup, req.data("one"))
+			req.ack()
+			req.from.Overrun(syscall.ENOBUFS)
+			return nil
+		})
+		wantTexts(t, k.request(bg, c, newAddr, "", netlink.NLM_F_ECHO), "one")
+		wantStats(t, c, client.Stats{Overruns: 1})
+	})
+}
+
 // A gap means that an event may be missing. NETLINK_ROUTE sends none to a socket that has
 // joined no group, other families do.
 func TestOverrunThatCostsNoEventIsNoGap(t *testing.T) {
@@ -310,7 +322,7 @@ func TestOverrunThatCostsNoEventIsNoGap(t *testing.T) {
 	}
 }
 
-// The gap stands where the events are missing: after what was queued when the
+// The gap is where the events are missing: after what was queued when the
 // queue overflowed, before what came after it had been read.
 func TestGapStandsWhereEventsAreMissing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -330,14 +342,9 @@ func TestGapStandsWhereEventsAreMissing(t *testing.T) {
 // do not wait for the storm to end.
 func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		storm := new(stormySocket)
-		storm.left.Store(20)
-		k.wrap = func(s *socktest.Socket) sock.Socket {
-			storm.Socket = s
-			return storm
-		}
 		k.Limit = 3
 		c := k.dial()
+		k.storm().Store(20)
 		k.join(c, linkGroup)
 		lost := k.change(bg, c)
 		req := k.want(newAddr)
@@ -393,6 +400,21 @@ func TestLostReadIsRepeatedAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The kernel has seen a request whose answer was lost, also if there is no socket to send
+// it again.
+func TestLostReadThatCannotBeRepeatedMayHaveBeenSent(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		k.hooked(0).onOpenLike = func() (sock.Socket, error) { return nil, syscall.EMFILE }
+		call := k.get(bg, c)
+		req := k.want(getLink)
+		req.from.Overrun(syscall.ENOBUFS)
+		req.drop()
+		wantError(t, call, syscall.EMFILE, false)
+		wantStats(t, c, client.Stats{Overruns: 1})
+	})
 }
 
 // After large answers, fewer requests of their type are in flight at once; after a loss,

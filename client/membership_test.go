@@ -11,53 +11,47 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
-	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// members notes the memberships that a Conn asks its socket for.
+// members are the memberships that a Conn asks its socket for.
 type members struct {
-	*socktest.Socket
+	mu sync.Mutex // guards following
 
-	mu     sync.Mutex // guards following
 	asked  []string
 	refuse error
 	joined func() // runs inside Join, when the kernel has joined
 }
 
-func (s *members) Join(group uint32) error {
-	if err := s.note("join", group); err != nil {
-		return err
-	}
-	err := s.Socket.Join(group)
-	if s.joined != nil {
-		s.joined()
-	}
-	return err
-}
-
-func (s *members) Leave(group uint32) error {
-	if err := s.note("leave", group); err != nil {
-		return err
-	}
-	return s.Socket.Leave(group)
-}
-
-func (s *members) note(verb string, group uint32) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked = append(s.asked, fmt.Sprint(verb, " ", group))
-	return s.refuse
+func (m *members) note(verb string, group uint32) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = append(m.asked, fmt.Sprint(verb, " ", group))
+	return m.refuse
 }
 
 func (k *kernel) dialMembers(opts ...client.Option) (*client.Conn, *members) {
 	k.t.Helper()
-	var m *members
-	k.wrap = func(s *socktest.Socket) sock.Socket {
-		m = &members{Socket: s}
-		return m
+	c := k.dial(opts...)
+	m := new(members)
+	s := k.hooked(0)
+	s.onJoin = func(group uint32) error {
+		if err := m.note("join", group); err != nil {
+			return err
+		}
+		err := s.Socket.Join(group)
+		if m.joined != nil {
+			m.joined()
+		}
+		return err
 	}
-	return k.dial(opts...), m
+	s.onLeave = func(group uint32) error {
+		if err := m.note("leave", group); err != nil {
+			return err
+		}
+		return s.Socket.Leave(group)
+	}
+	return c, m
 }
 
 func TestMembershipsComeAndGo(t *testing.T) {
@@ -151,7 +145,7 @@ func TestManyMayJoinAtOnce(t *testing.T) {
 }
 
 // Group 0 is no group: the kernel's setsockopt would say so, and an event of
-// group 0 could not be told from a reply.
+// group 0 would look like a reply.
 func TestGroupZeroIsRefused(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, m := k.dialMembers()
@@ -255,7 +249,7 @@ func TestEventSocketKeepsEventsFromRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		// What nobody asked for comes out, whichever socket it was sent to.
+		// Unsolicited messages come out, whichever socket they were sent to.
 		requests.Queue(socktest.Datagram{Data: event("unicast")})
 		wantEvents(t, c, "unicast")
 		requests.Overrun(syscall.ENOBUFS)

@@ -13,7 +13,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// A send that fails must leave nothing behind: with a window of one request, a
+// A send that fails leaves nothing: with a window of one request, a
 // lost entry or lost room would block the next request for ever.
 func TestFailedSendGivesEverythingBack(t *testing.T) {
 	for _, kind := range []struct {
@@ -43,7 +43,7 @@ func TestFailedSendGivesEverythingBack(t *testing.T) {
 }
 
 // The kernel acknowledges a type below NLMSG_MIN_TYPE and ignores it, so that a
-// mistake would look like success. These and other mistakes are told at once.
+// mistake would look like success. These and other mistakes are refused at once.
 func TestSenselessRequestsAreNotSent(t *testing.T) {
 	var nilContext context.Context
 	ended, cancel := context.WithCancel(bg)
@@ -79,7 +79,7 @@ func TestSenselessRequestsAreNotSent(t *testing.T) {
 	}
 }
 
-// NotSent has to be false wherever the kernel may have acted, or a caller who
+// NotSent has to be false wherever the kernel may have acted, or a caller that
 // sends again applies the request twice.
 func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
 	ended, cancel := context.WithCancel(bg)

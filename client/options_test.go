@@ -26,9 +26,11 @@ func TestOptionsThatMakeNoSenseFailDial(t *testing.T) {
 		{[]client.Option{client.WithEventQueue(0)}, "WithEventQueue(0): the least value is 1"},
 		{[]client.Option{client.WithDumpRetries(-1)}, "WithDumpRetries(-1): the least value is 0"},
 		{[]client.Option{client.WithInFlight(0)}, "WithInFlight(0): the least value is 1"},
-		// The first one is told, and a good value behind a bad one mends nothing.
+		// The first one is reported, and a good value after a bad one mends nothing.
 		{[]client.Option{client.WithInFlight(-2), client.WithEventQueue(0)}, "WithInFlight(-2): the least value is 1"},
 		{[]client.Option{client.WithInFlight(-2), client.WithInFlight(1)}, "WithInFlight(-2): the least value is 1"},
+		{[]client.Option{client.WithEventFilter(nil)}, "WithEventFilter: n must be from 1 to 4096 instructions, got 0"},
+		{[]client.Option{client.WithEventFilter(make([]client.FilterInstruction, 4097))}, "WithEventFilter: n must be from 1 to 4096 instructions, got 4097"},
 		{[]client.Option{client.WithCapture(nil)}, "WithCapture: nil writer"},
 		{[]client.Option{nil}, "nil option"},
 	} {
@@ -94,7 +96,7 @@ func TestOptionsReachTheSocket(t *testing.T) {
 	})
 }
 
-// A Dial that fails half way leaves no socket behind, nor a goroutine.
+// A Dial that fails half way leaves no socket and no goroutine.
 func TestFailedOpenFailsDial(t *testing.T) {
 	for good := range 2 {
 		play(t, func(t *testing.T, k *kernel) {
@@ -200,6 +202,15 @@ func TestScriptedSocketHasNoDescriptor(t *testing.T) {
 // closed.
 type withDescriptor struct{ *socktest.Socket }
 
+// openWithDescriptor opens a socket that has a descriptor.
+func (k *kernel) openWithDescriptor(cfg sock.Config) (sock.Socket, error) {
+	s, err := k.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return withDescriptor{s.(*socktest.Socket)}, nil
+}
+
 func (s withDescriptor) Control(f func(fd uintptr)) error {
 	if s.Closed() {
 		return errors.New("use of closed file")
@@ -208,11 +219,10 @@ func (s withDescriptor) Control(f func(fd uintptr)) error {
 	return nil
 }
 
-// Reading or writing beside the Conn would steal answers and so is refused.
+// Reading or writing alongside the Conn would steal answers and so is refused.
 func TestDescriptorIsForControlOnly(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.wrap = func(s *socktest.Socket) sock.Socket { return withDescriptor{s} }
-		c := k.dial()
+		c := k.dial(client.WithSocket(k.openWithDescriptor))
 		raw, err := c.SyscallConn()
 		if err != nil {
 			t.Fatal(err)

@@ -14,8 +14,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// crowd makes so many requests, one after the other and in no time, that the
-// reader sees no use in being woken for each.
+// crowd makes requests, one after the other and in no time, until the reader parks
+// instead of being woken for each.
 func (k *kernel) crowd(c *client.Conn) {
 	k.t.Helper()
 	k.crowdOf(c, getLink)
@@ -195,8 +195,8 @@ func TestReaderComesBackForAMembership(t *testing.T) {
 	})
 }
 
-// A loss is read away, and told to who lost by it, while the reader is away.
-func TestLossIsToldWhileTheReaderIsAway(t *testing.T) {
+// A loss is drained, and reported to the request that it cost, while the reader is away.
+func TestLossIsReportedWhileTheReaderIsAway(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
 		k.during(func(req request) error {
@@ -208,9 +208,9 @@ func TestLossIsToldWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// Who has read of a loss reads it away, even behind its own result: nobody else
-// might, and requests wait.
-func TestCallerReadsALossAwayWhileTheReaderIsAway(t *testing.T) {
+// The goroutine that read of a loss drains it, even after its own result: no other may,
+// and requests wait.
+func TestSenderDrainsAnOverrunWhileTheReaderIsAway(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
 		k.during(func(req request) error {
@@ -243,7 +243,7 @@ func TestQueuedResultBeatsContextWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// Close does not wait for a reader who is away.
+// Close does not wait for a reader that is away.
 func TestCloseWhileTheReaderIsAway(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
@@ -257,7 +257,7 @@ func TestCloseWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// A socket that cannot be muted keeps its reader, who must not leave what is
+// A socket that cannot be muted keeps its reader, which must not leave what is
 // queued for the time that it will not be away. How many wakes it takes to find a
 // crowd is its own affair.
 func TestReaderThatCannotGoReadsOn(t *testing.T) {
@@ -270,7 +270,7 @@ func TestReaderThatCannotGoReadsOn(t *testing.T) {
 				wantTexts(t, call)
 			}
 			call := k.get(bg, c)
-			req := k.want(getLink) // who asks has looked in, so the reader reads
+			req := k.want(getLink) // the sender has not read yet, so the reader reads
 			texts := make([]string, 100)
 			var all [][]byte
 			for _, text := range texts {

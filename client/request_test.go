@@ -16,8 +16,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Answers interleave when several goroutines send on one socket, so the
-// sequence number and nothing else says whose a reply is.
+// Answers interleave when several goroutines send on one socket, so only
+// the sequence number shows which request a reply is for.
 func TestRepliesReachTheirCallersInAnyOrder(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -231,8 +231,7 @@ func TestResultBeatsContext(t *testing.T) {
 }
 
 // The reader's buffer is used again for the next datagram, and what a caller
-// got must not change under it; nor must what he writes to one reply reach the
-// next.
+// got must not change under it. Nor must what it writes to one reply reach the next.
 func TestRepliesBelongToTheCaller(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()

@@ -13,40 +13,39 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// roomySocket notes for how many datagrams each read has room that finds some.
-type roomySocket struct {
-	*socktest.Socket
+// widths notes for how many datagrams each read has room that finds some.
+type widths struct {
+	*hooked
 
-	widths []int
-}
-
-func (s *roomySocket) Recv(ds []sock.Datagram) (int, error) {
-	n, err := s.Socket.Recv(ds)
-	if err == nil {
-		s.widths = append(s.widths, len(ds))
-	}
-	return n, err
+	got []int
 }
 
 // want requires these widths since the last time.
-func (s *roomySocket) want(t *testing.T, widths ...int) {
+func (s *widths) want(t *testing.T, want ...int) {
 	t.Helper()
 	synctest.Wait()
-	if !slices.Equal(s.widths, widths) {
-		t.Errorf("reads with room for %d datagrams, want %d", s.widths, widths)
+	if !slices.Equal(s.got, want) {
+		t.Errorf("reads with room for %d datagrams, want %d", s.got, want)
 	}
-	s.widths = nil
+	s.got = nil
 }
 
-func (k *kernel) dialRoomy() (*client.Conn, *roomySocket) {
+func (k *kernel) dialRoomy() (*client.Conn, *widths) {
 	k.t.Helper()
-	s := new(roomySocket)
-	k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
-	return k.dial(), s
+	c := k.dial()
+	s := &widths{hooked: k.hooked(0)}
+	s.onRecv = func(ds []sock.Datagram) (int, error) {
+		n, err := s.Socket.Recv(ds)
+		if err == nil {
+			s.got = append(s.got, len(ds))
+		}
+		return n, err
+	}
+	return c, s
 }
 
 // A read has room for as many datagrams as the reads before it have found, so
-// that one who is alone needs one buffer and a crowd reads many at once.
+// that a lone goroutine needs one buffer and a crowd reads many at once.
 func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, s := k.dialRoomy()
@@ -88,7 +87,7 @@ func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
 	})
 }
 
-// A loss that is met behind datagrams does not keep them from whom they are for.
+// Datagrams that were read before a loss are delivered all the same.
 func TestWhatWasReadBeforeALossIsDelivered(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, s := k.dialRoomy()

@@ -26,7 +26,7 @@ const (
 
 // batchBegin opens a batch (NFNL_MSG_BATCH_BEGIN of
 // include/uapi/linux/netfilter/nfnetlink.h). NETLINK_ROUTE's newLink has the same
-// number, but nothing stands behind it.
+// number, and is sent alone.
 const batchBegin netlink.MessageType = 16
 
 // linkGroup is a multicast group of NETLINK_ROUTE (RTNLGRP_LINK).
@@ -43,13 +43,15 @@ type kernel struct {
 	socktest.Kernel
 
 	t    *testing.T
-	wrap func(*socktest.Socket) sock.Socket // set before dial; nil: the bare socket
-	over chan struct{}                      // closed when the script is over
+	hook func(*hooked) // set before dial, changes each socket that is opened; nil: none
+	over chan struct{} // closed when the script is over
 
 	mu sync.Mutex // guards following
 
-	inSend func(request) error // see during
-	asked  []request
+	inSend  func(request) error // see during
+	asked   []request
+	wrapped []*hooked // see hooked
+	primed  map[*socktest.Socket]bool
 }
 
 // request is a request that the kernel was sent, and by which socket. Its send
@@ -71,13 +73,13 @@ func (req request) drop() {
 	}
 }
 
-// play runs a script in a bubble. Time stands still there, synctest.Wait
+// play runs a script in a bubble. Time does not pass there, synctest.Wait
 // returns when nothing moves any more, and a goroutine that is left over at the
 // end fails the test.
 func play(t *testing.T, script func(t *testing.T, k *kernel)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		k := &kernel{t: t, over: make(chan struct{})}
+		k := &kernel{t: t, over: make(chan struct{}), primed: make(map[*socktest.Socket]bool)}
 		k.Request = k.asks
 		t.Cleanup(func() { close(k.over) })
 		script(t, k)
@@ -101,8 +103,9 @@ func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
 	}
 	k.mu.Lock()
 	inSend := k.inSend
-	if inSend == nil && s.IsDumpSocket() && reqs[0].Header.Type == netlink.NLMSG_NOOP {
-		// A new dump socket makes one read with a large buffer, see prime.
+	if s.IsDumpSocket() && !k.primed[s] {
+		// Its first request is a NOOP, for one read with a large buffer: see prime.
+		k.primed[s] = true
 		inSend = func(req request) error { req.ack(); return nil }
 	}
 	if inSend == nil {
@@ -143,7 +146,7 @@ func (k *kernel) dial(opts ...client.Option) *client.Conn {
 
 func (k *kernel) dialFamily(family netlink.Family, opts ...client.Option) *client.Conn {
 	k.t.Helper()
-	c, err := client.Dial(family, append(opts, client.WithSocket(k.open))...)
+	c, err := client.Dial(family, append([]client.Option{client.WithSocket(k.open)}, opts...)...)
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -164,10 +167,10 @@ func (k *kernel) dialFamily(family netlink.Family, opts ...client.Option) *clien
 
 func (k *kernel) open(cfg sock.Config) (sock.Socket, error) {
 	s, err := k.Open(cfg)
-	if k.wrap == nil || err != nil {
-		return s, err
+	if err != nil {
+		return nil, err
 	}
-	return k.wrap(s.(*socktest.Socket)), nil
+	return k.wrap(s), nil
 }
 
 // want takes the request that was sent first of those not yet taken.
@@ -209,7 +212,7 @@ func (req request) answer(typ netlink.MessageType, flags netlink.Flags, payload 
 // data makes a reply of req with a text as payload.
 func (req request) data(text string) []byte { return req.answer(req.Header.Type-2, 0, []byte(text)) }
 
-// end makes an NLMSG_ERROR or NLMSG_DONE, with the header of the request behind
+// end makes an NLMSG_ERROR or NLMSG_DONE, with the header of the request after
 // the errno as netlink_ack puts it there with NETLINK_CAP_ACK.
 func (req request) end(typ netlink.MessageType, errno syscall.Errno) []byte {
 	p := binary.NativeEndian.AppendUint32(nil, uint32(-int32(errno)))
@@ -264,7 +267,7 @@ func (req request) finish() {
 // socket returns the i-th socket that was opened.
 func (k *kernel) socket(i int) *socktest.Socket { return k.Sockets()[i] }
 
-// event makes a message as the kernel multicasts it on nobody's request.
+// event makes a message as the kernel multicasts it without a request.
 func event(text string) []byte {
 	return wire.AppendMessage(nil, wire.Message{Header: wire.Header{Type: newLink}, Payload: []byte(text)})
 }
@@ -296,7 +299,7 @@ func TestTestKernel(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 
-		// A call runs beside the script, which sees its request on the pile.
+		// A call runs alongside the script, which sees its request on the pile.
 		call := k.get(bg, c)
 		req := k.want(getLink)
 		if string(req.Payload) != "get" || req.from != k.socket(0) {
@@ -311,8 +314,24 @@ func TestTestKernel(t *testing.T) {
 		req.ack()
 		wantTexts(t, call, "eth0", "eth1")
 
+		// Until then the request was in its send, as in the real kernel. The kernel can
+		// also ignore a request.
+		call = k.get(bg, c)
+		k.want(getLink).drop()
+		wantError(t, call, client.ErrUnanswered, false)
+
+		// A dump has a socket of its own.
+		call = k.dump(bg, c)
+		req = k.want(getAddr)
+		if req.from != k.socket(1) || !req.from.IsDumpSocket() {
+			t.Fatalf("request %+v", req)
+		}
+		req.reply("a", "b")
+		req.done()
+		wantTexts(t, call, "a", "b")
+
 		// Events go to the sockets that have joined.
-		k.multicast(linkGroup, "nobody listens")
+		k.multicast(linkGroup, "no socket has joined")
 		k.join(c, linkGroup)
 		k.multicast(linkGroup, "up", "down")
 		wantEvents(t, c, "up", "down")
@@ -324,6 +343,12 @@ func TestTestKernel(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.wantIdle("the request was answered")
+
+		// A hook takes the place of a method of a socket.
+		s := k.hooked(0)
+		s.onSend = func([]byte) error { return syscall.ENOMEM }
+		wantError(t, k.get(bg, c), syscall.ENOMEM, true)
+		s.onSend = nil
 		wantStats(t, c, client.Stats{Events: 2})
 	})
 }

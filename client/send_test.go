@@ -118,7 +118,7 @@ func TestBadSends(t *testing.T) {
 // senders is maxSenders of places.go.
 const senders = 64
 
-// The kernel works on so many system calls at once that no limit on threads is near,
+// The kernel works on 64 system calls at once, so that no limit on threads is near
 // however large the receive buffer is. The requests and messages that wait for a place
 // were not sent; ctx and Close end them.
 func TestSendersAreBounded(t *testing.T) {
@@ -167,7 +167,7 @@ func TestSendersAreBounded(t *testing.T) {
 	})
 }
 
-// A loop over a dump bounds its system calls as well, and not its body.
+// The system calls of loops are bounded as well, and their bodies are not.
 func TestSystemCallsOfLoopsAreBounded(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -193,6 +193,109 @@ func TestSystemCallsOfLoopsAreBounded(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The kernel may also wait for a lock in the read of a dump. While such reads have all the
+// places, other dumps wait for one, unsent; ctx and Close end the wait.
+func TestReadsOfLoopsAreBounded(t *testing.T) {
+	for _, closes := range []bool{false, true} {
+		play(t, func(t *testing.T, k *kernel) {
+			resume := k.slowReads()
+			c := k.dial()
+			k.answersDumps(table("a"))
+			var loops []*task[[]wire.Message]
+			for range senders {
+				loops = append(loops, k.dumpOrLoop(bg, c, true))
+				synctest.Wait()
+			}
+			k.during(nil)
+			ctx, cancel := context.WithCancel(bg)
+			defer cancel()
+			waiting := []*task[[]wire.Message]{k.dumpOrLoop(ctx, c, true), k.dumpOrLoop(ctx, c, false)}
+			k.wantIdle("there is no place")
+			noop := k.noop(c) // requests have places of their own
+			k.want(netlink.NLMSG_NOOP).ack()
+			if _, err := noop.result(); err != nil {
+				t.Error(err)
+			}
+			if closes {
+				if err := c.Close(); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				cancel()
+			}
+			for _, call := range waiting {
+				if closes {
+					wantClosed(t, call, true)
+				} else {
+					wantError(t, call, context.Canceled, true)
+				}
+			}
+			close(resume)
+			for _, call := range loops {
+				if closes {
+					wantClosed(t, call, false)
+				} else {
+					wantTexts(t, call)
+				}
+			}
+		})
+	}
+}
+
+// A loop holds a place for a system call, and not for its body. Its next read waits for one
+// again; ctx and Close end the wait.
+func TestContextAndCloseEndTheWaitForAPlaceToRead(t *testing.T) {
+	for _, closes := range []bool{false, true} {
+		play(t, func(t *testing.T, k *kernel) {
+			resume := k.slowReads()
+			c := k.dial()
+			ctx, cancel := context.WithCancel(bg)
+			defer cancel()
+			body := make(chan struct{})
+			k.answersDumps(table("a", "b"))
+			last := runAsync(t, func() (got []string, err error) {
+				for m, err := range c.Dump(ctx, getAddr, nil) {
+					if err != nil {
+						return got, err
+					}
+					got = append(got, string(m.Payload))
+					<-body
+				}
+				return got, nil
+			})
+			last.wantWaiting("the kernel keeps its read")
+			resume <- struct{}{}
+			last.wantWaiting("it is in its body")
+			var loops []*task[[]wire.Message]
+			for range senders {
+				loops = append(loops, k.dumpOrLoop(bg, c, true))
+				synctest.Wait()
+			}
+			close(body)
+			last.wantWaiting("there is no place")
+			want := context.Canceled
+			if closes {
+				want = net.ErrClosed
+				if err := c.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cancel()
+			if got, err := last.result(); len(got) != 1 || !errors.Is(err, want) || client.NotSent(err) {
+				t.Errorf("%q, %v; want one message, %v", got, err, want)
+			}
+			close(resume)
+			for _, l := range loops {
+				if closes {
+					wantClosed(t, l, false)
+				} else {
+					wantTexts(t, l)
+				}
+			}
+		})
+	}
 }
 
 // udev sends to group 2 of NETLINK_KOBJECT_UEVENT, and processes talk to each other on

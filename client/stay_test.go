@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/nlmux/netlink/client"
-	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
@@ -33,8 +32,8 @@ func TestReaderStaysWhereRequestsAreFew(t *testing.T) {
 	})
 }
 
-// What nobody has asked for has no sender who would read it.
-func TestReaderStaysForWhatNobodyAskedFor(t *testing.T) {
+// No goroutine that sends reads an unsolicited message.
+func TestReaderStaysForUnsolicitedMessages(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
 		c := k.dial()
@@ -46,7 +45,7 @@ func TestReaderStaysForWhatNobodyAskedFor(t *testing.T) {
 	})
 }
 
-// A socket that cannot be muted goes on waking the reader, who has to come then.
+// A socket that cannot be muted goes on waking the reader, which has to come then.
 func TestReaderStaysIfItCannotBeMuted(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -57,40 +56,38 @@ func TestReaderStaysIfItCannotBeMuted(t *testing.T) {
 	})
 }
 
-// mutingSocket counts how often it is muted, and has something happen then.
-type mutingSocket struct {
-	*socktest.Socket
+// muting counts how often the socket is muted, and has something happen then.
+type muting struct {
+	*hooked
 
 	muted  int
-	onMute func() // before the socket is muted
+	before func() // runs before the socket is muted
 }
 
-func (s *mutingSocket) Mute(on bool) error {
-	if on {
-		s.muted++
-		if s.onMute != nil {
-			s.onMute()
-		}
-	}
-	return s.Socket.Mute(on)
-}
-
-func (k *kernel) dialMuting() (*client.Conn, *mutingSocket) {
+func (k *kernel) dialMuting() (*client.Conn, *muting) {
 	k.t.Helper()
 	k.Mutes = true
-	s := new(mutingSocket)
-	k.wrap = func(inner *socktest.Socket) sock.Socket { s.Socket = inner; return s }
 	c := k.dial()
 	k.during(func(req request) error { req.ack(); return nil })
+	s := &muting{hooked: k.hooked(0)}
+	s.onMute = func(on bool) error {
+		if on {
+			s.muted++
+			if s.before != nil {
+				s.before()
+			}
+		}
+		return s.Socket.Mute(on)
+	}
 	return c, s
 }
 
-// Who joins when the reader is about to go does not find it away, and calls
-// nobody back.
+// A join when the reader is about to park does not find it parked and does not call it
+// back. The reader sees the membership.
 func TestReaderComesBackForAMembershipThatCameBetween(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, s := k.dialMuting()
-		s.onMute = func() { k.join(c, linkGroup) }
+		s.before = func() { k.join(c, linkGroup) }
 		k.crowd(c) // which is there all the time
 		k.wantBack(time.Millisecond)
 	})

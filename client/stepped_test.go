@@ -8,32 +8,24 @@ import (
 
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/sock"
-	"github.com/nlmux/netlink/internal/socktest"
 )
 
 // steppedReader has every read wait for the script, from stop to goOn.
 type steppedReader struct {
-	*socktest.Socket
+	*hooked
 
 	stopped atomic.Bool
 	steps   chan struct{}
 }
 
-func (s *steppedReader) Recv(ds []sock.Datagram) (int, error) {
-	if s.stopped.Load() {
-		<-s.steps
-	}
-	return s.Socket.Recv(ds[:1])
-}
-
 // stop holds the reads back from the next one on. A read that has begun is over
-// by then, or it would find what the script queues behind its back.
+// by then, or it would find what the script queues next.
 func (s *steppedReader) stop() {
 	synctest.Wait()
 	s.stopped.Store(true)
 }
 
-// step lets so many reads go.
+// step lets reads go, this number of them.
 func (s *steppedReader) step(reads int) {
 	for range reads {
 		s.steps <- struct{}{}
@@ -50,17 +42,19 @@ func (s *steppedReader) goOn() {
 // dialStepped opens a Conn whose reads the script can stop.
 func (k *kernel) dialStepped(opts ...client.Option) (*client.Conn, *steppedReader) {
 	k.t.Helper()
-	var reader *steppedReader
-	k.wrap = func(s *socktest.Socket) sock.Socket {
-		reader = &steppedReader{Socket: s, steps: make(chan struct{})}
-		return reader
-	}
 	c := k.dial(opts...)
-	return c, reader
+	s := &steppedReader{hooked: k.hooked(0), steps: make(chan struct{})}
+	s.onRecv = func(ds []sock.Datagram) (int, error) {
+		if s.stopped.Load() {
+			<-s.steps
+		}
+		return s.Socket.Recv(ds[:1])
+	}
+	return c, s
 }
 
 // Two overruns mean that the queue was empty in between, so there is a gap for each. Any
-// other loss says nothing of the queue, and one gap after it stands for both.
+// other loss says nothing of the queue, and one gap after it is for both.
 func TestOnlyASecondOverrunMeansAnEmptyQueue(t *testing.T) {
 	for _, tt := range []struct {
 		name          string

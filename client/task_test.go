@@ -31,14 +31,14 @@ func runAsync[T any](t *testing.T, f func() (T, error)) *task[T] {
 	return a
 }
 
-// run is runAsync for a call that ends by itself, and has ended.
+// run is runAsync for a call that needs no more of the script. It waits for its end.
 func run[T any](t *testing.T, f func() (T, error)) *task[T] {
 	a := runAsync(t, f)
 	<-a.over
 	return a
 }
 
-// result requires that the call has returned, as far as it can by itself.
+// result requires that the call has returned when nothing moves any more.
 func (a *task[T]) result() (T, error) {
 	a.t.Helper()
 	synctest.Wait()

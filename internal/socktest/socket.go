@@ -234,16 +234,6 @@ func (s *Socket) Queue(ds ...Datagram) {
 	s.notify()
 }
 
-// Dump puts parts of a dump on the socket's queue, be it full or not: the kernel
-// makes them inside a read and does not look whether it drops what else comes
-// (netlink_dump).
-func (s *Socket) Dump(parts ...Datagram) {
-	s.mu.Lock()
-	s.queue = append(s.queue, parts...)
-	s.mu.Unlock()
-	s.notify()
-}
-
 // Overrun makes the next Recv report err and drops what comes until the queue
 // has been read empty, at least until that Recv.
 func (s *Socket) Overrun(err error) {

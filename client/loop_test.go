@@ -76,7 +76,7 @@ func wantLoopError(t *testing.T, c *client.Conn, target error, notSent bool, wan
 	return err
 }
 
-func TestStreamHasASocketOfItsOwnAndUsesItAgain(t *testing.T) {
+func TestLoopHasASocketOfItsOwnAndUsesItAgain(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.answersDumps(table("a", "b"))
@@ -90,7 +90,7 @@ func TestStreamHasASocketOfItsOwnAndUsesItAgain(t *testing.T) {
 	})
 }
 
-func TestSlowLoopStallsNobody(t *testing.T) {
+func TestSlowLoopDelaysNothing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.answersDumps(table("a", "b"))
@@ -98,7 +98,7 @@ func TestSlowLoopStallsNobody(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The loop stands here, and everybody else goes on.
+			// The loop waits here, and all else goes on.
 			if err := c.Noop(bg); err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func TestSlowLoopStallsNobody(t *testing.T) {
 	})
 }
 
-func TestBrokenOffStreamTakesItsSocketAlong(t *testing.T) {
+func TestBrokenOffLoopClosesItsSocket(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.answersDumps(table("a", "b", "c"))
@@ -142,7 +142,7 @@ func TestPanicInALoopLeavesNothing(t *testing.T) {
 	})
 }
 
-func TestIdleStreamsAreFewAndClosedInTime(t *testing.T) {
+func TestIdleDumpSocketsAreFewAndClosedInTime(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.answersDumps(table("a"))
@@ -220,7 +220,7 @@ func TestCloseEndsARunningLoop(t *testing.T) {
 	})
 }
 
-func TestEndOfCtxEndsALoop(t *testing.T) {
+func TestContextEndsALoop(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.answersDumps(table("a", "b"))
@@ -233,6 +233,9 @@ func TestEndOfCtxEndsALoop(t *testing.T) {
 			steps++
 			cancel()
 		}
+		if !k.socket(1).Closed() {
+			t.Error("the socket with the rest of the dump is open")
+		}
 		if steps != 2 || !errors.Is(last, context.Canceled) || client.NotSent(last) {
 			t.Errorf("%d steps, %v", steps, last)
 		}
@@ -243,37 +246,41 @@ func TestEndOfCtxEndsALoop(t *testing.T) {
 	})
 }
 
-func TestEndsOfAStream(t *testing.T) {
+func TestEndsOfALoop(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer func(req request) [][]byte
 		want   error
 		texts  []string
+		stats  client.Stats
 	}{
 		{"refused at once", func(req request) [][]byte {
 			return [][]byte{req.end(netlink.NLMSG_ERROR, syscall.EPERM)}
-		}, syscall.EPERM, nil},
+		}, syscall.EPERM, nil, client.Stats{}},
 		{"broken off by the kernel", func(req request) [][]byte {
 			return [][]byte{req.data("a"), req.end(netlink.NLMSG_DONE, syscall.EINVAL)}
-		}, syscall.EINVAL, []string{"a"}},
+		}, syscall.EINVAL, []string{"a"}, client.Stats{}},
+		{"broken off for want of memory", func(req request) [][]byte {
+			return [][]byte{req.data("a"), req.end(netlink.NLMSG_DONE, syscall.ENOBUFS)}
+		}, syscall.ENOBUFS, []string{"a"}, client.Stats{}},
 		{"acknowledged only", func(req request) [][]byte {
 			return [][]byte{req.data("a"), req.end(netlink.NLMSG_ERROR, 0)}
-		}, nil, []string{"a"}},
+		}, nil, []string{"a"}, client.Stats{}},
 		{"interrupted", func(req request) [][]byte {
 			return [][]byte{
 				req.answer(newAddr, netlink.NLM_F_MULTI|netlink.NLM_F_DUMP_INTR, []byte("a")),
 				append(req.data("b"), req.end(netlink.NLMSG_DONE, 0)...),
 			}
-		}, client.ErrDumpInterrupted, []string{"a", "b"}},
+		}, client.ErrDumpInterrupted, []string{"a", "b"}, client.Stats{}},
 		{"malformed", func(req request) [][]byte {
 			return [][]byte{append(req.data("a"), 1, 2, 3, 4)}
-		}, wire.ErrMalformed, []string{"a"}},
+		}, wire.ErrMalformed, []string{"a"}, client.Stats{Malformed: 1}},
 		{"an end without an errno", func(req request) [][]byte {
 			return [][]byte{req.answer(netlink.NLMSG_DONE, 0, []byte{1})}
-		}, wire.ErrMalformed, nil},
+		}, wire.ErrMalformed, nil, client.Stats{}},
 		{"larger than the buffer", func(req request) [][]byte {
 			return [][]byte{append(req.data("a"), req.data(strings.Repeat("x", 300<<10))...)}
-		}, client.ErrTruncated, []string{"a"}},
+		}, client.ErrTruncated, []string{"a"}, client.Stats{Truncated: 1}},
 		{"messages with other numbers", func(req request) [][]byte {
 			stranger := req
 			stranger.Header.Seq++
@@ -283,7 +290,7 @@ func TestEndsOfAStream(t *testing.T) {
 				stranger.data("x"), noSeq.data("y"), stranger.end(netlink.NLMSG_DONE, 0),
 				req.data("a"), req.end(netlink.NLMSG_DONE, 0),
 			}
-		}, nil, []string{"x", "y", "a"}},
+		}, nil, []string{"x", "y", "a"}, client.Stats{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) {
@@ -294,6 +301,7 @@ func TestEndsOfAStream(t *testing.T) {
 				if errno, ok := c.want.(syscall.Errno); ok && (!errors.As(err, &refusal) || refusal.Errno != errno || refusal.Request != getAddr) {
 					t.Errorf("%#v, want a KernelError of the request", err)
 				}
+				wantStats(t, conn, c.stats)
 				// Whatever it was, the next loop is not bothered.
 				k.answersDumps(table("next"))
 				wantLoop(t, conn, "next")

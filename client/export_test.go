@@ -1,0 +1,20 @@
+package client
+
+// LeadersFor returns the maximum number of goroutines that send on a lane at once, on a
+// machine with this many processors.
+func LeadersFor(processors int) int { return leadersFor(processors) }
+
+// Leaders returns that number for c.
+func Leaders(c *Conn) int { return c.requests.leaders }
+
+// SetLeaders changes it. The caller has not sent anything yet.
+func SetLeaders(c *Conn, n int) { c.requests.leaders = n }
+
+// SetDumpNumber makes seq the number of the last dump of every idle dump socket of c.
+func SetDumpNumber(c *Conn, seq uint32) {
+	c.dumps.mu.Lock()
+	defer c.dumps.mu.Unlock()
+	for _, s := range c.dumps.idle {
+		s.seq = seq
+	}
+}
