@@ -129,8 +129,8 @@ func (c *crew) measure(w *Work, d time.Duration) (Sample, error) {
 	}, nil
 }
 
-// run has every goroutine do operations up to the limit. begin is called when
-// all of them stand ready. The elapsed time ends when the last one is done.
+// run has every goroutine do operations up to the limit, and one at least, so that a
+// client that is slow in a busy process has a rate. begin is called when all are ready. The elapsed time ends when the last one is done.
 func (c *crew) run(w *Work, l Limit, begin func()) (ops int64, elapsed time.Duration, err error) {
 	var (
 		stop  atomic.Bool
@@ -156,7 +156,7 @@ func (c *crew) run(w *Work, l Limit, begin func()) (ops int64, elapsed time.Dura
 			ready.Done()
 			<-start
 			n := int64(0)
-			for n < quota && !stop.Load() {
+			for n < quota && (n == 0 || !stop.Load()) {
 				if e := w.Op(cl, i); e != nil {
 					fail.Do(func() { err = e })
 					stop.Store(true)
