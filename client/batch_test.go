@@ -13,12 +13,14 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/socktest"
 	"github.com/nlmux/netlink/wire"
 )
 
 // Numbers of include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h.
 const (
-	nfTables = 10 // NFNL_SUBSYS_NFTABLES
+	nfTables  = 10 // NFNL_SUBSYS_NFTABLES
+	genmsgLen = 4  // size of struct nfgenmsg in bytes
 
 	batchEnd netlink.MessageType = 17
 	newTable netlink.MessageType = nfTables << 8
@@ -162,6 +164,40 @@ func TestRefusedBatch(t *testing.T) {
 		req.drop()
 		if refused := wantRefused(t, call, at(1, syscall.EPERM)); refused.Err.Request != newTable {
 			t.Errorf("%+v", refused)
+		}
+	})
+}
+
+// A refusal names the attribute of the message that it is about.
+func TestRefusedBatchNamesTheAttribute(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		var b wire.Builder
+		b.Struct(make([]byte, genmsgLen))
+		b.String(1, "filter") // NFTA_TABLE_NAME, at 20
+		payload, err := b.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		call := k.batch(bg, c, []client.BatchMessage{{Type: newTable, Payload: payload}})
+		req := k.wantBatch(1)
+		refusal := req.message(0).end(netlink.NLMSG_ERROR, syscall.EINVAL)
+		var m wire.Message
+		if _, err := m.Decode(refusal); err != nil {
+			t.Fatal(err)
+		}
+		var ext wire.Builder
+		ext.Uint32(2, wire.HeaderLen+genmsgLen) // NLMSGERR_ATTR_OFFS
+		attrs, err := ext.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Header.Flags |= netlink.NLM_F_ACK_TLVS
+		m.Payload = append(slices.Clone(m.Payload), attrs...)
+		req.from.Queue(socktest.Datagram{Data: wire.AppendMessage(nil, m)})
+		req.drop()
+		if e := wantRefused(t, call, at(0, syscall.EINVAL)); e.Err.Path != "NFTA_TABLE_NAME" {
+			t.Errorf("%v: path %q, want NFTA_TABLE_NAME", e, e.Err.Path)
 		}
 	})
 }

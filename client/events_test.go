@@ -182,6 +182,49 @@ func TestQueueOverflowIsCountedWhereItHappened(t *testing.T) {
 	}
 }
 
+// The queue is also bounded in bytes, 4 KiB for each event on average. An empty queue has
+// room for any event, and what was taken gives its room back.
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithEventQueue(8))
+		k.join(c, linkGroup)
+		large, small := strings.Repeat("x", 100<<10), strings.Repeat("y", 4<<10)
+		for range 3 {
+			k.multicast(linkGroup, large)
+			synctest.Wait()
+			k.multicast(linkGroup, large)
+			wantEvents(t, c, large, "gap 1")
+		}
+		for range 20 {
+			k.multicast(linkGroup, small)
+			synctest.Wait()
+			k.multicast(linkGroup, small)
+			wantEvents(t, c, small, small)
+		}
+		wantStats(t, c, client.Stats{Events: 46, EventsDropped: 3})
+	})
+}
+
+// A process may send a message of the type that a gap has. It is an event, and counts no
+// losses.
+func TestMessageThatLooksLikeAGapIsNone(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		const room = 70 // more than wait in the channel itself
+		c := k.dialFamily(netlink.NETLINK_USERSOCK, client.WithEventQueue(room))
+		fake := wire.AppendMessage(nil, wire.Message{Header: wire.Header{Type: netlink.NLMSG_OVERRUN}, Payload: []byte("fake")})
+		k.socket(0).Queue(slices.Repeat([]socktest.Datagram{{Data: fake, PortID: 4711}}, room+3)...)
+		synctest.Wait()
+		for i := range room {
+			if e := <-c.Receive(); string(e.Payload) != "fake" || e.Lost != 0 {
+				t.Fatalf("event %d: %+v", i, e)
+			}
+		}
+		if e := <-c.Receive(); e.Payload != nil || e.Lost != 3 {
+			t.Errorf("%+v, want a gap of 3", e)
+		}
+	})
+}
+
 // When there is room again after a loss, events follow the gap.
 func TestEventsGoOnAfterAGap(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

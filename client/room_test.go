@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 
 	"github.com/nlmux/netlink"
-	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
 )
@@ -30,9 +29,8 @@ func (s *widths) want(t *testing.T, want ...int) {
 	s.got = nil
 }
 
-func (k *kernel) dialRoomy() (*client.Conn, *widths) {
-	k.t.Helper()
-	c := k.dial()
+// widths notes the widths of the reads of the first socket from now on.
+func (k *kernel) widths() *widths {
 	s := &widths{hooked: k.hooked(0)}
 	s.onRecv = func(ds []sock.Datagram) (int, error) {
 		n, err := s.Socket.Recv(ds)
@@ -41,14 +39,15 @@ func (k *kernel) dialRoomy() (*client.Conn, *widths) {
 		}
 		return n, err
 	}
-	return c, s
+	return s
 }
 
 // A read has room for as many datagrams as the reads before it have found, so
 // that a lone goroutine needs one buffer and a crowd reads many at once.
 func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c, s := k.dialRoomy()
+		c := k.away() // or the reader would read some of the datagrams
+		s := k.widths()
 		texts := func(n int) (texts []string) {
 			for i := range n {
 				texts = append(texts, fmt.Sprint(i))
@@ -90,7 +89,8 @@ func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
 // Datagrams that were read before a loss are delivered all the same.
 func TestWhatWasReadBeforeALossIsDelivered(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c, s := k.dialRoomy()
+		c := k.dial()
+		s := k.hooked(0)
 		k.join(c, linkGroup)
 		k.multicast(linkGroup, "1", "2")
 		wantEvents(t, c, "1", "2")

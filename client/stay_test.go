@@ -45,6 +45,19 @@ func TestReaderStaysForUnsolicitedMessages(t *testing.T) {
 	})
 }
 
+// What processes send wakes the reader as often as they like, and no goroutine that sends
+// reads it.
+func TestReaderStaysForWakesWithoutRequests(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Mutes = true
+		k.dial()
+		for range 200 {
+			k.socket(0).Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
+			k.wantHere("there are no requests")
+		}
+	})
+}
+
 // A socket that cannot be muted goes on waking the reader, which has to come then.
 func TestReaderStaysIfItCannotBeMuted(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
