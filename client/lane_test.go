@@ -454,7 +454,10 @@ func TestManyGoroutinesOnOneLane(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		client.SetLeaders(c, 1)
-		k.during(echoes)
+		k.during(func(req request) error {
+			runtime.Gosched() // others come meanwhile, and wait in the lane
+			return echoes(req)
+		})
 		var all []*task[struct{}]
 		for i := range 16 {
 			all = append(all, runAsync(t, func() (struct{}, error) {
