@@ -254,6 +254,6 @@ func (m *mux) sendLoad(d *load) {
 	// The last request is answered last. Those before it have their result by then,
 	// or will have none.
 	if m.settle(d.calls[len(d.calls)-1]) {
-		m.table.Conclude(d.calls, d.seqs)
+		m.conclude(d.calls, d.seqs)
 	}
 }

@@ -109,6 +109,23 @@ func TestAnyErrorOfAReadIsALoss(t *testing.T) {
 	})
 }
 
+// The kernel counts what it drops before it reports it. A request that has no answer
+// then, and was not ignored, is lost.
+func TestLossThatIsNotReportedYet(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		ignored := k.change(bg, c)
+		k.want(newAddr).drop()
+		wantError(t, ignored, client.ErrUnanswered, false)
+		lost := k.change(bg, c)
+		req := k.want(newAddr)
+		req.from.DropUnreported()
+		req.drop()
+		wantLost(t, lost)
+		wantStats(t, c, client.Stats{RepliesLost: 1})
+	})
+}
+
 // A request that the kernel ignores ends when its sender has read to the empty queue,
 // gives its room back, and leaves nothing pending.
 func TestIgnoredRequestEnds(t *testing.T) {

@@ -59,7 +59,7 @@ func newMux(family netlink.Family, s sock.Socket, inFlight int, q *queue) *mux {
 	}
 	m.reader.nudge = make(chan struct{}, 1)
 	m.calls.New = func() any { return newExchange() }
-	m.table = demux.New(family, s.PortID(), rand.Uint32(), w.release)
+	m.table = demux.New(family, s.PortID(), rand.Uint32(), w.release, s.Dropped)
 	m.recv = newReceiver(family, s, receive, m.table, q)
 	go m.run()
 	return m
@@ -88,6 +88,14 @@ func (m *mux) settle(call *demux.Call) (dry bool) {
 		}
 	}
 	return m.recv.readFor(call)
+}
+
+// conclude ends those of the calls, which one datagram has sent, to which no answer can
+// come any more.
+func (m *mux) conclude(calls []*demux.Call, seqs []uint32) {
+	if m.table.Unanswered(calls, seqs) {
+		m.recv.conclude(calls, seqs)
+	}
 }
 
 // close ends the reader and every call, and waits until they have ended.

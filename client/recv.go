@@ -82,6 +82,13 @@ func (r *receiver) readFor(call *demux.Call) (dry bool) {
 	return dry
 }
 
+// conclude tells the table that no answer to the calls is left on the queue.
+func (r *receiver) conclude(calls []*demux.Call, seqs []uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.table.Conclude(calls, seqs)
+}
+
 // look reads until the queue is empty, or about limit datagrams, and returns their
 // number.
 func (r *receiver) look(limit int) int {

@@ -373,7 +373,7 @@ func (m *mux) send(call *demux.Call, frame []byte) error {
 	}
 	seq := call.Seq
 	if m.settle(call) && !call.Ready() {
-		m.table.Conclude([]*demux.Call{call}, []uint32{seq})
+		m.conclude([]*demux.Call{call}, []uint32{seq})
 	}
 	return nil
 }

@@ -38,6 +38,47 @@ func TestRequestWithoutAnAnswerAfterAnOverrunIsLost(t *testing.T) {
 	}
 }
 
+// The kernel counts what it drops before it reports that: another request can have
+// begun the overrun, and not have come to the report.
+func TestRequestWhoseLossIsNotReportedYetIsLost(t *testing.T) {
+	for _, kind := range []Kind{Ack, First, Deferred} {
+		play(t, netlink.NETLINK_FIB_LOOKUP,
+			ask("a", kind), ask("b", kind), ask("c", kind),
+			conclude("a"),
+			got("a", ErrUnanswered),
+			drop(),
+			conclude("b"),
+			got("b", ErrReplyLost), repliesLost(1),
+			overrun(), empty(),
+			conclude("c"),
+			got("c", ErrReplyLost), repliesLost(1),
+		)
+	}
+}
+
+// Nor does an acknowledgement show that an echo was dropped, or a refusal that stands
+// for a reply without room.
+func TestAnswerWithALossThatIsNotReportedYetIsLost(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		openEcho("no loss", Ack), sent("no loss"),
+		kernel(ack("no loss")),
+		got("no loss", nil),
+		ask("plain", Ack), ask("refused", Ack), ask("full", Ack),
+		openEcho("none", Ack), openEcho("one of two", Ack), sent("none"), sent("one of two"),
+		drop(),
+		kernel(ack("plain")),
+		got("plain", nil),
+		kernel(refuse("refused", syscall.EPERM)),
+		got("refused", syscall.EPERM),
+		kernel(refuse("full", syscall.ENOBUFS)),
+		got("full", ErrReplyLost), repliesLost(1),
+		kernel(ack("none")),
+		got("none", ErrReplyLost), repliesLost(1),
+		kernel(data("one of two", "1"), ack("one of two")),
+		got("one of two", ErrReplyLost, "1"), repliesLost(1),
+	)
+}
+
 // The caller receives the replies that came.
 func TestConcludedCallKeepsItsReplies(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
@@ -143,7 +184,7 @@ func TestBatchInUseAgainIsNotConcluded(t *testing.T) {
 		got("call", nil),
 	)
 	// A number inside a batch is not the number of the batch.
-	table := New(netlink.NETLINK_NETFILTER, port, 1000, func(int64) {})
+	table := New(netlink.NETLINK_NETFILTER, port, 1000, func(int64) {}, nothingDropped)
 	c := NewCall()
 	c.Kind, c.Batch = Batch, &BatchState{N: 2}
 	if err := table.Open(c); err != nil {
@@ -246,7 +287,7 @@ func TestReleaseMayUseTheTable(t *testing.T) {
 	table = New(netlink.NETLINK_ROUTE, port, 1000, func(room int64) {
 		table.Stats()
 		rooms = append(rooms, room)
-	})
+	}, nothingDropped)
 	call := func(kind Kind, room int64) *Call {
 		c := NewCall()
 		c.Kind, c.Room = kind, room

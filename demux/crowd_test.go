@@ -118,7 +118,7 @@ func TestEveryRequestEnds(t *testing.T) {
 	var released sync.WaitGroup
 	released.Add(2 * pairs * rounds)
 	k := &crowd{fate: make(map[uint32]error)}
-	k.table = New(netlink.NETLINK_ROUTE, port, 1000, func(int64) { released.Done() })
+	k.table = New(netlink.NETLINK_ROUTE, port, 1000, func(int64) { released.Done() }, nothingDropped)
 
 	var all sync.WaitGroup
 	for range pairs {

@@ -286,6 +286,9 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 	case err == nil && c.KeepAck && c.waiting:
 		c.ack, err = wire.DecodeAck(m)
 	}
+	if isDropped(err) || err == nil && c.Echo {
+		t.notReportedLocked(c)
+	}
 	switch {
 	case m.Header.Type == netlink.NLMSG_DONE:
 		// A DONE without payload is written by hand: after it a team device still

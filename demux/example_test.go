@@ -18,12 +18,15 @@ const (
 // fromKernel is a datagram of the kernel to our port alone.
 var fromKernel = demux.Origin{NSID: demux.NoNSID}
 
+// nothingDropped stands for a socket whose reads report at once what was dropped.
+func nothingDropped() bool { return false }
+
 func printEvent(m wire.Message) { fmt.Printf("event of type %d\n", m.Header.Type) }
 
 // The kernel announces the change that a request makes with the request's own
 // number and port. Only the group tells this event from the reply.
 func Example() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {})
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {}, nothingDropped)
 	t.Join(groupIPv4Addr)
 	c := demux.NewCall()
 	c.Type, c.Kind = rtmNewAddr, demux.KindOf(netlink.NETLINK_ROUTE, rtmNewAddr)
@@ -55,7 +58,7 @@ func Example() {
 // empty queue never gets one. Whether the kernel dropped the answer shows in the
 // error.
 func ExampleTable_Conclude() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {})
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {}, nothingDropped)
 	ignored, lost := demux.NewCall(), demux.NewCall()
 	for _, c := range []*demux.Call{ignored, lost} {
 		if err := t.Open(c); err != nil {
@@ -81,7 +84,7 @@ func ExampleTable_Conclude() {
 // The waiter has left. Until the kernel's final message the number is in use, and so
 // is what the client lent to the request.
 func ExampleTable_Abandon() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(room int64) { fmt.Println("released", room) })
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(room int64) { fmt.Println("released", room) }, nothingDropped)
 	c := demux.NewCall()
 	c.Type, c.Room = rtmNewAddr, 832
 	if err := t.Open(c); err != nil {

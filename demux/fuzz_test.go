@@ -111,7 +111,7 @@ type fuzzed struct {
 
 func newFuzzed(t *testing.T, family netlink.Family) *fuzzed {
 	z := &fuzzed{T: t, calls: fuzzCalls(), released: make(map[int64]int), ended: make(map[*Call]bool)}
-	z.table = New(family, port, firstSeq-1, func(room int64) { z.released[room]++ })
+	z.table = New(family, port, firstSeq-1, func(room int64) { z.released[room]++ }, nothingDropped)
 	z.table.Join(5)
 	for _, c := range z.calls {
 		if err := z.table.Open(c); err != nil {

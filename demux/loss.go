@@ -8,12 +8,17 @@ package demux
 //   - An overrun (ENOBUFS) is reported once, before the queued data. From the first
 //     message that finds no room until the queue is empty, the kernel drops all that
 //     comes (netlink_overrun, netlink_rcv_wake).
+//   - What is dropped is counted before the send returns whose answer it is. The report
+//     can come later: the request that begins an overrun marks the socket first and
+//     reports then, and another one whose answer is dropped in between reports nothing
+//     (netlink_overrun).
 //
 // What follows from it:
 //
 //	event                            call in the table             result
 //	[Table.Overrun]                  in flight                     may be lost
 //	[Table.Open] before [Table.Empty]                              may be lost
+//	a drop that is not reported yet  refused, concluded or an echo may be lost
 //	its answer                       in flight                     as without a loss
 //	its answer, of several echoes    Overrun came during the send  ErrReplyLost
 //	its acknowledgement, no echo     may be lost                   ErrReplyLost
@@ -62,8 +67,9 @@ func (t *Table) Empty() {
 // Conclude ends those of the calls that have no answer. The goroutine that sent
 // them in one datagram calls it, after a read of its own that began when the send
 // had returned, and that found the queue empty or brought the answer to the last
-// of the calls. calls[i] was opened with the number seqs[i]; it may have been
-// answered meanwhile and be in use again.
+// of the calls. Nobody reads meanwhile, so no overrun has been reported that the
+// table does not know. calls[i] was opened with the number seqs[i]; it may have been
+// answered and be in use again.
 //
 // A Deferred call that was acknowledged goes on: a thread of the kernel answers it,
 // which waits for room (audit_send_reply_thread in kernel/audit.c).
@@ -73,11 +79,31 @@ func (t *Table) Conclude(calls []*Call, seqs []uint32) {
 	for i, c := range calls {
 		if t.holdsLocked(c, seqs[i]) && !(c.Kind == Deferred && c.acked) {
 			freed = append(freed, c.Room)
+			t.notReportedLocked(c)
 			t.finishLocked(c, c.silenceLocked())
 		}
 	}
 	t.mu.Unlock()
 	t.releaseAll(freed)
+}
+
+// Unanswered reports whether Conclude may have a call to end.
+func (t *Table) Unanswered(calls []*Call, seqs []uint32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, c := range calls {
+		if t.holdsLocked(c, seqs[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// notReportedLocked marks c if something was dropped that no read has reported yet.
+func (t *Table) notReportedLocked(c *Call) {
+	if !c.lost && t.dropped() {
+		c.lost, c.overlapped = true, true
+	}
 }
 
 // silenceLocked returns the result of a call to which no more answers come.

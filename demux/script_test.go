@@ -50,6 +50,7 @@ type script struct {
 	released []int64  // rooms that no expectation has named yet
 	events   []string // likewise: payloads
 	lost     bool     // likewise: what Deliver returned
+	dropped  bool     // something of which no read has told
 	want     Stats    // without Pending
 	at       int      // index of the step that runs, for messages
 }
@@ -59,6 +60,9 @@ func play(t *testing.T, family netlink.Family, steps ...step) {
 	t.Helper()
 	playFrom(t, family, 1000, steps...)
 }
+
+// nothingDropped stands for a socket whose reads report at once what was dropped.
+func nothingDropped() bool { return false }
 
 // playFrom is play with a table whose first sequence number is the one after seq.
 func playFrom(t *testing.T, family netlink.Family, seq uint32, steps ...step) {
@@ -71,7 +75,7 @@ func playFrom(t *testing.T, family netlink.Family, seq uint32, steps ...step) {
 		reused: make(map[string]bool),
 		phases: make(map[string]phase),
 	}
-	s.table = New(family, port, seq, func(room int64) { s.released = append(s.released, room) })
+	s.table = New(family, port, seq, func(room int64) { s.released = append(s.released, room) }, func() bool { return s.dropped })
 	for i, do := range steps {
 		s.at = i
 		do(s)
@@ -312,8 +316,12 @@ func abandon(name string) step {
 func join(group uint32) step  { return act(func(s *script) { s.table.Join(group) }) }
 func leave(group uint32) step { return act(func(s *script) { s.table.Leave(group) }) }
 
+// drop: the socket drops something, and no read reports that until the overrun.
+func drop() step { return act(func(s *script) { s.dropped = true }) }
+
 func overrun() step {
 	return act(func(s *script) {
+		s.dropped = false
 		s.table.Overrun()
 		s.want.Overruns++
 	})

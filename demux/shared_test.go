@@ -15,7 +15,7 @@ import (
 func TestRejectEndsWhatWasOpenedThen(t *testing.T) {
 	refused := errors.New("refused")
 	var released []int64
-	tab := New(netlink.NETLINK_ROUTE, port, 0, func(room int64) { released = append(released, room) })
+	tab := New(netlink.NETLINK_ROUTE, port, 0, func(room int64) { released = append(released, room) }, nothingDropped)
 	c := NewCall()
 	if err := tab.Open(c); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ type Table struct {
 	family  netlink.Family
 	port    uint32
 	release func(room int64)
+	dropped func() bool
 
 	count counters
 
@@ -42,11 +43,15 @@ const minSlots = 64
 // release is called with a call's Room, without a lock held, when the call leaves
 // the table: the kernel is done with it or never saw it, and what the client lent
 // to the request is free again.
-func New(family netlink.Family, port, seq uint32, release func(room int64)) *Table {
+//
+// dropped reports whether the socket has dropped something that no read has reported
+// yet. It is called by Deliver and Conclude, with a lock held.
+func New(family netlink.Family, port, seq uint32, release func(room int64), dropped func() bool) *Table {
 	return &Table{
 		family:  family,
 		port:    port,
 		release: release,
+		dropped: dropped,
 		seq:     seq,
 		slots:   make([]*Call, minSlots),
 		joined:  make(map[uint32]struct{}),

@@ -61,7 +61,7 @@ func TestNumbersSkipThoseInFlight(t *testing.T) {
 func TestTableGrows(t *testing.T) {
 	const n = 10*minSlots + 1
 	released := 0
-	table := New(netlink.NETLINK_ROUTE, port, 1<<32-n/2, func(int64) { released++ })
+	table := New(netlink.NETLINK_ROUTE, port, 1<<32-n/2, func(int64) { released++ }, nothingDropped)
 	calls := make([]*Call, n)
 	seen := make(map[uint32]bool)
 	for i := range calls {
@@ -192,7 +192,7 @@ func TestWithdrawAfterAnswer(t *testing.T) {
 
 // A call that is used again starts from nothing.
 func TestResetCallIsNew(t *testing.T) {
-	table := New(netlink.NETLINK_GENERIC, port, 1000, func(int64) {})
+	table := New(netlink.NETLINK_GENERIC, port, 1000, func(int64) {}, nothingDropped)
 	c := NewCall()
 	done := c.Done()
 	c.Type, c.Command, c.Kind, c.Echo, c.Room = getAddr, 3, Deferred, true, 7
@@ -277,7 +277,7 @@ func TestResetCallHoldsNoReplies(t *testing.T) {
 // What a call holds is its own: neither the reader's buffer nor the payload of
 // another message.
 func TestRepliesOwnTheirBytes(t *testing.T) {
-	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {})
+	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {}, nothingDropped)
 	c := NewCall()
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
@@ -309,7 +309,7 @@ func TestRepliesOwnTheirBytes(t *testing.T) {
 // The messages of a datagram are copied at once: they are small, and an answer can
 // have hundreds.
 func TestDatagramCostsOneAllocation(t *testing.T) {
-	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {})
+	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {}, nothingDropped)
 	c := NewCall()
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
@@ -335,7 +335,7 @@ func TestDatagramCostsOneAllocation(t *testing.T) {
 
 // A loop over the calls can end early, at a batch as at any other call.
 func TestLoopOverCallsCanEndEarly(t *testing.T) {
-	table := New(netlink.NETLINK_NETFILTER, port, 1000, func(int64) {})
+	table := New(netlink.NETLINK_NETFILTER, port, 1000, func(int64) {}, nothingDropped)
 	for _, kind := range []Kind{Ack, Ack, Batch, Batch} {
 		c := NewCall()
 		c.Kind = kind

@@ -63,7 +63,7 @@ func newWalk(t *testing.T, family netlink.Family, rng *rand.Rand) *walk {
 	if w.chance(50) {
 		start = -rng.Uint32N(200)
 	}
-	w.table = New(family, port, start, func(room int64) { w.released = append(w.released, room) })
+	w.table = New(family, port, start, func(room int64) { w.released = append(w.released, room) }, nothingDropped)
 	return w
 }
 

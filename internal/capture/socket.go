@@ -123,4 +123,5 @@ func (s *socket) Join(group uint32) error      { return s.inner.Join(group) }
 func (s *socket) Leave(group uint32) error     { return s.inner.Leave(group) }
 func (s *socket) Buffers() (receive, send int) { return s.inner.Buffers() }
 func (s *socket) Backlog() int                 { return s.inner.Backlog() }
+func (s *socket) Dropped() bool                { return s.inner.Dropped() }
 func (s *socket) Close() error                 { return s.inner.Close() }

@@ -40,6 +40,14 @@ func (d *drops) grown(fd uintptr) bool {
 	return ok && d.count != old
 }
 
+func (s *socket) Dropped() (dropped bool) {
+	_ = s.raw.Control(func(fd uintptr) {
+		info, ok := meminfo(fd)
+		dropped = ok && info[unix.SK_MEMINFO_DROPS] != s.recv.drops.count
+	})
+	return dropped
+}
+
 // meminfo returns the socket's counters of memory (SO_MEMINFO, Linux 4.12).
 func meminfo(fd uintptr) (info [unix.SK_MEMINFO_DROPS + 1]uint32, ok bool) {
 	size := uint32(unsafe.Sizeof(info))

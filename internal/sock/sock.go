@@ -50,6 +50,10 @@ type Socket interface {
 	// receive buffer, in bytes: for each at least Charge more than it has.
 	Backlog() int
 
+	// Dropped reports whether the kernel has dropped something that no Recv has
+	// reported yet. It is for the goroutine that is the only one to call Recv.
+	Dropped() bool
+
 	// OpenLike opens a socket with the same options in the same network namespace,
 	// bound to a port of the kernel's choice, for a caller that reads what its
 	// own requests have queued: the new socket has no Watch.

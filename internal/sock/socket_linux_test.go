@@ -69,9 +69,18 @@ func TestSocketTellsAnOverrun(t *testing.T) {
 	s := openSocket(t, Config{ReceiveBuffer: 1}) // the least there is
 	ds := []Datagram{{Buf: make([]byte, 4<<10)}}
 	for range 3 {
+		if s.Dropped() {
+			t.Fatal("something was dropped before")
+		}
 		noops(t, s, 0, 100)
+		if !s.Dropped() {
+			t.Fatal("nothing was dropped")
+		}
 		if _, err := s.Recv(ds); !errors.Is(err, unix.ENOBUFS) || !ds[0].Congested {
 			t.Fatalf("%v, congested: %v; want an overrun", err, ds[0].Congested)
+		}
+		if s.Dropped() {
+			t.Fatal("dropped after the report")
 		}
 		read := 0
 		for {

@@ -39,6 +39,8 @@ type Socket struct {
 
 	queue     []Datagram
 	err       error // reported by the next Recv, once
+	dropped   bool  // more than was reported
+	growing   bool  // reported, and the queue has not been read empty since
 	congested bool  // dropping, until the queue has been read empty
 	joined    map[uint32]bool
 	muted     bool
@@ -70,7 +72,7 @@ func (s *Socket) Recv(ds []sock.Datagram) (int, error) {
 		return 0, net.ErrClosed
 	}
 	if err := s.err; err != nil {
-		s.err = nil
+		s.err, s.dropped, s.growing = nil, false, true
 		ds[0].Congested = err == syscall.ENOBUFS
 		s.congested = s.congested && len(s.queue) > 0
 		return 0, err
@@ -84,6 +86,9 @@ func (s *Socket) Recv(ds []sock.Datagram) (int, error) {
 		s.congested = false
 	}
 	if n == 0 {
+		if s.growing {
+			s.dropped, s.growing = false, false
+		}
 		return 0, syscall.EAGAIN
 	}
 	return n, nil
@@ -181,6 +186,13 @@ func (s *Socket) Backlog() (bytes int) {
 	return bytes
 }
 
+// Dropped reports whether something was dropped that Recv has not reported.
+func (s *Socket) Dropped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dropped
+}
+
 // OpenLike opens another socket of the same kernel.
 func (s *Socket) OpenLike() (sock.Socket, error) {
 	if s.Closed() {
@@ -223,8 +235,9 @@ func (s *Socket) Queue(ds ...Datagram) {
 	for _, d := range ds {
 		switch {
 		case s.congested:
+			s.dropped = true
 		case s.kernel.Limit != 0 && len(s.queue) >= s.kernel.Limit:
-			s.congested = true
+			s.congested, s.dropped = true, true
 			s.err = syscall.ENOBUFS
 		default:
 			s.queue = append(s.queue, d)
@@ -242,6 +255,14 @@ func (s *Socket) Overrun(err error) {
 	s.congested = true
 	s.mu.Unlock()
 	s.notify()
+}
+
+// DropUnreported drops a message that no Recv reports: the kernel counts what it drops
+// at once, and may report it later (netlink_overrun).
+func (s *Socket) DropUnreported() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped = true
 }
 
 func (s *Socket) notify() {
