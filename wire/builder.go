@@ -51,10 +51,6 @@ func (b *Builder) Encode() ([]byte, error) {
 	return b.buf[:len(b.buf):len(b.buf)], nil
 }
 
-// Struct appends a family's header, such as struct ifinfomsg, which stands
-// before the attributes. It is copied as it is and padded to 4 bytes.
-func (b *Builder) Struct(p []byte) { b.Raw(p) }
-
 // Raw appends bytes that are encoded already, such as attributes taken from
 // elsewhere. They are copied as they are and padded to 4 bytes.
 func (b *Builder) Raw(p []byte) {

@@ -258,10 +258,10 @@ func TestBuilderOwnership(t *testing.T) {
 
 func TestBuilderAllocs(t *testing.T) {
 	var b wire.Builder
-	fixed := []byte("head")
+	header, fixed := &ifInfo{Index: 1}, []byte("head")
 	wantAllocs(t, 0, "a reused Builder", func() {
 		b.Reset()
-		b.Struct(fixed)
+		b.Struct(header)
 		b.String(1, "name")
 		b.Uint32(2, 7)
 		b.Uint16BE(6, 8)
