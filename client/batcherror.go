@@ -56,13 +56,12 @@ func (e *BatchError) Unwrap() []error {
 func newBatchError(b *demux.BatchState, msgs []BatchMessage) error {
 	e := &BatchError{Incomplete: b.Incomplete()}
 	for _, r := range b.Refusals() {
+		m := BatchMessage{Type: r.Err.Request}
 		if r.Index >= 0 {
-			m := msgs[r.Index]
-			if r.Err.Request == 0 {
-				r.Err.Request = m.Type
-			}
-			_ = explain(netlink.NETLINK_NETFILTER, m.Type, m.Payload, r.Err)
+			m = msgs[r.Index]
 		}
+		r.Err.Request = m.Type
+		_ = explain(netlink.NETLINK_NETFILTER, m.Type, m.Payload, r.Err)
 		e.Failures = append(e.Failures, BatchFailure(r))
 	}
 	e.Index, e.Err = e.Failures[0].Index, e.Failures[0].Err

@@ -109,6 +109,9 @@ func dial(family netlink.Family, opts []Option) (*core, error) {
 // after Close.
 func (c *Conn) PortID() uint32 { return c.requests.sock.PortID() }
 
+// String returns the family and the port, such as "NETLINK_ROUTE port 4711".
+func (c *Conn) String() string { return fmt.Sprintf("%v port %d", c.family, c.PortID()) }
+
 // Receive returns the channel of events: multicast messages of the groups that
 // were joined, and messages sent to the Conn's port that answer no request. It
 // is the same channel for the life of the Conn. [Conn.Close] closes it.

@@ -10,12 +10,12 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// wantPath requires that err is a refusal of getLink that names an attribute.
-func wantPath(t *testing.T, err error, path string) {
+// wantPath requires that err is a refusal of getLink that names it and an attribute.
+func wantPath(t *testing.T, err error, name, path string) {
 	t.Helper()
 	var refusal *wire.KernelError
-	if !errors.As(err, &refusal) || refusal.Errno != syscall.EINVAL || refusal.Request != getLink || refusal.Path != path {
-		t.Errorf("%v, want EINVAL with path %q", err, path)
+	if !errors.As(err, &refusal) || refusal.Errno != syscall.EINVAL || refusal.Request != getLink || refusal.Name != name || refusal.Path != path {
+		t.Errorf("%v, want EINVAL of %q with path %q", err, name, path)
 	}
 }
 
@@ -32,6 +32,7 @@ func TestRefusalsNameTheAttribute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	names := map[netlink.Family]string{netlink.NETLINK_ROUTE: "RTM_GETLINK", netlink.NETLINK_XFRM: "XFRM_MSG_GETSA"}
 	for _, tt := range []struct {
 		name   string
 		family netlink.Family
@@ -56,12 +57,12 @@ func TestRefusalsNameTheAttribute(t *testing.T) {
 				defer c.Close()
 				if name == "ERROR" {
 					_, err := c.Request(bg, getLink, payload, 0)
-					wantPath(t, err, tt.want)
+					wantPath(t, err, names[tt.family], tt.want)
 				}
 				_, err := c.Request(bg, getLink, payload, netlink.NLM_F_DUMP)
-				wantPath(t, err, tt.want)
+				wantPath(t, err, names[tt.family], tt.want)
 				for _, err := range c.Dump(bg, getLink, payload) {
-					wantPath(t, err, tt.want)
+					wantPath(t, err, names[tt.family], tt.want)
 				}
 			})
 		}

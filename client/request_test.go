@@ -18,6 +18,20 @@ import (
 
 // Answers interleave when several goroutines send on one socket, so only
 // the sequence number shows which request a reply is for.
+func TestConnIsPrintedWithFamilyAndPort(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial()
+		want := fmt.Sprintf("NETLINK_ROUTE port %d", c.PortID())
+		if got := fmt.Sprint(c); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		c.Close()
+		if got := c.String(); got != want {
+			t.Errorf("after Close: %q, want %q", got, want)
+		}
+	})
+}
+
 func TestRepliesReachTheirCallersInAnyOrder(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()

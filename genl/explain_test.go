@@ -14,9 +14,9 @@ import (
 // endsWith reports whether err has a text that ends so.
 func endsWith(err error, text string) bool { return err != nil && strings.HasSuffix(err.Error(), text) }
 
-// TestRefusalsTellTheAttribute, behind the family's own header, which acme has
-// and which only a Family knows.
-func TestRefusalsTellTheAttribute(t *testing.T) {
+// TestRefusalsNameCommandAndAttribute: the attribute is after the family's own header,
+// which acme has and which only a Family knows.
+func TestRefusalsNameCommandAndAttribute(t *testing.T) {
 	var b wire.Builder
 	b.Struct(make([]byte, acme().HeaderSize))
 	b.Nest(5, func(b *wire.Builder) { b.Uint32(6, 0) }) // at 28 and 32
@@ -45,8 +45,8 @@ func TestRefusalsTellTheAttribute(t *testing.T) {
 		want := func(err error) {
 			t.Helper()
 			var refusal *wire.KernelError
-			if !errors.As(err, &refusal) || refusal.Path != tt.path || !endsWith(err, tt.text) {
-				t.Errorf("%v; want path %q and %s", err, tt.path, tt.text)
+			if !errors.As(err, &refusal) || refusal.Name != "acme command 1" || refusal.Path != tt.path || !endsWith(err, tt.text) {
+				t.Errorf("%v; want acme command 1, path %q and %s", err, tt.path, tt.text)
 			}
 		}
 		_, err := acme().Request(bg, c, 1, attrs, 0)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
-	"github.com/nlmux/netlink/internal/attrname"
+	"github.com/nlmux/netlink/internal/names"
 	"github.com/nlmux/netlink/wire"
 )
 
@@ -155,13 +155,20 @@ func (f Family) stream(ctx context.Context, c *client.Conn, command uint8, attrs
 	return nil
 }
 
-// explain finds the attribute that a refusal is about, where package client could
-// not because it does not know the family's own header, and returns the error that
-// it was given. The attributes have no names here.
+// explain names the command that was refused, and finds the attribute that the refusal
+// is about where package client cannot, since it does not know the family's own header.
+// It returns the error that it was given. The attributes have no names here.
 func (f Family) explain(payload []byte, err error) error {
-	if refusal, ok := err.(*wire.KernelError); ok && refusal.Path == "" {
+	refusal, ok := err.(*wire.KernelError)
+	if !ok {
+		return err
+	}
+	if refusal.Name == "" {
+		refusal.Name = fmt.Sprintf("%s command %d", f.Name, payload[0])
+	}
+	if refusal.Path == "" {
 		types := refusal.Ext.Path(wire.Message{Payload: payload}, headerLen+int(f.HeaderSize))
-		refusal.Path = attrname.Set(0).Path(types)
+		refusal.Path = names.Set(0).Path(types)
 	}
 	return err
 }

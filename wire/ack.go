@@ -31,7 +31,7 @@ const (
 // name and text for it, so there Error prints the number.
 type KernelError struct {
 	Errno   syscall.Errno       // not 0
-	Request netlink.MessageType // of the request, 0 if the message does not tell, as a DONE
+	Request netlink.MessageType // of the request, 0 if the message does not say, as a DONE
 	Seq     uint32              // of the request
 	Ext     ExtAck              // zero unless the socket has set NETLINK_EXT_ACK
 
@@ -40,6 +40,11 @@ type KernelError struct {
 	// the same, and writes the number of the line that failed into its attribute
 	// IPSET_ATTR_LINENO (call_ad in net/netfilter/ipset/ip_set_core.c).
 	Echo Message
+
+	// Name is the kernel's name of the request, such as "RTM_GETLINK", or the name of a
+	// generic family and the number of the command, "" if it is not known. ParseAck does
+	// not know the family and leaves Name empty. Packages client and genl fill it in.
+	Name string
 
 	// Path names the attribute that Ext is about, led by the nests around it:
 	// "IFLA_LINKINFO > IFLA_INFO_KIND". It is the missing attribute with
@@ -51,14 +56,11 @@ type KernelError struct {
 	Path string
 }
 
-// Error tells the request, the errno and what the kernel explained of it.
+// Error returns the request, the text of the errno and the kernel's explanation, such as
+// "netlink: RTM_GETLINK: no such device".
 func (e *KernelError) Error() string {
 	var s strings.Builder
-	s.WriteString("netlink: request")
-	if e.Request != 0 {
-		fmt.Fprintf(&s, " type %d", uint16(e.Request))
-	}
-	fmt.Fprintf(&s, " seq %d: %s", e.Seq, errnoText(e.Errno))
+	s.WriteString("netlink: " + e.request() + ": " + errnoText(e.Errno))
 	if e.Ext.Message != "" {
 		s.WriteString(": " + e.Ext.Message)
 	}
@@ -83,6 +85,19 @@ func (e *KernelError) Error() string {
 		fmt.Fprintf(&s, " (missing attribute type %d)", e.Ext.MissingType)
 	}
 	return s.String()
+}
+
+// request returns what is known of the request.
+func (e *KernelError) request() string {
+	switch {
+	case e.Name != "":
+		return e.Name
+	case e.Request == 0:
+		return "request"
+	case e.Request < netlink.NLMSG_MIN_TYPE:
+		return e.Request.String()
+	}
+	return fmt.Sprintf("request type %d", uint16(e.Request))
 }
 
 // Unwrap returns Errno.
@@ -147,12 +162,14 @@ func ParseAck(m Message) (*KernelError, error) {
 }
 
 // DecodeAck reads an NLMSG_ERROR or NLMSG_DONE like [ParseAck], and of a success
-// the warning or the cookie as well.
+// the warning or the cookie as well. The error is that of ParseAck.
 //
-// The code decides: it has to be there. 0 and positive codes are successes, a
-// negative one is an errno. What follows it is read as far as it is well formed. A
-// DONE without payload is a success (team_nl_send_options_get in
-// drivers/net/team/team_core.c ends with one).
+// An NLMSG_ERROR has a code, and so does an NLMSG_DONE that has a payload: 0 and
+// positive codes are successes, a negative one is an errno. A message that is too short
+// for its code, or whose code is the least of 32 bits, which no errno is, is malformed.
+// What follows the code is read as far as it is well formed. An NLMSG_DONE without
+// payload is a success (team_nl_send_options_get in drivers/net/team/team_core.c ends
+// with one).
 func DecodeAck(m Message) (Ack, error) {
 	code, rest, err := splitAck(m)
 	if err != nil {

@@ -209,38 +209,40 @@ func TestKernelErrorText(t *testing.T) {
 		in   wire.KernelError
 		want string
 	}{
-		{wire.KernelError{Request: 20, Seq: 7}, "netlink: request type 20 seq 7: %s"},
-		{wire.KernelError{Seq: 7}, "netlink: request seq 7: %s"},
-		{wire.KernelError{Ext: wire.ExtAck{Message: "why"}}, "netlink: request seq 0: %s: why"},
-		{wire.KernelError{Ext: wire.ExtAck{Message: "why", HasOffset: true}}, "netlink: request seq 0: %s: why (at offset 0)"},
+		{wire.KernelError{Request: 20, Seq: 7}, "netlink: request type 20: %s"},
+		{wire.KernelError{Seq: 7}, "netlink: request: %s"},
+		{wire.KernelError{Request: 1}, "netlink: NLMSG_NOOP: %s"},
+		{wire.KernelError{Request: 20, Name: "RTM_NEWADDR"}, "netlink: RTM_NEWADDR: %s"},
+		{wire.KernelError{Ext: wire.ExtAck{Message: "why"}}, "netlink: request: %s: why"},
+		{wire.KernelError{Ext: wire.ExtAck{Message: "why", HasOffset: true}}, "netlink: request: %s: why (at offset 0)"},
 		{
 			wire.KernelError{Ext: wire.ExtAck{HasMissingType: true, MissingType: 3}},
-			"netlink: request seq 0: %s (missing attribute type 3)",
+			"netlink: request: %s (missing attribute type 3)",
 		},
 		{
 			wire.KernelError{Ext: wire.ExtAck{
 				HasOffset: true, Offset: 24, HasMissingType: true, MissingType: 3, HasMissingNest: true, MissingNest: 40,
 			}},
-			"netlink: request seq 0: %s (at offset 24) (missing attribute type 3 in the nest at offset 40)",
+			"netlink: request: %s (at offset 24) (missing attribute type 3 in the nest at offset 40)",
 		},
 		{
 			wire.KernelError{Path: "IFLA_LINKINFO > IFLA_INFO_KIND", Ext: wire.ExtAck{Message: "why", HasOffset: true, Offset: 36}},
-			"netlink: request seq 0: %s: why (at IFLA_LINKINFO > IFLA_INFO_KIND)",
+			"netlink: request: %s: why (at IFLA_LINKINFO > IFLA_INFO_KIND)",
 		},
 		{
 			wire.KernelError{Path: "1 > 3", Ext: wire.ExtAck{HasOffset: true, Offset: 36}},
-			"netlink: request seq 0: %s (at attribute 1 > 3)",
+			"netlink: request: %s (at attribute 1 > 3)",
 		},
 		{
 			wire.KernelError{Path: "IFLA_IFNAME", Ext: wire.ExtAck{HasMissingType: true, MissingType: 3}},
-			"netlink: request seq 0: %s (missing IFLA_IFNAME)",
+			"netlink: request: %s (missing IFLA_IFNAME)",
 		},
 		{
 			wire.KernelError{Path: "1 > 3", Ext: wire.ExtAck{HasOffset: true, Offset: 24, HasMissingType: true, MissingType: 3}},
-			"netlink: request seq 0: %s (at offset 24) (missing attribute 1 > 3)",
+			"netlink: request: %s (at offset 24) (missing attribute 1 > 3)",
 		},
 		// A path without an explanation explains nothing.
-		{wire.KernelError{Path: "IFLA_IFNAME"}, "netlink: request seq 0: %s"},
+		{wire.KernelError{Path: "IFLA_IFNAME"}, "netlink: request: %s"},
 	} {
 		tt.in.Errno = 19
 		if got, want := tt.in.Error(), fmt.Sprintf(tt.want, text); got != want {

@@ -87,6 +87,23 @@ func (a Attr) String() string {
 	return string(s)
 }
 
+// Format prints, with %v, the type, the flags that are set and the bytes of the value,
+// such as "type 3: 6c 6f 00". With %s and %q it prints [Attr.String].
+func (a Attr) Format(f fmt.State, verb rune) {
+	if verb == 's' || verb == 'q' {
+		fmt.Fprintf(f, fmt.FormatString(f, verb), a.String())
+		return
+	}
+	fmt.Fprintf(f, "type %d", a.Type)
+	if a.Nested {
+		fmt.Fprint(f, " nested")
+	}
+	if a.NetByteOrder {
+		fmt.Fprint(f, " big-endian")
+	}
+	fmt.Fprintf(f, ": % x", a.Value)
+}
+
 // Uint8 returns the value of a 1-byte attribute.
 func (a Attr) Uint8() (uint8, error) {
 	if len(a.Value) != 1 {

@@ -223,6 +223,24 @@ func TestAttrString(t *testing.T) {
 }
 
 // Bytes aliases the buffer, String does not.
+func TestAttrIsPrintedWithItsBytes(t *testing.T) {
+	a := wire.Attr{Type: 3, Value: []byte("lo\x00")}
+	all := wire.Attr{Type: 18, Nested: true, NetByteOrder: true}
+	for _, tt := range []struct{ got, want string }{
+		{fmt.Sprint(a), "type 3: 6c 6f 00"},
+		{fmt.Sprintf("%+v", a), "type 3: 6c 6f 00"},
+		{fmt.Sprint([]wire.Attr{a, a}), "[type 3: 6c 6f 00 type 3: 6c 6f 00]"},
+		{fmt.Sprint(all), "type 18 nested big-endian: "},
+		{fmt.Sprintf("%s", a), "lo"},
+		{fmt.Sprintf("%q", a), `"lo"`},
+		{fmt.Sprintf("%5s|%-5s|", a, a), "   lo|lo   |"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%q, want %q", tt.got, tt.want)
+		}
+	}
+}
+
 func TestAttrOwnership(t *testing.T) {
 	b := native(uint16(8), uint16(1), "abcd")
 	a, _, err := wire.NextAttr(b)

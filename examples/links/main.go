@@ -91,7 +91,7 @@ func run(ctx context.Context, out io.Writer, up bool) error {
 		}
 		state, _ := attrs[unix.IFLA_OPERSTATE].Uint8()
 		mtu, _ := attrs[unix.IFLA_MTU].Uint32()
-		fmt.Fprintf(w, "%d\t%v\t%s\t%d\t%s\n", h.Index, attrs[unix.IFLA_IFNAME],
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\n", h.Index, attrs[unix.IFLA_IFNAME],
 			states[state], mtu, cmp.Or(strings.Join(addresses[uint32(h.Index)], " "), "-"))
 	}
 	return w.Flush()

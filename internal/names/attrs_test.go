@@ -1,4 +1,4 @@
-package attrname
+package names
 
 import (
 	"strings"
@@ -49,7 +49,7 @@ func TestPath(t *testing.T) {
 		{netfilter, 10<<8 | 255, 4, []uint16{2}, "2"},
 		{netfilter, 1<<8 | 1, 4, []uint16{1}, "1"},
 	} {
-		header, attrs, ok := Of(tt.family, tt.typ)
+		header, attrs, ok := AttrsOf(tt.family, tt.typ)
 		if got := attrs.Path(tt.types); !ok || header != tt.header || got != tt.want {
 			t.Errorf("%v %d: header of %d bytes, %v, path %s; want %d and %s",
 				tt.family, uint16(tt.typ), header, ok, got, tt.header, tt.want)
@@ -66,7 +66,7 @@ func TestUnknownRequests(t *testing.T) {
 		99:                      {16},
 	} {
 		for _, typ := range types {
-			if header, attrs, ok := Of(family, typ); ok {
+			if header, attrs, ok := AttrsOf(family, typ); ok {
 				t.Errorf("%v %d: header of %d bytes, set %d", family, uint16(typ), header, attrs)
 			}
 		}

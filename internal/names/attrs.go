@@ -1,6 +1,4 @@
-// Package attrname names the attributes of requests, for the texts of errors. It
-// knows those that people meet most; the rest are numbers.
-package attrname
+package names
 
 import (
 	"strconv"
@@ -24,10 +22,10 @@ type layout struct {
 	attrs  Set
 }
 
-// Of returns how long the fixed header in front of a request's attributes is, in
-// bytes without padding, and what they are called. It is not ok if that is not
-// known here: the family's types may be, or a generic family's own header.
-func Of(family netlink.Family, typ netlink.MessageType) (header int, attrs Set, ok bool) {
+// AttrsOf returns the size of the fixed header before a request's attributes, in bytes
+// without padding, and the names of the attributes. It is not ok if the header is not
+// known here.
+func AttrsOf(family netlink.Family, typ netlink.MessageType) (header int, attrs Set, ok bool) {
 	var l layout
 	switch family {
 	case netlink.NETLINK_ROUTE:

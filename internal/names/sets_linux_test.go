@@ -1,4 +1,4 @@
-package attrname
+package names
 
 import (
 	"strings"
@@ -51,7 +51,7 @@ func TestHeadersMatchKernelHeaders(t *testing.T) {
 		unix.RTM_NEWTFILTER: traffic, unix.RTM_NEWACTION: action, unix.RTM_NEWNSID: netNS, unix.RTM_NEWCHAIN: traffic,
 		unix.RTM_NEWNEXTHOP: nextHop, unix.RTM_NEWLINKPROP: link, unix.RTM_GETNEXTHOPBUCKET: nextHop,
 	} {
-		if _, got, _ := Of(netlink.NETLINK_ROUTE, typ); got != want {
+		if _, got, _ := AttrsOf(netlink.NETLINK_ROUTE, typ); got != want {
 			t.Errorf("type %d has set %d, want %d", uint16(typ), got, want)
 		}
 	}
@@ -61,8 +61,41 @@ func TestHeadersMatchKernelHeaders(t *testing.T) {
 		unix.NFT_MSG_NEWSETELEM: nfElements, unix.NFT_MSG_DELSETELEM: nfElements, unix.NFT_MSG_GETGEN: 0,
 		unix.NFT_MSG_NEWOBJ: nfObject, unix.NFT_MSG_GETOBJ_RESET: nfObject, unix.NFT_MSG_NEWFLOWTABLE: nfFlowtable, unix.NFT_MSG_DELFLOWTABLE: nfFlowtable,
 	} {
-		if _, got, _ := Of(netlink.NETLINK_NETFILTER, unix.NFNL_SUBSYS_NFTABLES<<8|typ); got != want {
+		if _, got, _ := AttrsOf(netlink.NETLINK_NETFILTER, unix.NFNL_SUBSYS_NFTABLES<<8|typ); got != want {
 			t.Errorf("nf_tables' type %d has set %d, want %d", uint16(typ), got, want)
+		}
+	}
+}
+
+// TestRequestsMatchKernelHeaders compares names with the numbers that x/sys has.
+func TestRequestsMatchKernelHeaders(t *testing.T) {
+	for want, typ := range map[string]netlink.MessageType{
+		"RTM_NEWLINK": unix.RTM_NEWLINK, "RTM_GETACTION": unix.RTM_GETACTION, "RTM_NEWPREFIX": unix.RTM_NEWPREFIX,
+		"RTM_GETMULTICAST": unix.RTM_GETMULTICAST, "RTM_GETANYCAST": unix.RTM_GETANYCAST, "RTM_SETNEIGHTBL": unix.RTM_SETNEIGHTBL,
+		"RTM_NEWNDUSEROPT": unix.RTM_NEWNDUSEROPT, "RTM_NEWADDRLABEL": unix.RTM_NEWADDRLABEL, "RTM_SETDCB": unix.RTM_SETDCB,
+		"RTM_NEWNETCONF": unix.RTM_NEWNETCONF, "RTM_DELMDB": unix.RTM_DELMDB, "RTM_GETNSID": unix.RTM_GETNSID,
+		"RTM_NEWSTATS": unix.RTM_NEWSTATS, "RTM_NEWCACHEREPORT": unix.RTM_NEWCACHEREPORT, "RTM_GETCHAIN": unix.RTM_GETCHAIN,
+		"RTM_DELNEXTHOP": unix.RTM_DELNEXTHOP, "RTM_NEWLINKPROP": unix.RTM_NEWLINKPROP, "RTM_GETVLAN": unix.RTM_GETVLAN,
+		"RTM_NEWNEXTHOPBUCKET": unix.RTM_NEWNEXTHOPBUCKET, "RTM_GETTUNNEL": unix.RTM_GETTUNNEL,
+	} {
+		if got := Request(netlink.NETLINK_ROUTE, typ, nil); got != want {
+			t.Errorf("%d: %q, want %q", uint16(typ), got, want)
+		}
+	}
+	for want, typ := range map[string]netlink.MessageType{
+		"NFT_MSG_NEWSETELEM": unix.NFT_MSG_NEWSETELEM, "NFT_MSG_GETGEN": unix.NFT_MSG_GETGEN, "NFT_MSG_TRACE": unix.NFT_MSG_TRACE,
+		"NFT_MSG_GETOBJ_RESET": unix.NFT_MSG_GETOBJ_RESET, "NFT_MSG_DELFLOWTABLE": unix.NFT_MSG_DELFLOWTABLE,
+		"NFT_MSG_GETRULE_RESET": unix.NFT_MSG_GETRULE_RESET,
+	} {
+		if got := Request(netlink.NETLINK_NETFILTER, unix.NFNL_SUBSYS_NFTABLES<<8|typ, nil); got != want {
+			t.Errorf("nf_tables' %d: %q, want %q", uint16(typ), got, want)
+		}
+	}
+	for want, command := range map[string]byte{
+		"CTRL_CMD_NEWFAMILY": unix.CTRL_CMD_NEWFAMILY, "CTRL_CMD_GETMCAST_GRP": unix.CTRL_CMD_GETMCAST_GRP, "CTRL_CMD_GETPOLICY": unix.CTRL_CMD_GETPOLICY,
+	} {
+		if got := Request(netlink.NETLINK_GENERIC, unix.GENL_ID_CTRL, []byte{command}); got != want {
+			t.Errorf("controller's %d: %q, want %q", command, got, want)
 		}
 	}
 }

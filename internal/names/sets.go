@@ -1,4 +1,4 @@
-package attrname
+package names
 
 import "github.com/nlmux/netlink"
 
