@@ -16,8 +16,6 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Answers interleave when several goroutines send on one socket, so only
-// the sequence number shows which request a reply is for.
 func TestConnIsPrintedWithFamilyAndPort(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -32,6 +30,8 @@ func TestConnIsPrintedWithFamilyAndPort(t *testing.T) {
 	})
 }
 
+// Answers interleave when several goroutines send on one socket, so only
+// the sequence number shows which request a reply is for.
 func TestRepliesReachTheirCallersInAnyOrder(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
