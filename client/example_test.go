@@ -40,29 +40,6 @@ func linkName(m wire.Message) string {
 	return ""
 }
 
-// Two goroutines share one connection.
-func Example() {
-	c, err := client.Dial(netlink.NETLINK_ROUTE)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer c.Close()
-
-	var g sync.WaitGroup
-	answers := make([]error, 2)
-	for i, name := range []string{"lo", "nosuchlink0"} {
-		g.Go(func() {
-			_, answers[i] = c.Request(context.Background(), unix.RTM_GETLINK, linkNamed(name), 0)
-		})
-	}
-	g.Wait()
-	fmt.Println("lo:", answers[0])
-	fmt.Println("nosuchlink0 exists:", !errors.Is(answers[1], unix.ENODEV))
-	// Output:
-	// lo: <nil>
-	// nosuchlink0 exists: false
-}
-
 func ExampleConn_Request() {
 	ctx := context.Background()
 	c, err := client.Dial(netlink.NETLINK_ROUTE)

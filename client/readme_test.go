@@ -1,0 +1,84 @@
+//go:build linux
+
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Two goroutines share one connection. README.md has this as a program.
+func Example() {
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	var g sync.WaitGroup
+	for _, name := range []string{"lo", "nosuchlink0"} {
+		g.Go(func() {
+			var b wire.Builder
+			b.Struct(&unix.IfInfomsg{})
+			b.String(unix.IFLA_IFNAME, name)
+			payload, err := b.Encode()
+			if err != nil {
+				log.Fatal(err)
+			}
+			replies, err := c.Request(context.Background(), unix.RTM_GETLINK, payload, 0)
+			if err != nil {
+				fmt.Printf("%s: %v\n", name, err)
+			}
+			for _, m := range replies {
+				var link unix.IfInfomsg
+				if _, err := m.Struct(&link); err != nil {
+					log.Fatal(err)
+				}
+				fmt.Printf("%s: index %d\n", name, link.Index)
+			}
+		})
+	}
+	g.Wait()
+	// Unordered output:
+	// lo: index 1
+	// nosuchlink0: netlink: RTM_GETLINK: no such device
+}
+
+// TestReadmeProgramIsTheExample: what README.md shows is what Example compiles and runs.
+func TestReadmeProgramIsTheExample(t *testing.T) {
+	between := func(file, begin, end string) string {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, ok := strings.Cut(string(b), begin)
+		text, _, found := strings.Cut(text, end)
+		if !ok || !found {
+			t.Fatalf("%s: no %q and %q", file, begin, end)
+		}
+		return text
+	}
+	program := between("../README.md", "```go\npackage main\n", "```")
+	_, body, _ := strings.Cut(program, "func main() {\n")
+	want := between("readme_test.go", "func Example() {\n", "\t// Unordered output:")
+	if body != want+"}\n" {
+		t.Errorf("README.md has\n%s\nwant\n%s", body, want)
+	}
+	for _, imported := range []string{"context", "fmt", "log", "sync", "golang.org/x/sys/unix", "github.com/nlmux/netlink",
+		"github.com/nlmux/netlink/client", "github.com/nlmux/netlink/wire"} {
+		if !strings.Contains(program, "\t\""+imported+"\"\n") {
+			t.Errorf("the program of README.md does not import %s", imported)
+		}
+	}
+}
