@@ -18,3 +18,6 @@ func SetDumpNumber(c *Conn, seq uint32) {
 		s.seq = seq
 	}
 }
+
+// WithSocket has a Conn open its sockets with a function of the test.
+var WithSocket = withSocket

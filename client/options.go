@@ -244,9 +244,11 @@ func WithCapture(w io.Writer) Option {
 	}
 }
 
-// WithSocket makes the Conn talk to a socket other than the kernel's. It is how
-// package nltest puts a scripted kernel under a Conn; its parameter's types are
-// internal to this module.
-func WithSocket(open func(sock.Config) (sock.Socket, error)) Option {
+// withSocket has the Conn open its sockets with a function other than [sock.Open].
+func withSocket(open func(sock.Config) (sock.Socket, error)) Option {
 	return func(c *config) { c.open = open }
+}
+
+func init() {
+	sock.ClientOption = func(open func(sock.Config) (sock.Socket, error)) any { return withSocket(open) }
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/demux"
+	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
 	"github.com/nlmux/netlink/wire"
 )
@@ -52,7 +53,7 @@ func Dial(family netlink.Family, handler func(req wire.Message) []wire.Message, 
 // that concern the kernel's side, such as buffer sizes and namespaces, have no
 // effect. The caller closes the Conn.
 func (k *Kernel) Dial(opts ...client.Option) *client.Conn {
-	opts = append(opts[:len(opts):len(opts)], client.WithSocket(k.sockets.Open))
+	opts = append(opts[:len(opts):len(opts)], sock.ClientOption(k.sockets.Open).(client.Option))
 	c, err := client.Dial(k.family, opts...)
 	if err != nil {
 		panic(fmt.Sprintf("nltest: %v", err))
