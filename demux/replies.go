@@ -51,12 +51,15 @@ const minParallel = 8 << 10
 
 // List returns the messages in the order in which they came, nil if there are
 // none. They belong to the caller.
-func (r *Replies) List() []wire.Message {
+func (r *Replies) List() []wire.Message { return r.list(runtime.GOMAXPROCS(0)) }
+
+// list is List on a machine with this many processors.
+func (r *Replies) list(processors int) []wire.Message {
 	if r.count == 0 {
 		return nil
 	}
 	msgs := make([]wire.Message, r.count)
-	if n := min(r.count/minParallel, runtime.GOMAXPROCS(0)); n > 1 {
+	if n := min(r.count/minParallel, processors); n > 1 {
 		decodeParallel(n, msgs, r.runs)
 	} else {
 		decode(msgs, r.runs)

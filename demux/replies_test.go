@@ -2,7 +2,6 @@ package demux
 
 import (
 	"fmt"
-	"runtime"
 	"testing"
 
 	"github.com/nlmux/netlink/wire"
@@ -27,7 +26,6 @@ func TestListOfReplies(t *testing.T) {
 		{"more processors than parts", 64, []int{minParallel, minParallel, minParallel, 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(tt.processors))
 			var r Replies
 			var want uint32
 			for _, n := range tt.runs {
@@ -42,7 +40,7 @@ func TestListOfReplies(t *testing.T) {
 				r.Keep(b, n)
 				clear(b)
 			}
-			msgs := r.List()
+			msgs := r.list(tt.processors)
 			if len(msgs) != int(want) || want == 0 && msgs != nil {
 				t.Fatalf("%d messages, want %d", len(msgs), want)
 			}
