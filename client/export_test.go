@@ -1,5 +1,10 @@
 package client
 
+const (
+	BusyWakes = busyWakes // wakes in a row that make the reader park
+	LookMost  = lookMost  // datagrams that count as a wake
+)
+
 // LeadersFor returns the maximum number of goroutines that send on a lane at once, on a
 // machine with this many processors.
 func LeadersFor(processors int) int { return leadersFor(processors) }

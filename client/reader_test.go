@@ -75,18 +75,18 @@ func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
 		k.Mutes = true
 		c, reader := k.dialStepped()
 		synctest.Wait()
-		for range 31 { // with the first look as many wakes as are counted at a time
+		for range client.BusyWakes - 1 { // the first look was a wake too
 			reader.Queue(socktest.Datagram{Data: event("wakes the reader"), PortID: 4711})
 			synctest.Wait()
 		}
 		var calls []*task[[]wire.Message]
 		var reqs []request
-		for range 33 {
+		for range client.BusyWakes + 1 {
 			calls = append(calls, k.request(bg, c, newAddr, "", 0))
 			reqs = append(reqs, k.want(newAddr))
 		}
 		reader.stop()
-		reader.Queue(slices.Repeat([]socktest.Datagram{{Data: reqs[0].data("more")}}, 32*64)...)
+		reader.Queue(slices.Repeat([]socktest.Datagram{{Data: reqs[0].data("more")}}, client.BusyWakes*client.LookMost)...)
 		synctest.Wait()
 		for _, req := range reqs {
 			req.from.Queue(socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)})
