@@ -14,34 +14,26 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
 	"sync"
 	"time"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/examples/internal/cli"
 )
 
 func main() {
 	goroutines := flag.Int("goroutines", 256, "goroutines that share the connection")
 	requests := flag.Int("requests", 400, "requests of each goroutine")
 	events := flag.Int("events", 12, "events to print; all are counted")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "concurrent asks over one socket from hundreds of goroutines at once and checks each answer.\n\nUsage: concurrent [-goroutines N] [-requests N] [-events N]\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 0 || *goroutines < 1 || *requests < 1 || *events < 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *goroutines, *requests, *events); err != nil {
-		fmt.Fprintln(os.Stderr, "concurrent:", err)
-		os.Exit(1)
-	}
+	cli.Command{
+		Name:       "concurrent",
+		Args:       "[-goroutines N] [-requests N] [-events N]",
+		About:      "concurrent asks over one socket from hundreds of goroutines at once and checks each answer.",
+		Valid:      func() bool { return *goroutines > 0 && *requests > 0 && *events >= 0 },
+		Run:        func(ctx context.Context) error { return run(ctx, *goroutines, *requests, *events) },
+		MustFinish: true,
+	}.Main()
 }
 
 func run(ctx context.Context, goroutines, requests, print int) error {

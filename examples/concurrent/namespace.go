@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -69,13 +68,13 @@ func fill(ctx context.Context, c *client.Conn) error {
 	for i := range pairs {
 		a, b := fmt.Sprintf("left%d", i), fmt.Sprintf("right%d", i)
 		if err := do(ctx, c, unix.RTM_NEWLINK, create, func(req *wire.Builder) {
-			req.Struct(ifinfomsg(0))
+			req.Struct(unix.IfInfomsg{})
 			req.String(unix.IFLA_IFNAME, a)
 			req.Nest(unix.IFLA_LINKINFO, func(info *wire.Builder) {
 				info.String(unix.IFLA_INFO_KIND, "veth")
 				info.Nest(unix.IFLA_INFO_DATA, func(data *wire.Builder) {
 					data.Nest(vethPeer, func(peer *wire.Builder) {
-						peer.Struct(ifinfomsg(0))
+						peer.Struct(unix.IfInfomsg{})
 						peer.String(unix.IFLA_IFNAME, b)
 					})
 				})
@@ -99,7 +98,7 @@ func fill(ctx context.Context, c *client.Conn) error {
 // up sets a link up and returns its index.
 func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
 	var req wire.Builder
-	req.Struct(ifinfomsg(0))
+	req.Struct(unix.IfInfomsg{})
 	req.String(unix.IFLA_IFNAME, name)
 	payload, err := req.Encode()
 	if err != nil {
@@ -109,14 +108,18 @@ func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(reply) != 1 || len(reply[0].Payload) < unix.SizeofIfInfomsg {
-		return 0, errors.New("no link in the reply")
+	if len(reply) != 1 {
+		return 0, fmt.Errorf("%d links of that name", len(reply))
 	}
-	index := binary.NativeEndian.Uint32(reply[0].Payload[4:])
+	var link unix.IfInfomsg
+	if _, err := reply[0].Struct(&link); err != nil {
+		return 0, err
+	}
+	index := uint32(link.Index)
 	// Without a link-local address, which the kernel would add at a time of its
 	// own, and the routes to it.
 	if err := do(ctx, c, unix.RTM_NEWLINK, 0, func(req *wire.Builder) {
-		req.Struct(ifinfomsg(index))
+		req.Struct(unix.IfInfomsg{Index: int32(index)})
 		req.Nest(unix.IFLA_AF_SPEC, func(families *wire.Builder) {
 			families.Nest(unix.AF_INET6, func(inet6 *wire.Builder) {
 				inet6.Uint8(unix.IFLA_INET6_ADDR_GEN_MODE, addrGenModeNone)
@@ -126,10 +129,7 @@ func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
 		return 0, err
 	}
 	return index, do(ctx, c, unix.RTM_NEWLINK, 0, func(req *wire.Builder) {
-		h := ifinfomsg(index)
-		binary.NativeEndian.PutUint32(h[8:], unix.IFF_UP)
-		binary.NativeEndian.PutUint32(h[12:], unix.IFF_UP)
-		req.Struct(h)
+		req.Struct(unix.IfInfomsg{Index: int32(index), Flags: unix.IFF_UP, Change: unix.IFF_UP})
 	})
 }
 
@@ -145,21 +145,16 @@ func populate(ctx context.Context, c *client.Conn, index uint32, pair, side byte
 		return err
 	}
 	if err := do(ctx, c, unix.RTM_NEWNEIGH, create, func(req *wire.Builder) {
-		h := make([]byte, unix.SizeofNdMsg)
-		h[0] = unix.AF_INET
-		binary.NativeEndian.PutUint32(h[4:], index)
-		binary.NativeEndian.PutUint16(h[8:], unix.NUD_PERMANENT)
-		req.Struct(h)
+		req.Struct(unix.NdMsg{Family: unix.AF_INET, Ifindex: int32(index), State: unix.NUD_PERMANENT})
 		req.Bytes(unix.NDA_DST, next.AsSlice())
 		req.Bytes(unix.NDA_LLADDR, []byte{2, 0, 0, 0, pair, side})
 	}); err != nil {
 		return err
 	}
 	return do(ctx, c, unix.RTM_NEWROUTE, create, func(req *wire.Builder) {
-		req.Struct([]byte{
-			unix.AF_INET, 24, 0, 0,
-			unix.RT_TABLE_MAIN, unix.RTPROT_STATIC, unix.RT_SCOPE_UNIVERSE, unix.RTN_UNICAST,
-			0, 0, 0, 0,
+		req.Struct(unix.RtMsg{
+			Family: unix.AF_INET, Dst_len: 24, Table: unix.RT_TABLE_MAIN,
+			Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_UNICAST,
 		})
 		req.Bytes(unix.RTA_DST, []byte{10, 78, 2*pair + side, 0})
 		req.Bytes(unix.RTA_GATEWAY, next.AsSlice())
@@ -170,22 +165,15 @@ func populate(ctx context.Context, c *client.Conn, index uint32, pair, side byte
 // newAddr adds or, with RTM_DELADDR, removes an address.
 func newAddr(ctx context.Context, c *client.Conn, typ netlink.MessageType, flags netlink.Flags, index uint32, a netip.Addr, bits byte) error {
 	return do(ctx, c, typ, flags, func(req *wire.Builder) {
-		h := []byte{unix.AF_INET, bits, 0, 0, 0, 0, 0, 0}
+		h := unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: bits, Index: index}
 		if a.Is6() {
 			// Without duplicate address detection, which would change it later.
-			h[0], h[2] = unix.AF_INET6, unix.IFA_F_NODAD
+			h.Family, h.Flags = unix.AF_INET6, unix.IFA_F_NODAD
 		}
-		binary.NativeEndian.PutUint32(h[4:], index)
 		req.Struct(h)
 		req.Bytes(unix.IFA_LOCAL, a.AsSlice())
 		req.Bytes(unix.IFA_ADDRESS, a.AsSlice())
 	})
-}
-
-func ifinfomsg(index uint32) []byte {
-	h := make([]byte, unix.SizeofIfInfomsg)
-	binary.NativeEndian.PutUint32(h[4:], index)
-	return h
 }
 
 // do sends a request that is only acknowledged.

@@ -22,14 +22,21 @@ import (
 type table struct {
 	name   string
 	typ    netlink.MessageType // of the request
-	header int                 // size of the family's header
+	header any                 // of the request
 }
 
 var tables = []table{
-	{"links", unix.RTM_GETLINK, unix.SizeofIfInfomsg},
-	{"addresses", unix.RTM_GETADDR, unix.SizeofIfAddrmsg},
-	{"routes", unix.RTM_GETROUTE, unix.SizeofRtMsg},
-	{"neighbours", unix.RTM_GETNEIGH, unix.SizeofNdMsg},
+	{"links", unix.RTM_GETLINK, unix.IfInfomsg{}},
+	{"addresses", unix.RTM_GETADDR, unix.IfAddrmsg{}},
+	{"routes", unix.RTM_GETROUTE, unix.RtMsg{}},
+	{"neighbours", unix.RTM_GETNEIGH, unix.NdMsg{}},
+}
+
+// request encodes the request for the whole table.
+func (t table) request() ([]byte, error) {
+	var b wire.Builder
+	b.Struct(t.header)
+	return b.Encode()
 }
 
 // lookup is a question about one entry.
@@ -50,7 +57,11 @@ type questions struct {
 func ask(ctx context.Context, c *client.Conn) (*questions, error) {
 	q := &questions{answers: make(map[string]string), dumps: make(map[string][]string)}
 	for _, t := range tables {
-		entries, err := c.Request(ctx, t.typ, make([]byte, t.header), netlink.NLM_F_DUMP)
+		request, err := t.request()
+		if err != nil {
+			return nil, err
+		}
+		entries, err := c.Request(ctx, t.typ, request, netlink.NLM_F_DUMP)
 		if err != nil && !errors.Is(err, client.ErrDumpInterrupted) {
 			return nil, fmt.Errorf("dump of %s: %w", t.name, err)
 		}
@@ -126,7 +137,11 @@ func (q *questions) worker(ctx context.Context, c *client.Conn, id, n int) (r re
 func (q *questions) one(ctx context.Context, c *client.Conn, id, i int) (name, got, want string, err error) {
 	if at := id + i; at%dumpEvery == 0 || len(q.lookups) == 0 {
 		t := tables[at/dumpEvery%len(tables)]
-		entries, err := c.Request(ctx, t.typ, make([]byte, t.header), netlink.NLM_F_DUMP)
+		request, err := t.request()
+		if err != nil {
+			return t.name, "", "", err
+		}
+		entries, err := c.Request(ctx, t.typ, request, netlink.NLM_F_DUMP)
 		if errors.Is(err, client.ErrDumpInterrupted) {
 			// A table that never rests; what there is has been read.
 			return t.name, "", "", nil

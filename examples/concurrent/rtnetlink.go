@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 
@@ -27,45 +26,43 @@ type entry struct {
 
 // decode reads links, addresses, routes and neighbours, also from events.
 func decode(m wire.Message) (e entry, ok bool) {
-	b := m.Payload
-	header, label, addr, index := 0, uint16(0), uint16(0), uint16(0)
+	var attrs []byte
+	var err error
 	switch m.Header.Type {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-		e.table, header, label = "link", unix.SizeofIfInfomsg, unix.IFLA_IFNAME
+		var h unix.IfInfomsg
+		attrs, err = m.Struct(&h)
+		e = entry{table: "link", family: h.Family, index: uint32(h.Index)}
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
-		e.table, header, addr = "address", unix.SizeofIfAddrmsg, unix.IFA_ADDRESS
+		var h unix.IfAddrmsg
+		attrs, err = m.Struct(&h)
+		e = entry{table: "address", family: h.Family, bits: h.Prefixlen, index: h.Index}
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
-		e.table, header, addr, index = "route", unix.SizeofRtMsg, unix.RTA_DST, unix.RTA_OIF
+		var h unix.RtMsg
+		attrs, err = m.Struct(&h)
+		e = entry{table: "route", family: h.Family, bits: h.Dst_len, id: uint32(h.Table), kind: h.Type}
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
-		e.table, header, addr = "neighbour", unix.SizeofNdMsg, unix.NDA_DST
-	}
-	if header == 0 || len(b) < header {
+		var h unix.NdMsg
+		attrs, err = m.Struct(&h)
+		e = entry{table: "neighbour", family: h.Family, index: uint32(h.Ifindex)}
+	default:
 		return e, false
 	}
-	e.family = b[0]
-	switch e.table {
-	case "link", "address", "neighbour":
-		e.index = binary.NativeEndian.Uint32(b[4:])
-	case "route":
-		e.bits, e.id, e.kind = b[1], uint32(b[4]), b[7]
-	}
-	if e.table == "address" {
-		e.bits = b[1]
-	}
-	for a, err := range wire.Attrs(b[header:]) {
-		if err != nil {
-			return e, false
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		switch (attribute{e.table, d.Type()}) {
+		case attribute{"link", unix.IFLA_IFNAME}:
+			e.label = d.String()
+		case attribute{"address", unix.IFA_ADDRESS}, attribute{"route", unix.RTA_DST}, attribute{"neighbour", unix.NDA_DST}:
+			e.addr, _ = netip.AddrFromSlice(d.Bytes())
+		case attribute{"route", unix.RTA_OIF}:
+			e.index = d.Uint32()
+		case attribute{"route", unix.RTA_TABLE}:
+			e.id = d.Uint32()
 		}
-		switch {
-		case label != 0 && a.Type == label:
-			e.label = a.String()
-		case addr != 0 && a.Type == addr:
-			e.addr, _ = netip.AddrFromSlice(a.Value)
-		case index != 0 && a.Type == index:
-			e.index, _ = a.Uint32()
-		case e.table == "route" && a.Type == unix.RTA_TABLE:
-			e.id, _ = a.Uint32()
-		}
+	}
+	if err != nil || d.Err() != nil {
+		return e, false
 	}
 	if e.table == "route" && !e.addr.IsValid() {
 		e.addr = netip.IPv4Unspecified()
@@ -74,6 +71,12 @@ func decode(m wire.Message) (e entry, ok bool) {
 		}
 	}
 	return e, true
+}
+
+// attribute is a type of attribute, which means something else in each table.
+type attribute struct {
+	table string
+	typ   uint16
 }
 
 // key returns what tells an entry from all others of its table.
@@ -100,27 +103,22 @@ func question(m wire.Message) (lookup, bool) {
 		return lookup{}, false
 	}
 	l := lookup{name: key(m)}
-	var h []byte
+	var h any
 	addr := uint16(0)
 	switch {
 	case e.table == "link":
-		l.typ, h = unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg)
-		binary.NativeEndian.PutUint32(h[4:], e.index)
+		l.typ, h = unix.RTM_GETLINK, unix.IfInfomsg{Family: e.family, Index: int32(e.index)}
 	case e.table == "neighbour":
-		l.typ, h, addr = unix.RTM_GETNEIGH, make([]byte, unix.SizeofNdMsg), unix.NDA_DST
-		binary.NativeEndian.PutUint32(h[4:], e.index)
+		l.typ, h, addr = unix.RTM_GETNEIGH, unix.NdMsg{Family: e.family, Ifindex: int32(e.index)}, unix.NDA_DST
 	case e.table == "address" && e.family == unix.AF_INET6:
-		l.typ, h, addr = unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg), unix.IFA_ADDRESS
-		h[1] = e.bits
-		binary.NativeEndian.PutUint32(h[4:], e.index)
+		l.typ, addr = unix.RTM_GETADDR, unix.IFA_ADDRESS
+		h = unix.IfAddrmsg{Family: e.family, Prefixlen: e.bits, Index: e.index}
 	default:
 		// The kernel does not look up a single IPv4 address. What it tells for
 		// an address is the route that covers it.
-		l.typ, h, addr = unix.RTM_GETROUTE, make([]byte, unix.SizeofRtMsg), unix.RTA_DST
-		h[1] = byte(e.addr.BitLen())
-		binary.NativeEndian.PutUint32(h[8:], unix.RTM_F_FIB_MATCH)
+		l.typ, addr = unix.RTM_GETROUTE, unix.RTA_DST
+		h = unix.RtMsg{Family: e.family, Dst_len: uint8(e.addr.BitLen()), Flags: unix.RTM_F_FIB_MATCH}
 	}
-	h[0] = e.family
 	var b wire.Builder
 	b.Struct(h)
 	if addr != 0 {

@@ -14,7 +14,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -23,25 +22,18 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/examples/internal/cli"
 	"github.com/nlmux/netlink/genl"
 )
 
 func main() {
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "genl lists the families of generic netlink, or shows one with what its commands take.\n\nUsage: genl [NAME]\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 1 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, flag.Args()); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "genl:", strings.TrimPrefix(err.Error(), "genl: "))
-		os.Exit(1)
-	}
+	cli.Command{
+		Name:    "genl",
+		Args:    "[NAME]",
+		About:   "genl lists the families of generic netlink, or shows one with what its commands take.",
+		MaxArgs: 1,
+		Run:     func(ctx context.Context) error { return run(ctx, os.Stdout, flag.Args()) },
+	}.Main()
 }
 
 func run(ctx context.Context, out io.Writer, names []string) error {

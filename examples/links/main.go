@@ -7,14 +7,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
-	"os/signal"
 	"strings"
 	"text/tabwriter"
 
@@ -22,26 +20,18 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/examples/internal/cli"
 	"github.com/nlmux/netlink/wire"
 )
 
 func main() {
 	up := flag.Bool("up", false, "only links that are up")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "links lists the network links with their addresses.\n\nUsage: links [-up]\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, *up); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "links:", err)
-		os.Exit(1)
-	}
+	cli.Command{
+		Name:  "links",
+		Args:  "[-up]",
+		About: "links lists the network links with their addresses.",
+		Run:   func(ctx context.Context) error { return run(ctx, os.Stdout, *up) },
+	}.Main()
 }
 
 func run(ctx context.Context, out io.Writer, up bool) error {
@@ -51,50 +41,94 @@ func run(ctx context.Context, out io.Writer, up bool) error {
 	}
 	defer c.Close()
 
-	addresses := make(map[uint32][]string) // by the link's index
-	for m, err := range c.Dump(ctx, unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg)) {
-		var h unix.IfAddrmsg
-		var attrs map[uint16]wire.Attr
-		if err == nil {
-			attrs, err = decode(m, &h)
-		}
-		if changed(err) {
-			break
-		} else if err != nil {
-			return fmt.Errorf("addresses: %w", err)
-		}
-		// On a point-to-point link IFA_ADDRESS is the peer's. IPv6 has IFA_LOCAL
-		// nowhere else.
-		own, ok := attrs[unix.IFA_LOCAL]
-		if !ok {
-			own = attrs[unix.IFA_ADDRESS]
-		}
-		ip, _ := netip.AddrFromSlice(own.Value)
-		addresses[h.Index] = append(addresses[h.Index], fmt.Sprintf("%v/%d", ip, h.Prefixlen))
+	addresses, err := addresses(ctx, c)
+	if err != nil {
+		return fmt.Errorf("addresses: %w", err)
 	}
-
+	var b wire.Builder
+	b.Struct(unix.IfInfomsg{}) // all links
+	request, err := b.Encode()
+	if err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "INDEX\tNAME\tSTATE\tMTU\tADDRESSES")
-	for m, err := range c.Dump(ctx, unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg)) {
-		var h unix.IfInfomsg
-		var attrs map[uint16]wire.Attr
-		if err == nil {
-			attrs, err = decode(m, &h)
-		}
+	for m, err := range c.Dump(ctx, unix.RTM_GETLINK, request) {
 		if changed(err) {
 			break
 		} else if err != nil {
 			return fmt.Errorf("links: %w", err)
 		}
-		if up && h.Flags&unix.IFF_UP == 0 {
+		var link unix.IfInfomsg
+		attrs, err := m.Struct(&link)
+		if err != nil {
+			return fmt.Errorf("links: %w", err)
+		}
+		var name string
+		var mtu uint32
+		var state uint8
+		d := wire.NewDecoder(attrs)
+		for d.Next() {
+			switch d.Type() {
+			case unix.IFLA_IFNAME:
+				name = d.String()
+			case unix.IFLA_MTU:
+				mtu = d.Uint32()
+			case unix.IFLA_OPERSTATE:
+				state = d.Uint8()
+			}
+		}
+		if err := d.Err(); err != nil {
+			return fmt.Errorf("links: %w", err)
+		}
+		if up && link.Flags&unix.IFF_UP == 0 {
 			continue
 		}
-		state, _ := attrs[unix.IFLA_OPERSTATE].Uint8()
-		mtu, _ := attrs[unix.IFLA_MTU].Uint32()
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\n", h.Index, attrs[unix.IFLA_IFNAME],
-			states[state], mtu, cmp.Or(strings.Join(addresses[uint32(h.Index)], " "), "-"))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\n", link.Index, name, states[state], mtu,
+			cmp.Or(strings.Join(addresses[uint32(link.Index)], " "), "-"))
 	}
 	return w.Flush()
+}
+
+// addresses returns the addresses of all links, by the link's index.
+func addresses(ctx context.Context, c *client.Conn) (map[uint32][]string, error) {
+	var b wire.Builder
+	b.Struct(unix.IfAddrmsg{}) // all addresses
+	request, err := b.Encode()
+	if err != nil {
+		return nil, err
+	}
+	addresses := make(map[uint32][]string)
+	for m, err := range c.Dump(ctx, unix.RTM_GETADDR, request) {
+		if changed(err) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		var h unix.IfAddrmsg
+		attrs, err := m.Struct(&h)
+		if err != nil {
+			return nil, err
+		}
+		var local, address netip.Addr
+		d := wire.NewDecoder(attrs)
+		for d.Next() {
+			switch d.Type() {
+			case unix.IFA_LOCAL:
+				local, _ = netip.AddrFromSlice(d.Bytes())
+			case unix.IFA_ADDRESS:
+				address, _ = netip.AddrFromSlice(d.Bytes())
+			}
+		}
+		if err := d.Err(); err != nil {
+			return nil, err
+		}
+		// On a point-to-point link IFA_ADDRESS is the peer's. IPv6 has IFA_LOCAL
+		// nowhere else.
+		own := fmt.Sprintf("%v/%d", cmp.Or(local, address), h.Prefixlen)
+		addresses[h.Index] = append(addresses[h.Index], own)
+	}
+	return addresses, nil
 }
 
 // states are the operational states of RFC 2863, by IFLA_OPERSTATE.
@@ -110,20 +144,4 @@ func changed(err error) bool {
 	}
 	fmt.Fprintln(os.Stderr, "links: the list changed while it was read")
 	return true
-}
-
-// decode reads the header before the attributes and returns those by type.
-func decode(m wire.Message, header any) (map[uint16]wire.Attr, error) {
-	n, err := binary.Decode(m.Payload, binary.NativeEndian, header)
-	if err != nil {
-		return nil, err
-	}
-	attrs := make(map[uint16]wire.Attr)
-	for a, err := range wire.Attrs(m.Payload[n:]) {
-		if err != nil {
-			return nil, err
-		}
-		attrs[a.Type] = a
-	}
-	return attrs, nil
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -19,9 +18,15 @@ import (
 // list prints the tables of all families.
 func list(ctx context.Context, c *client.Conn, out io.Writer) error {
 	const getTable = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE
-	// A struct nfgenmsg of zeros is for the tables of all families. Request
-	// starts a dump again that a change has interrupted; there are few tables.
-	tables, err := c.Request(ctx, getTable, make([]byte, 4), netlink.NLM_F_DUMP)
+	var b wire.Builder
+	b.Struct(unix.Nfgenmsg{}) // of all families
+	request, err := b.Encode()
+	if err != nil {
+		return err
+	}
+	// Request starts a dump again that a change has interrupted; there are few
+	// tables.
+	tables, err := c.Request(ctx, getTable, request, netlink.NLM_F_DUMP)
 	if err != nil {
 		return explain(err)
 	}
@@ -52,32 +57,26 @@ var families = map[uint8]string{1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "b
 
 func decode(m wire.Message) (t table, err error) {
 	var h unix.Nfgenmsg
-	n, err := binary.Decode(m.Payload, binary.NativeEndian, &h)
+	attrs, err := m.Struct(&h)
 	if err != nil {
 		return t, err
 	}
 	t.family, t.flags = families[h.Nfgen_family], "-"
-	for a, err := range wire.Attrs(m.Payload[n:]) {
-		if err != nil {
-			return t, err
-		}
-		// Integers of nf_tables are big endian.
-		switch a.Type {
+	// Integers of nf_tables are big endian.
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		switch d.Type() {
 		case unix.NFTA_TABLE_NAME:
-			t.name = a.String()
+			t.name = d.String()
 		case tableHandle:
-			t.handle, err = a.Uint64BE()
+			t.handle = d.Uint64BE()
 		case unix.NFTA_TABLE_USE:
-			t.users, err = a.Uint32BE()
+			t.users = d.Uint32BE()
 		case unix.NFTA_TABLE_FLAGS:
-			var flags uint32
-			if flags, err = a.Uint32BE(); flags&unix.NFT_TABLE_F_DORMANT != 0 {
+			if d.Uint32BE()&unix.NFT_TABLE_F_DORMANT != 0 {
 				t.flags = "dormant"
 			}
 		}
-		if err != nil {
-			return t, err
-		}
 	}
-	return t, nil
+	return t, d.Err()
 }

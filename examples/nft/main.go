@@ -13,31 +13,22 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/examples/internal/cli"
 )
 
 func main() {
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "nft lists the tables of nf_tables. It needs CAP_NET_ADMIN.\n\nUsage: nft [-try]\n\n")
-		flag.PrintDefaults()
-	}
 	tryOut := flag.Bool("try", false, "try transactions out on a table named "+tryTable+", which is removed again")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, *tryOut); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "nft:", err)
-		os.Exit(1)
-	}
+	cli.Command{
+		Name:  "nft",
+		Args:  "[-try]",
+		About: "nft lists the tables of nf_tables. It needs CAP_NET_ADMIN.",
+		Run:   func(ctx context.Context) error { return run(ctx, os.Stdout, *tryOut) },
+	}.Main()
 }
 
 func run(ctx context.Context, out io.Writer, tryOut bool) error {

@@ -33,12 +33,10 @@ func addTables(ns *nstest.NS, names map[byte]string) error {
 	defer c.Close()
 	var msgs []client.BatchMessage
 	for family, name := range names {
-		m := message(unix.NFT_MSG_NEWTABLE, netlink.NLM_F_CREATE, func(b *wire.Builder) {
+		msgs = append(msgs, message(family, unix.NFT_MSG_NEWTABLE, netlink.NLM_F_CREATE, func(b *wire.Builder) {
 			b.String(unix.NFTA_TABLE_NAME, name)
 			b.Uint32BE(unix.NFTA_TABLE_FLAGS, unix.NFT_TABLE_F_DORMANT)
-		})
-		m.Payload[0] = family
-		msgs = append(msgs, m)
+		}))
 	}
 	return apply(context.Background(), c, msgs...)
 }

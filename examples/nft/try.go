@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -73,24 +72,20 @@ func apply(ctx context.Context, c *client.Conn, msgs ...client.BatchMessage) err
 
 // tableMessage is about the table.
 func tableMessage(typ netlink.MessageType, flags netlink.Flags) client.BatchMessage {
-	return message(typ, flags, func(b *wire.Builder) { b.String(unix.NFTA_TABLE_NAME, tryTable) })
+	return message(unix.NFPROTO_IPV4, typ, flags, func(b *wire.Builder) { b.String(unix.NFTA_TABLE_NAME, tryTable) })
 }
 
 // chainMessage is about a chain of the table, one that no packet passes.
 func chainMessage(typ netlink.MessageType, flags netlink.Flags, name string) client.BatchMessage {
-	return message(typ, flags, func(b *wire.Builder) {
+	return message(unix.NFPROTO_IPV4, typ, flags, func(b *wire.Builder) {
 		b.String(unix.NFTA_CHAIN_TABLE, tryTable)
 		b.String(unix.NFTA_CHAIN_NAME, name)
 	})
 }
 
-func message(typ netlink.MessageType, flags netlink.Flags, attrs func(*wire.Builder)) client.BatchMessage {
+func message(family uint8, typ netlink.MessageType, flags netlink.Flags, attrs func(*wire.Builder)) client.BatchMessage {
 	var b wire.Builder
-	h, err := binary.Append(nil, binary.NativeEndian, unix.Nfgenmsg{Nfgen_family: unix.NFPROTO_IPV4})
-	if err != nil {
-		panic(err) // a struct of fixed size
-	}
-	b.Struct(h)
+	b.Struct(unix.Nfgenmsg{Nfgen_family: family})
 	attrs(&b)
 	payload, err := b.Encode()
 	if err != nil {

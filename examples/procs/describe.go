@@ -16,11 +16,17 @@ type header struct {
 	Length, Flags          uint16
 }
 
+// control is a header and enum proc_cn_mcast_op of linux/cn_proc.h.
+type control struct {
+	Header header
+	Op     uint32
+}
+
 // event is a header and struct proc_event of linux/cn_proc.h.
 type event struct {
 	Header    header
 	What, CPU uint32
-	Time      uint64
+	Time      [2]uint32 // a uint64, which is not aligned here
 	Data      [6]uint32 // as What says
 }
 

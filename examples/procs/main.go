@@ -7,43 +7,37 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/signal"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/examples/internal/cli"
+	"github.com/nlmux/netlink/wire"
 )
 
 func main() {
 	n := flag.Int("n", 0, "stop after this many events, 0 for never")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "procs prints which processes start and end, until Ctrl-C.\n\nUsage: procs [-n N]\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 0 || *n < 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	c, err := client.Dial(netlink.NETLINK_CONNECTOR)
-	if err == nil {
-		err = run(ctx, os.Stdout, c, *n)
-	}
-	if err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "procs:", err)
-		os.Exit(1)
-	}
+	cli.Command{
+		Name:  "procs",
+		Args:  "[-n N]",
+		About: "procs prints which processes start and end, until Ctrl-C.",
+		Valid: func() bool { return *n >= 0 },
+		Run: func(ctx context.Context) error {
+			c, err := client.Dial(netlink.NETLINK_CONNECTOR)
+			if err != nil {
+				return err
+			}
+			return run(ctx, os.Stdout, c, *n)
+		},
+	}.Main()
 }
 
 const (
@@ -87,7 +81,7 @@ func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
 				continue
 			}
 			var ev event
-			if _, err := binary.Decode(e.Payload, binary.NativeEndian, &ev); err != nil {
+			if _, err := e.Struct(&ev); err != nil {
 				return err
 			}
 			if ev.What == eventNone && ev.Header.Ack == c.PortID()+1 {
@@ -108,11 +102,15 @@ func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
 // tell starts or ends the events. The connector acknowledges with an event that
 // has the next number in the field Ack, to all listeners: ours is our port's.
 func tell(ctx context.Context, c *client.Conn, op uint32) error {
-	h := header{Index: procGroup, Value: procGroup, Ack: c.PortID(), Length: 4}
-	payload, err := binary.Append(nil, binary.NativeEndian, h)
+	var b wire.Builder
+	b.Struct(control{
+		Header: header{Index: procGroup, Value: procGroup, Ack: c.PortID(), Length: 4},
+		Op:     op,
+	})
+	payload, err := b.Encode()
 	if err != nil {
 		return err
 	}
-	_, err = c.Request(ctx, netlink.NLMSG_DONE, binary.NativeEndian.AppendUint32(payload, op), 0)
+	_, err = c.Request(ctx, netlink.NLMSG_DONE, payload, 0)
 	return err
 }

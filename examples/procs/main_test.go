@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -90,7 +89,9 @@ func TestOtherNetworkNamespace(t *testing.T) {
 // occurrence is an event as the kernel sends it.
 func occurrence(t *testing.T, ev event) wire.Message {
 	t.Helper()
-	payload, err := binary.Append(nil, binary.NativeEndian, ev)
+	var b wire.Builder
+	b.Struct(ev)
+	payload, err := b.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func connector(t *testing.T, errno unix.Errno) (*nltest.Kernel, *client.Conn) {
 	var k *nltest.Kernel
 	k = nltest.New(netlink.NETLINK_CONNECTOR, func(req wire.Message) []wire.Message {
 		ack := event{What: eventNone, Data: [6]uint32{uint32(errno)}}
-		if _, err := binary.Decode(req.Payload, binary.NativeEndian, &ack.Header); err != nil {
+		if _, err := req.Struct(&ack.Header); err != nil {
 			t.Error(err)
 		}
 		ack.Header.Ack++

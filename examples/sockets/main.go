@@ -7,13 +7,11 @@ package main
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
-	"os/signal"
 	"text/tabwriter"
 	"time"
 
@@ -21,26 +19,18 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/examples/internal/cli"
 	"github.com/nlmux/netlink/wire"
 )
 
 func main() {
 	all := flag.Bool("a", false, "listening sockets, too")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "sockets lists the TCP sockets with their round-trip times.\n\nUsage: sockets [-a]\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, *all); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "sockets:", err)
-		os.Exit(1)
-	}
+	cli.Command{
+		Name:  "sockets",
+		Args:  "[-a]",
+		About: "sockets lists the TCP sockets with their round-trip times.",
+		Run:   func(ctx context.Context) error { return run(ctx, os.Stdout, *all) },
+	}.Main()
 }
 
 func run(ctx context.Context, out io.Writer, all bool) error {
@@ -57,11 +47,16 @@ func run(ctx context.Context, out io.Writer, all bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STATE\tLOCAL\tPEER\tRECV-Q\tSEND-Q\tRTT\tVARIATION")
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		// struct inet_diag_req_v2, which asks for tcp_info with each socket.
-		req := make([]byte, 56)
-		req[0], req[1], req[2] = family, unix.IPPROTO_TCP, 1<<(infoAttr-1)
-		binary.NativeEndian.PutUint32(req[4:], wanted)
-		for m, err := range c.Dump(ctx, unix.SOCK_DIAG_BY_FAMILY, req) {
+		var b wire.Builder
+		b.Struct(diagRequest{
+			Family: family, Protocol: unix.IPPROTO_TCP, States: wanted,
+			Extensions: 1 << (infoAttr - 1), // tcp_info with each socket
+		})
+		request, err := b.Encode()
+		if err != nil {
+			return err
+		}
+		for m, err := range c.Dump(ctx, unix.SOCK_DIAG_BY_FAMILY, request) {
 			if err == nil {
 				err = show(w, m)
 			}
@@ -73,13 +68,25 @@ func run(ctx context.Context, out io.Writer, all bool) error {
 	return w.Flush()
 }
 
+// socketID is struct inet_diag_sockid of linux/inet_diag.h.
+type socketID struct {
+	LocalPort, PeerPort [2]byte // big endian
+	Local, Peer         [16]byte
+	Interface           uint32
+	Cookie              [2]uint32
+}
+
+// diagRequest is struct inet_diag_req_v2 of linux/inet_diag.h.
+type diagRequest struct {
+	Family, Protocol, Extensions, _ uint8
+	States                          uint32 // bits
+	ID                              socketID
+}
+
 // diagMsg is struct inet_diag_msg of linux/inet_diag.h.
 type diagMsg struct {
 	Family, State, Timer, Retrans         uint8
-	LocalPort, PeerPort                   [2]byte // big endian
-	Local, Peer                           [16]byte
-	Interface                             uint32
-	Cookie                                [2]uint32
+	ID                                    socketID
 	Expires, Received, Unsent, UID, Inode uint32
 }
 
@@ -100,12 +107,12 @@ var states = []string{
 // show prints one socket.
 func show(w io.Writer, m wire.Message) error {
 	var s diagMsg
-	n, err := binary.Decode(m.Payload, binary.NativeEndian, &s)
+	attrs, err := m.Struct(&s)
 	if err != nil {
 		return err
 	}
 	rtt, variation := "-", "-" // a listening or closed socket has none
-	for a, err := range wire.Attrs(m.Payload[n:]) {
+	for a, err := range wire.Attrs(attrs) {
 		if err != nil {
 			return err
 		}
@@ -123,7 +130,7 @@ func show(w io.Writer, m wire.Message) error {
 		state = states[s.State]
 	}
 	_, err = fmt.Fprintf(w, "%s\t%v\t%v\t%d\t%d\t%s\t%s\n", state,
-		address(s.Family, s.Local, s.LocalPort), address(s.Family, s.Peer, s.PeerPort), s.Received, s.Unsent, rtt, variation)
+		address(s.Family, s.ID.Local, s.ID.LocalPort), address(s.Family, s.ID.Peer, s.ID.PeerPort), s.Received, s.Unsent, rtt, variation)
 	return err
 }
 

@@ -13,35 +13,29 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/signal"
 	"strings"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/examples/internal/cli"
 )
 
 func main() {
 	n := flag.Int("n", 0, "stop after this many events, 0 for never")
 	subsystem := flag.String("subsystem", "", "only events of this subsystem, such as net")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "uevents prints what the kernel tells about devices, until Ctrl-C.\n\nUsage: uevents [-n N] [-subsystem S]\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 0 || *n < 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	c, err := client.Dial(netlink.NETLINK_KOBJECT_UEVENT)
-	if err == nil {
-		err = run(ctx, os.Stdout, c, *n, *subsystem)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "uevents:", err)
-		os.Exit(1)
-	}
+	cli.Command{
+		Name:  "uevents",
+		Args:  "[-n N] [-subsystem S]",
+		About: "uevents prints what the kernel tells about devices, until Ctrl-C.",
+		Valid: func() bool { return *n >= 0 },
+		Run: func(ctx context.Context) error {
+			c, err := client.Dial(netlink.NETLINK_KOBJECT_UEVENT)
+			if err != nil {
+				return err
+			}
+			return run(ctx, os.Stdout, c, *n, *subsystem)
+		},
+	}.Main()
 }
 
 // kernelGroup is the multicast group of the kernel's events. Those of group 2

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"encoding/binary"
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -41,13 +41,25 @@ func (l names) describe(m wire.Message) string {
 
 func (l names) link(m wire.Message) (string, error) {
 	var h unix.IfInfomsg
-	attrs, err := decode(m, &h)
+	attrs, err := m.Struct(&h)
 	if err != nil {
 		return "", err
 	}
-	name := attrs[unix.IFLA_IFNAME].String()
+	var name string
+	var mtu uint32
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		switch d.Type() {
+		case unix.IFLA_IFNAME:
+			name = d.String()
+		case unix.IFLA_MTU:
+			mtu = d.Uint32()
+		}
+	}
+	if err := d.Err(); err != nil {
+		return "", err
+	}
 	l[uint32(h.Index)] = name
-	mtu, _ := attrs[unix.IFLA_MTU].Uint32()
 	state := "down"
 	if h.Flags&unix.IFF_UP != 0 {
 		state = "up"
@@ -57,33 +69,48 @@ func (l names) link(m wire.Message) (string, error) {
 
 func (l names) address(m wire.Message) (string, error) {
 	var h unix.IfAddrmsg
-	attrs, err := decode(m, &h)
+	attrs, err := m.Struct(&h)
+	if err != nil {
+		return "", err
+	}
+	var local, address netip.Addr
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		switch d.Type() {
+		case unix.IFA_LOCAL:
+			local = ip(d.Bytes())
+		case unix.IFA_ADDRESS:
+			address = ip(d.Bytes())
+		}
+	}
 	// On a point-to-point link IFA_ADDRESS is the peer's. IPv6 has IFA_LOCAL
 	// nowhere else.
-	own, ok := attrs[unix.IFA_LOCAL]
-	if !ok {
-		own = attrs[unix.IFA_ADDRESS]
-	}
-	return fmt.Sprintf("%v/%d dev %s", ip(own), h.Prefixlen, l[h.Index]), err
+	return fmt.Sprintf("%v/%d dev %s", cmp.Or(local, address), h.Prefixlen, l[h.Index]), d.Err()
 }
 
 func (l names) route(m wire.Message) (string, error) {
 	var h unix.RtMsg
-	attrs, err := decode(m, &h)
-	text := "default"
-	if dst, ok := attrs[unix.RTA_DST]; ok {
-		text = fmt.Sprintf("%v/%d", ip(dst), h.Dst_len)
+	attrs, err := m.Struct(&h)
+	if err != nil {
+		return "", err
 	}
-	if via, ok := attrs[unix.RTA_GATEWAY]; ok {
-		text += fmt.Sprintf(" via %v", ip(via))
+	dst, via, dev, table := "default", "", "", ""
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		switch d.Type() {
+		case unix.RTA_DST:
+			dst = fmt.Sprintf("%v/%d", ip(d.Bytes()), h.Dst_len)
+		case unix.RTA_GATEWAY:
+			via = fmt.Sprintf(" via %v", ip(d.Bytes()))
+		case unix.RTA_OIF:
+			dev = " dev " + l[d.Uint32()]
+		case unix.RTA_TABLE:
+			if t := d.Uint32(); t != unix.RT_TABLE_MAIN {
+				table = fmt.Sprintf(" table %d", t)
+			}
+		}
 	}
-	if index, err := attrs[unix.RTA_OIF].Uint32(); err == nil {
-		text += " dev " + l[index]
-	}
-	if table, err := attrs[unix.RTA_TABLE].Uint32(); err == nil && table != unix.RT_TABLE_MAIN {
-		text += fmt.Sprintf(" table %d", table)
-	}
-	return text, err
+	return dst + via + dev + table, d.Err()
 }
 
 // neighbourStates are the names of NUD_*, by bit.
@@ -91,36 +118,31 @@ var neighbourStates = []string{"incomplete", "reachable", "stale", "delay", "pro
 
 func (l names) neighbour(m wire.Message) (string, error) {
 	var h unix.NdMsg
-	attrs, err := decode(m, &h)
-	text := fmt.Sprintf("%v dev %s", ip(attrs[unix.NDA_DST]), l[uint32(h.Ifindex)])
-	if mac, ok := attrs[unix.NDA_LLADDR]; ok {
-		text += fmt.Sprintf(" lladdr %v", net.HardwareAddr(mac.Value))
+	attrs, err := m.Struct(&h)
+	if err != nil {
+		return "", err
 	}
+	var dst netip.Addr
+	mac := ""
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		switch d.Type() {
+		case unix.NDA_DST:
+			dst = ip(d.Bytes())
+		case unix.NDA_LLADDR:
+			mac = fmt.Sprintf(" lladdr %v", net.HardwareAddr(d.Bytes()))
+		}
+	}
+	text := fmt.Sprintf("%v dev %s%s", dst, l[uint32(h.Ifindex)], mac)
 	for bit, name := range neighbourStates {
 		if h.State&(1<<bit) != 0 {
 			text += " " + name
 		}
 	}
-	return text, err
+	return text, d.Err()
 }
 
-// decode reads the header before the attributes and returns those by type.
-func decode(m wire.Message, header any) (map[uint16]wire.Attr, error) {
-	n, err := binary.Decode(m.Payload, binary.NativeEndian, header)
-	if err != nil {
-		return nil, err
-	}
-	attrs := make(map[uint16]wire.Attr)
-	for a, err := range wire.Attrs(m.Payload[n:]) {
-		if err != nil {
-			return nil, err
-		}
-		attrs[a.Type] = a
-	}
-	return attrs, nil
-}
-
-func ip(a wire.Attr) netip.Addr {
-	addr, _ := netip.AddrFromSlice(a.Value)
+func ip(b []byte) netip.Addr {
+	addr, _ := netip.AddrFromSlice(b)
 	return addr
 }

@@ -13,32 +13,25 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/signal"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/examples/internal/cli"
+	"github.com/nlmux/netlink/wire"
 )
 
 func main() {
 	n := flag.Int("n", 0, "stop after this many events, 0 for never")
 	file := flag.String("w", "", "capture the netlink messages in this file, for Wireshark")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "watch prints changes of links, addresses, routes and neighbours until Ctrl-C.\n\nUsage: watch [-n N] [-w FILE]\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 0 || *n < 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := watch(ctx, *file, *n); err != nil {
-		fmt.Fprintln(os.Stderr, "watch:", err)
-		os.Exit(1)
-	}
+	cli.Command{
+		Name:  "watch",
+		Args:  "[-n N] [-w FILE]",
+		About: "watch prints changes of links, addresses, routes and neighbours until Ctrl-C.",
+		Valid: func() bool { return *n >= 0 },
+		Run:   func(ctx context.Context) error { return watch(ctx, *file, *n) },
+	}.Main()
 }
 
 // watch dials, with a capture if there is a name for one, and runs.
@@ -115,7 +108,13 @@ type names map[uint32]string
 
 // read reads the names of all links.
 func (l names) read(ctx context.Context, c *client.Conn) error {
-	for m, err := range c.Dump(ctx, unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg)) {
+	var b wire.Builder
+	b.Struct(unix.IfInfomsg{}) // all links
+	request, err := b.Encode()
+	if err != nil {
+		return err
+	}
+	for m, err := range c.Dump(ctx, unix.RTM_GETLINK, request) {
 		if errors.Is(err, client.ErrDumpInterrupted) {
 			return nil // what interrupted it comes as events
 		} else if err != nil {
