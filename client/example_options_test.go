@@ -90,9 +90,13 @@ func ExampleWithStrictChecking() {
 	}
 	defer c.Close()
 
-	ifaddrmsg := make([]byte, unix.SizeofIfAddrmsg)
-	ifaddrmsg[1] = 24 // a prefix length, by which the kernel does not filter
-	_, err = c.Request(context.Background(), unix.RTM_GETADDR, ifaddrmsg, netlink.NLM_F_DUMP)
+	var b wire.Builder
+	b.Struct(&unix.IfAddrmsg{Prefixlen: 24}) // by which the kernel does not filter
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = c.Request(context.Background(), unix.RTM_GETADDR, payload, netlink.NLM_F_DUMP)
 	fmt.Println(errors.Is(err, unix.EINVAL))
 	// Output: true
 }

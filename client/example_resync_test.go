@@ -1,12 +1,16 @@
+//go:build linux
+
 package client_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"log"
+	"net/netip"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
@@ -14,24 +18,51 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The types and the group of a family with a table of names.
-const (
-	typeNew netlink.MessageType = 16 + iota
-	typeDel
-	typeGet
-
-	groupNames = 1
-)
-
-// mirror is a copy of the kernel's table, kept up to date by events.
-type mirror struct {
-	conn  *client.Conn
-	names map[string]bool
+// address is an IPv4 address of a link. That of a point-to-point link has a peer as
+// well (IFA_ADDRESS), which is left out here.
+type address struct {
+	Link   uint32
+	Prefix netip.Prefix
 }
 
-// resync reads the whole table, at the start and after a loss. It does so again
-// if the table changed meanwhile: then even an unchanged entry may be missing,
-// which no event will report.
+// encode returns the payload of a message about the address.
+func (a address) encode() []byte {
+	var b wire.Builder
+	b.Struct(&unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: uint8(a.Prefix.Bits()), Index: a.Link})
+	b.Bytes(unix.IFA_LOCAL, a.Prefix.Addr().AsSlice())
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return payload
+}
+
+// decodeAddress reads the address that a message is about.
+func decodeAddress(m wire.Message) (a address, err error) {
+	var h unix.IfAddrmsg
+	attrs, err := m.Struct(&h)
+	if err != nil {
+		return a, err
+	}
+	var ip netip.Addr
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		if d.Type() == unix.IFA_LOCAL {
+			ip, _ = netip.AddrFromSlice(d.Bytes())
+		}
+	}
+	return address{h.Index, netip.PrefixFrom(ip, int(h.Prefixlen))}, d.Err()
+}
+
+// mirror is a copy of the kernel's IPv4 addresses, kept up to date by events.
+type mirror struct {
+	conn      *client.Conn
+	addresses map[address]bool
+}
+
+// resync reads all addresses, at the start and after a loss. It does so again if they
+// changed meanwhile: then even an unchanged address may be missing, which no event will
+// report.
 func (m *mirror) resync(ctx context.Context) error {
 	for {
 		err := m.read(ctx)
@@ -42,12 +73,22 @@ func (m *mirror) resync(ctx context.Context) error {
 }
 
 func (m *mirror) read(ctx context.Context) error {
-	clear(m.names)
-	for entry, err := range m.conn.Dump(ctx, typeGet, nil) {
+	var b wire.Builder
+	b.Struct(&unix.IfAddrmsg{Family: unix.AF_INET})
+	request, err := b.Encode()
+	if err != nil {
+		return err
+	}
+	clear(m.addresses)
+	for entry, err := range m.conn.Dump(ctx, unix.RTM_GETADDR, request) {
 		if err != nil {
 			return err
 		}
-		m.names[string(entry.Payload)] = true
+		a, err := decodeAddress(entry)
+		if err != nil {
+			return err
+		}
+		m.addresses[a] = true
 	}
 	return nil
 }
@@ -57,80 +98,95 @@ func (m *mirror) read(ctx context.Context) error {
 // for a table whose entries are added and deleted. It is not for IPv4 routes that are
 // prepended or replaced (NLM_F_APPEND, NLM_F_REPLACE), where the order of entries counts.
 func (m *mirror) apply(ctx context.Context, e client.Event) error {
-	switch e.Header.Type {
-	case netlink.NLMSG_OVERRUN:
+	if e.Header.Type == netlink.NLMSG_OVERRUN {
 		return m.resync(ctx)
-	case typeNew:
-		m.names[string(e.Payload)] = true
-	case typeDel:
-		delete(m.names, string(e.Payload))
+	}
+	a, err := decodeAddress(e.Message)
+	if err != nil {
+		return err
+	}
+	switch e.Header.Type {
+	case unix.RTM_NEWADDR:
+		m.addresses[a] = true
+	case unix.RTM_DELADDR:
+		delete(m.addresses, a)
 	}
 	return nil
 }
 
-// original is the table in the kernel. Its changes are announced.
+// original has the addresses in the kernel. It announces changes.
 type original struct {
 	*nltest.Kernel
-	mu    sync.Mutex
-	names []string
+	mu        sync.Mutex
+	addresses map[address]bool
 }
 
-func (k *original) answer(req wire.Message) (entries []wire.Message) {
+// answer is the kernel's to RTM_GETADDR.
+func (k *original) answer(wire.Message) (entries []wire.Message) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, name := range k.names {
-		entries = append(entries, wire.Message{Header: wire.Header{Type: typeNew}, Payload: []byte(name)})
+	for a := range k.addresses {
+		entries = append(entries, wire.Message{Header: wire.Header{Type: unix.RTM_NEWADDR}, Payload: a.encode()})
 	}
 	return entries
 }
 
-func (k *original) add(name string) {
+func (k *original) add(a address) {
 	k.mu.Lock()
-	k.names = append(k.names, name)
+	k.addresses[a] = true
 	k.mu.Unlock()
-	k.Push(groupNames, wire.Message{Header: wire.Header{Type: typeNew}, Payload: []byte(name)})
+	k.Push(unix.RTNLGRP_IPV4_IFADDR, wire.Message{Header: wire.Header{Type: unix.RTM_NEWADDR}, Payload: a.encode()})
+}
+
+func (k *original) remove(a address) {
+	k.mu.Lock()
+	delete(k.addresses, a)
+	k.mu.Unlock()
+	k.Push(unix.RTNLGRP_IPV4_IFADDR, wire.Message{Header: wire.Header{Type: unix.RTM_DELADDR}, Payload: a.encode()})
 }
 
 // A copy of a table survives the loss of events: where one is reported, the table is
 // read again. The kernel is a scripted one, so that it loses events on demand.
 func Example_resync() {
-	k := &original{names: []string{"a"}}
+	const lo, eth0 = 1, 2
+	home := address{lo, netip.MustParsePrefix("127.0.0.1/8")}
+	first := address{eth0, netip.MustParsePrefix("192.0.2.1/24")}
+	second := address{eth0, netip.MustParsePrefix("192.0.2.2/24")}
+
+	k := &original{addresses: map[address]bool{home: true}}
 	k.Kernel = nltest.New(netlink.NETLINK_ROUTE, k.answer)
 	c := k.Dial()
 	defer c.Close()
 
 	// Joined before the table is read, or a change in between would be missed.
 	ctx := context.Background()
-	if err := c.AddMembership(groupNames); err != nil {
-		fmt.Println(err)
-		return
+	if err := c.AddMembership(unix.RTNLGRP_IPV4_IFADDR); err != nil {
+		log.Fatal(err)
 	}
-	m := &mirror{conn: c, names: make(map[string]bool)}
+	k.add(first) // is in the dump, and an event that repeats it
+	m := &mirror{conn: c, addresses: make(map[address]bool)}
 	if err := m.resync(ctx); err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	show := func() { fmt.Println(slices.Sorted(maps.Keys(m.names))) }
-	show()
+	fmt.Println(m.addresses)
 
-	k.add("b")
+	k.remove(home)
 	k.Overrun()
-	k.add("c") // and only the overrun reports it
+	k.remove(first) // and only the overrun reports these two
+	k.add(second)
 
 	for e := range c.Receive() {
 		if err := m.apply(ctx, e); err != nil {
-			fmt.Println(err)
-			return
+			log.Fatal(err)
 		}
-		fmt.Println(e.Header.Type)
+		fmt.Println(e.Header.Type, m.addresses)
 		if e.Header.Type == netlink.NLMSG_OVERRUN {
 			break // only here: a program goes on until Close
 		}
 	}
-	show()
 	// Output:
-	// [a]
-	// MessageType(16)
-	// NLMSG_OVERRUN
-	// [a b c]
+	// map[{1 127.0.0.1/8}:true {2 192.0.2.1/24}:true]
+	// MessageType(20) map[{1 127.0.0.1/8}:true {2 192.0.2.1/24}:true]
+	// MessageType(21) map[{2 192.0.2.1/24}:true]
+	// NLMSG_OVERRUN map[{2 192.0.2.2/24}:true]
 }

@@ -21,7 +21,7 @@ import (
 // linkNamed encodes the question for the link of that name.
 func linkNamed(name string) []byte {
 	var b wire.Builder
-	b.Struct(make([]byte, unix.SizeofIfInfomsg))
+	b.Struct(&unix.IfInfomsg{})
 	b.String(unix.IFLA_IFNAME, name)
 	payload, err := b.Encode()
 	if err != nil {
@@ -32,12 +32,22 @@ func linkNamed(name string) []byte {
 
 // linkName decodes the name of the link that a message describes.
 func linkName(m wire.Message) string {
-	for a, err := range wire.Attrs(m.Payload[unix.SizeofIfInfomsg:]) {
-		if err == nil && a.Type == unix.IFLA_IFNAME {
-			return a.String()
+	var link unix.IfInfomsg
+	attrs, err := m.Struct(&link)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var name string
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		if d.Type() == unix.IFLA_IFNAME {
+			name = d.String()
 		}
 	}
-	return ""
+	if err := d.Err(); err != nil {
+		log.Fatal(err)
+	}
+	return name
 }
 
 func ExampleConn_Request() {
@@ -58,7 +68,9 @@ func ExampleConn_Request() {
 	case err != nil:
 		log.Fatal("it may have been applied: ", err)
 	}
-	fmt.Println(linkName(replies[0]))
+	for _, m := range replies {
+		fmt.Println(linkName(m))
+	}
 	// Output: lo
 }
 
@@ -72,7 +84,7 @@ func ExampleConn_Request_refused() {
 
 	// CTRL_CMD_GETFAMILY by name.
 	var b wire.Builder
-	b.Struct([]byte{unix.CTRL_CMD_GETFAMILY, 1, 0, 0})
+	b.Struct(&unix.Genlmsghdr{Cmd: unix.CTRL_CMD_GETFAMILY, Version: 1})
 	b.String(unix.CTRL_ATTR_FAMILY_NAME, "no-such-family")
 	payload, err := b.Encode()
 	if err != nil {
@@ -90,7 +102,13 @@ func ExampleConn_Dump() {
 	}
 	defer c.Close()
 
-	for m, err := range c.Dump(context.Background(), unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg)) {
+	var b wire.Builder
+	b.Struct(&unix.IfInfomsg{}) // all links
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for m, err := range c.Dump(context.Background(), unix.RTM_GETLINK, payload) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -82,12 +82,14 @@ func ExampleFamily_Request() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for a, err := range wire.Attrs(replies[0].Payload) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		if a.Type == ctrlAttrFamilyName {
-			fmt.Println(a.String())
+	for _, m := range replies {
+		for a, err := range wire.Attrs(m.Payload) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			if a.Type == ctrlAttrFamilyName {
+				fmt.Println(a.String())
+			}
 		}
 	}
 	// Output: nlctrl

@@ -12,6 +12,12 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
+// genlmsghdr is struct genlmsghdr of linux/genetlink.h, before the attributes.
+type genlmsghdr struct {
+	Cmd, Version uint8
+	_            uint16
+}
+
 // A test of a program that listens to a family, with a scripted kernel.
 func ExampleParseMessage() {
 	const (
@@ -25,8 +31,13 @@ func ExampleParseMessage() {
 		fmt.Println(err)
 		return
 	}
-	// Command 5, version 1, and no attributes.
-	k.Push(group, wire.Message{Header: wire.Header{Type: familyID}, Payload: []byte{5, 1, 0, 0}})
+	var b wire.Builder
+	b.Struct(&genlmsghdr{Cmd: 5, Version: 1})
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+	k.Push(group, wire.Message{Header: wire.Header{Type: familyID}, Payload: payload})
 
 	e := <-c.Receive()
 	m, err := genl.ParseMessage(e.Message)
@@ -42,7 +53,7 @@ func ExampleParseFamily() {
 		ctrlAttrFamilyName = 2 // CTRL_ATTR_FAMILY_NAME
 	)
 	var b wire.Builder
-	b.Struct([]byte{ctrlCmdNewFamily, 2, 0, 0})
+	b.Struct(&genlmsghdr{Cmd: ctrlCmdNewFamily, Version: 2})
 	b.Uint16(ctrlAttrFamilyID, 30)
 	b.String(ctrlAttrFamilyName, "wireguard")
 	payload, err := b.Encode()
@@ -63,8 +74,13 @@ func ExampleParseFamily() {
 // version come together with an error.
 func ExampleFamily_Request_version() {
 	c := nltest.Dial(netlink.NETLINK_GENERIC, func(req wire.Message) []wire.Message {
-		reply := wire.Message{Header: wire.Header{Type: req.Header.Type}, Payload: []byte{5, 2, 0, 0}}
-		return []wire.Message{reply}
+		var b wire.Builder
+		b.Struct(&genlmsghdr{Cmd: 5, Version: 2})
+		payload, err := b.Encode()
+		if err != nil {
+			log.Fatal(err)
+		}
+		return []wire.Message{{Header: wire.Header{Type: req.Header.Type}, Payload: payload}}
 	})
 	defer c.Close()
 
@@ -86,10 +102,10 @@ func Example_test() {
 		reply := wire.Message{Header: wire.Header{Type: req.Header.Type}}
 		if req.Header.Type == ctrlID {
 			var b wire.Builder
-			b.Struct([]byte{ctrlCmdNewFamily, 2, 0, 0}) // struct genlmsghdr
-			b.Uint16(1, echoID)                         // CTRL_ATTR_FAMILY_ID
-			b.String(2, "echo")                         // CTRL_ATTR_FAMILY_NAME
-			b.Uint32(3, 1)                              // CTRL_ATTR_VERSION
+			b.Struct(&genlmsghdr{Cmd: ctrlCmdNewFamily, Version: 2})
+			b.Uint16(1, echoID) // CTRL_ATTR_FAMILY_ID
+			b.String(2, "echo") // CTRL_ATTR_FAMILY_NAME
+			b.Uint32(3, 1)      // CTRL_ATTR_VERSION
 			reply.Payload, _ = b.Encode()
 		} else {
 			reply.Payload = req.Payload
@@ -104,8 +120,13 @@ func Example_test() {
 		log.Fatal(err)
 	}
 	replies, err := f.Request(ctx, c, 7, []byte("attributes"), 0)
-	fmt.Printf("%d %s %v\n", replies[0].Command, replies[0].Payload, err)
-	// Output: 7 attributes <nil>
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range replies {
+		fmt.Printf("%d %s\n", m.Command, m.Payload)
+	}
+	// Output: 7 attributes
 }
 
 // What a command can do, and who may use it.

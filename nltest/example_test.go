@@ -29,13 +29,17 @@ func ExampleDial() {
 	defer c.Close()
 
 	replies, err := c.Request(context.Background(), rtmGetLink, nil, 0)
-	fmt.Printf("%s %v\n", replies[0].Payload, err)
+	for _, m := range replies {
+		fmt.Printf("%s\n", m.Payload)
+	}
+	fmt.Println(err)
 
 	_, err = c.Request(context.Background(), rtmNewLink, nil, 0)
 	var refusal *wire.KernelError
 	fmt.Println(errors.As(err, &refusal) && refusal.Errno == syscall.EOPNOTSUPP, refusal.Ext.Message)
 	// Output:
-	// a link <nil>
+	// a link
+	// <nil>
 	// true links only
 }
 

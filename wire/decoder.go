@@ -3,7 +3,12 @@ package wire
 // Decoder reads attributes in the order in which they stand and keeps the first
 // error, so that the loop asks for it once, at its end:
 //
-//	d := wire.NewDecoder(m.Payload[unix.SizeofIfInfomsg:])
+//	var h unix.IfInfomsg
+//	attrs, err := m.Struct(&h)
+//	if err != nil {
+//		return err
+//	}
+//	d := wire.NewDecoder(attrs)
 //	for d.Next() {
 //		switch d.Type() {
 //		case unix.IFLA_IFNAME:

@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,12 +11,17 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
+// nlmsgerr is struct nlmsgerr of linux/netlink.h.
+type nlmsgerr struct {
+	Error   int32
+	Request wire.Header
+}
+
 // A success can come with a warning, which ParseAck does not look at.
 func ExampleDecodeAck() {
 	var b wire.Builder
-	b.Raw(make([]byte, 4))              // no errno
-	b.Raw(make([]byte, wire.HeaderLen)) // the request's header
-	b.String(1, "this is deprecated")   // NLMSGERR_ATTR_MSG
+	b.Struct(&nlmsgerr{})
+	b.String(1, "this is deprecated") // NLMSGERR_ATTR_MSG
 	payload, err := b.Encode()
 	if err != nil {
 		log.Fatal(err)
@@ -32,8 +36,12 @@ func ExampleDecodeAck() {
 
 // HWSIM_CMD_NEW_RADIO returns the id of the new radio as a positive code.
 func ExampleDecodeAck_code() {
-	payload := binary.NativeEndian.AppendUint32(nil, 3)
-	payload = append(payload, make([]byte, wire.HeaderLen)...) // the request's header
+	var b wire.Builder
+	b.Struct(&nlmsgerr{Error: 3})
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
 	ack, err := wire.DecodeAck(wire.Message{
 		Header:  wire.Header{Type: netlink.NLMSG_ERROR, Flags: netlink.NLM_F_CAPPED},
 		Payload: payload,

@@ -18,11 +18,11 @@ func ExampleBuilder_Reset() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("%d bytes: %q\n", len(payload), payload[4:])
+		fmt.Println(len(payload), "bytes")
 	}
 	// Output:
-	// 8 bytes: "lo\x00\x00"
-	// 12 bytes: "eth0\x00\x00\x00\x00"
+	// 8 bytes
+	// 12 bytes
 }
 
 // Errors need to be looked at only once: the first one sticks.

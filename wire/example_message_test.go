@@ -37,6 +37,45 @@ func ExampleMessage_Decode() {
 	// seq 7: "abcd" of 8 bytes
 }
 
+// A family's header goes into a struct, and what follows are the attributes.
+func ExampleMessage_Struct() {
+	var b wire.Builder
+	b.Struct(&ifinfomsg{Index: 1})
+	b.String(3, "lo")   // IFLA_IFNAME
+	b.Uint32(4, 64<<10) // IFLA_MTU
+	payload, err := b.Encode()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var link ifinfomsg
+	attrs, err := wire.Message{Payload: payload}.Struct(&link)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("index", link.Index)
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		switch d.Type() {
+		case 3:
+			fmt.Println("name", d.String())
+		case 4:
+			fmt.Println("mtu", d.Uint32())
+		}
+	}
+	if err := d.Err(); err != nil {
+		log.Fatal(err)
+	}
+
+	_, err = wire.Message{Payload: make([]byte, 7)}.Struct(&link)
+	fmt.Println("malformed:", errors.Is(err, wire.ErrMalformed))
+	// Output:
+	// index 1
+	// name lo
+	// mtu 65536
+	// malformed: true
+}
+
 // A buffer that is read into again takes its messages along, but for copies.
 func ExampleMessage_Clone() {
 	buffer := wire.AppendMessage(nil, wire.Message{Payload: []byte("first")})

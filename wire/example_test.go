@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log"
@@ -31,13 +30,20 @@ func ExampleMessages() {
 	// type 3, seq 7, ""
 }
 
-func ExampleBuilder() {
-	// A struct ifinfomsg for the interface with index 1, then its attributes.
-	var ifinfomsg [16]byte
-	binary.NativeEndian.PutUint32(ifinfomsg[4:], 1)
+// ifinfomsg is struct ifinfomsg of linux/rtnetlink.h. On Linux it is also
+// unix.IfInfomsg.
+type ifinfomsg struct {
+	Family        uint8
+	_             uint8
+	Type          uint16
+	Index         int32
+	Flags, Change uint32
+}
 
+// A family's header, then attributes.
+func ExampleBuilder() {
 	var b wire.Builder
-	b.Struct(ifinfomsg[:])
+	b.Struct(&ifinfomsg{Index: 1})
 	b.String(3, "lo")                     // IFLA_IFNAME
 	b.Uint32(4, 65536)                    // IFLA_MTU
 	b.Nest(18, func(link *wire.Builder) { // IFLA_LINKINFO
@@ -129,12 +135,10 @@ func ExampleDecoder() {
 func ExampleParseAck() {
 	// The refusal of a request, as a socket receives it: the errno, the
 	// request's header, an explanation.
-	errno := int32(-19)
-	payload := binary.NativeEndian.AppendUint32(nil, uint32(errno))
-	payload = wire.AppendMessage(payload, wire.Message{Header: wire.Header{Type: 16, Seq: 7}})
 	var b wire.Builder
+	b.Struct(&nlmsgerr{Error: -19, Request: wire.Header{Length: wire.HeaderLen, Type: 16, Seq: 7}})
 	b.String(1, "Device does not exist") // NLMSGERR_ATTR_MSG
-	explanation, err := b.Encode()
+	payload, err := b.Encode()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -144,7 +148,7 @@ func ExampleParseAck() {
 			Flags: netlink.NLM_F_CAPPED | netlink.NLM_F_ACK_TLVS,
 			Seq:   7,
 		},
-		Payload: append(payload, explanation...),
+		Payload: payload,
 	}
 
 	refusal, err := wire.ParseAck(m)
@@ -165,7 +169,7 @@ func ExampleParseAck() {
 // The kernel explains a refusal by an offset in the request.
 func ExampleExtAck_Path() {
 	var b wire.Builder
-	b.Struct(make([]byte, 16))            // struct ifinfomsg
+	b.Struct(&ifinfomsg{})
 	b.Nest(18, func(link *wire.Builder) { // IFLA_LINKINFO
 		link.String(1, "bridge")             // IFLA_INFO_KIND
 		link.Nest(2, func(b *wire.Builder) { // IFLA_INFO_DATA

@@ -68,13 +68,13 @@ func fill(ctx context.Context, c *client.Conn) error {
 	for i := range pairs {
 		a, b := fmt.Sprintf("left%d", i), fmt.Sprintf("right%d", i)
 		if err := do(ctx, c, unix.RTM_NEWLINK, create, func(req *wire.Builder) {
-			req.Struct(unix.IfInfomsg{})
+			req.Struct(&unix.IfInfomsg{})
 			req.String(unix.IFLA_IFNAME, a)
 			req.Nest(unix.IFLA_LINKINFO, func(info *wire.Builder) {
 				info.String(unix.IFLA_INFO_KIND, "veth")
 				info.Nest(unix.IFLA_INFO_DATA, func(data *wire.Builder) {
 					data.Nest(vethPeer, func(peer *wire.Builder) {
-						peer.Struct(unix.IfInfomsg{})
+						peer.Struct(&unix.IfInfomsg{})
 						peer.String(unix.IFLA_IFNAME, b)
 					})
 				})
@@ -98,7 +98,7 @@ func fill(ctx context.Context, c *client.Conn) error {
 // up sets a link up and returns its index.
 func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
 	var req wire.Builder
-	req.Struct(unix.IfInfomsg{})
+	req.Struct(&unix.IfInfomsg{})
 	req.String(unix.IFLA_IFNAME, name)
 	payload, err := req.Encode()
 	if err != nil {
@@ -119,7 +119,7 @@ func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
 	// Without a link-local address, which the kernel would add at a time of its
 	// own, and the routes to it.
 	if err := do(ctx, c, unix.RTM_NEWLINK, 0, func(req *wire.Builder) {
-		req.Struct(unix.IfInfomsg{Index: int32(index)})
+		req.Struct(&unix.IfInfomsg{Index: int32(index)})
 		req.Nest(unix.IFLA_AF_SPEC, func(families *wire.Builder) {
 			families.Nest(unix.AF_INET6, func(inet6 *wire.Builder) {
 				inet6.Uint8(unix.IFLA_INET6_ADDR_GEN_MODE, addrGenModeNone)
@@ -129,7 +129,7 @@ func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
 		return 0, err
 	}
 	return index, do(ctx, c, unix.RTM_NEWLINK, 0, func(req *wire.Builder) {
-		req.Struct(unix.IfInfomsg{Index: int32(index), Flags: unix.IFF_UP, Change: unix.IFF_UP})
+		req.Struct(&unix.IfInfomsg{Index: int32(index), Flags: unix.IFF_UP, Change: unix.IFF_UP})
 	})
 }
 
@@ -145,14 +145,14 @@ func populate(ctx context.Context, c *client.Conn, index uint32, pair, side byte
 		return err
 	}
 	if err := do(ctx, c, unix.RTM_NEWNEIGH, create, func(req *wire.Builder) {
-		req.Struct(unix.NdMsg{Family: unix.AF_INET, Ifindex: int32(index), State: unix.NUD_PERMANENT})
+		req.Struct(&unix.NdMsg{Family: unix.AF_INET, Ifindex: int32(index), State: unix.NUD_PERMANENT})
 		req.Bytes(unix.NDA_DST, next.AsSlice())
 		req.Bytes(unix.NDA_LLADDR, []byte{2, 0, 0, 0, pair, side})
 	}); err != nil {
 		return err
 	}
 	return do(ctx, c, unix.RTM_NEWROUTE, create, func(req *wire.Builder) {
-		req.Struct(unix.RtMsg{
+		req.Struct(&unix.RtMsg{
 			Family: unix.AF_INET, Dst_len: 24, Table: unix.RT_TABLE_MAIN,
 			Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_UNICAST,
 		})

@@ -26,10 +26,10 @@ type table struct {
 }
 
 var tables = []table{
-	{"links", unix.RTM_GETLINK, unix.IfInfomsg{}},
-	{"addresses", unix.RTM_GETADDR, unix.IfAddrmsg{}},
-	{"routes", unix.RTM_GETROUTE, unix.RtMsg{}},
-	{"neighbours", unix.RTM_GETNEIGH, unix.NdMsg{}},
+	{"links", unix.RTM_GETLINK, &unix.IfInfomsg{}},
+	{"addresses", unix.RTM_GETADDR, &unix.IfAddrmsg{}},
+	{"routes", unix.RTM_GETROUTE, &unix.RtMsg{}},
+	{"neighbours", unix.RTM_GETNEIGH, &unix.NdMsg{}},
 }
 
 // request encodes the request for the whole table.

@@ -107,17 +107,17 @@ func question(m wire.Message) (lookup, bool) {
 	addr := uint16(0)
 	switch {
 	case e.table == "link":
-		l.typ, h = unix.RTM_GETLINK, unix.IfInfomsg{Family: e.family, Index: int32(e.index)}
+		l.typ, h = unix.RTM_GETLINK, &unix.IfInfomsg{Family: e.family, Index: int32(e.index)}
 	case e.table == "neighbour":
-		l.typ, h, addr = unix.RTM_GETNEIGH, unix.NdMsg{Family: e.family, Ifindex: int32(e.index)}, unix.NDA_DST
+		l.typ, h, addr = unix.RTM_GETNEIGH, &unix.NdMsg{Family: e.family, Ifindex: int32(e.index)}, unix.NDA_DST
 	case e.table == "address" && e.family == unix.AF_INET6:
 		l.typ, addr = unix.RTM_GETADDR, unix.IFA_ADDRESS
-		h = unix.IfAddrmsg{Family: e.family, Prefixlen: e.bits, Index: e.index}
+		h = &unix.IfAddrmsg{Family: e.family, Prefixlen: e.bits, Index: e.index}
 	default:
 		// The kernel does not look up a single IPv4 address. What it tells for
 		// an address is the route that covers it.
 		l.typ, addr = unix.RTM_GETROUTE, unix.RTA_DST
-		h = unix.RtMsg{Family: e.family, Dst_len: uint8(e.addr.BitLen()), Flags: unix.RTM_F_FIB_MATCH}
+		h = &unix.RtMsg{Family: e.family, Dst_len: uint8(e.addr.BitLen()), Flags: unix.RTM_F_FIB_MATCH}
 	}
 	var b wire.Builder
 	b.Struct(h)

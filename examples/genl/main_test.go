@@ -80,7 +80,7 @@ func TestFamilyOfWhichTheKernelTellsLess(t *testing.T) {
 				return []wire.Message{nltest.Error(errno, wire.ExtAck{})}
 			}
 			var b wire.Builder
-			b.Struct([]byte{unix.CTRL_CMD_NEWFAMILY, 2, 0, 0})
+			b.Struct(&unix.Genlmsghdr{Cmd: unix.CTRL_CMD_NEWFAMILY, Version: 2})
 			b.String(unix.CTRL_ATTR_FAMILY_NAME, "acme")
 			b.Uint16(unix.CTRL_ATTR_FAMILY_ID, 40)
 			p, err := b.Encode()

@@ -46,7 +46,7 @@ func run(ctx context.Context, out io.Writer, up bool) error {
 		return fmt.Errorf("addresses: %w", err)
 	}
 	var b wire.Builder
-	b.Struct(unix.IfInfomsg{}) // all links
+	b.Struct(&unix.IfInfomsg{}) // all links
 	request, err := b.Encode()
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func run(ctx context.Context, out io.Writer, up bool) error {
 // addresses returns the addresses of all links, by the link's index.
 func addresses(ctx context.Context, c *client.Conn) (map[uint32][]string, error) {
 	var b wire.Builder
-	b.Struct(unix.IfAddrmsg{}) // all addresses
+	b.Struct(&unix.IfAddrmsg{}) // all addresses
 	request, err := b.Encode()
 	if err != nil {
 		return nil, err

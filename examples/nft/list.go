@@ -19,7 +19,7 @@ import (
 func list(ctx context.Context, c *client.Conn, out io.Writer) error {
 	const getTable = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE
 	var b wire.Builder
-	b.Struct(unix.Nfgenmsg{}) // of all families
+	b.Struct(&unix.Nfgenmsg{}) // of all families
 	request, err := b.Encode()
 	if err != nil {
 		return err

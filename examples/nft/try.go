@@ -85,7 +85,7 @@ func chainMessage(typ netlink.MessageType, flags netlink.Flags, name string) cli
 
 func message(family uint8, typ netlink.MessageType, flags netlink.Flags, attrs func(*wire.Builder)) client.BatchMessage {
 	var b wire.Builder
-	b.Struct(unix.Nfgenmsg{Nfgen_family: family})
+	b.Struct(&unix.Nfgenmsg{Nfgen_family: family})
 	attrs(&b)
 	payload, err := b.Encode()
 	if err != nil {

@@ -103,7 +103,7 @@ func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
 // has the next number in the field Ack, to all listeners: ours is our port's.
 func tell(ctx context.Context, c *client.Conn, op uint32) error {
 	var b wire.Builder
-	b.Struct(control{
+	b.Struct(&control{
 		Header: header{Index: procGroup, Value: procGroup, Ack: c.PortID(), Length: 4},
 		Op:     op,
 	})

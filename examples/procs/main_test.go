@@ -90,7 +90,7 @@ func TestOtherNetworkNamespace(t *testing.T) {
 func occurrence(t *testing.T, ev event) wire.Message {
 	t.Helper()
 	var b wire.Builder
-	b.Struct(ev)
+	b.Struct(&ev)
 	payload, err := b.Encode()
 	if err != nil {
 		t.Fatal(err)

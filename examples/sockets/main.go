@@ -48,7 +48,7 @@ func run(ctx context.Context, out io.Writer, all bool) error {
 	fmt.Fprintln(w, "STATE\tLOCAL\tPEER\tRECV-Q\tSEND-Q\tRTT\tVARIATION")
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		var b wire.Builder
-		b.Struct(diagRequest{
+		b.Struct(&diagRequest{
 			Family: family, Protocol: unix.IPPROTO_TCP, States: wanted,
 			Extensions: 1 << (infoAttr - 1), // tcp_info with each socket
 		})

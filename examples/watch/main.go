@@ -109,7 +109,7 @@ type names map[uint32]string
 // read reads the names of all links.
 func (l names) read(ctx context.Context, c *client.Conn) error {
 	var b wire.Builder
-	b.Struct(unix.IfInfomsg{}) // all links
+	b.Struct(&unix.IfInfomsg{}) // all links
 	request, err := b.Encode()
 	if err != nil {
 		return err
