@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -66,28 +65,21 @@ func preparePayloads() error {
 	for i := range addrPayloads {
 		addrPayloads[i] = addrMessage(loIndex, addrBase+1+uint32(i))
 	}
-	addrsPayload = addrMessage(0, 0)[:unix.SizeofIfAddrmsg]
-	routesPayload = routeMessage(0)[:unix.SizeofRtMsg]
+	addrsPayload = message(&unix.IfAddrmsg{Family: unix.AF_INET})
+	routesPayload = message(&unix.RtMsg{Family: unix.AF_INET})
 	return nil
 }
 
 // linkMessage is a struct ifinfomsg.
 func linkMessage(index, flags, change uint32) []byte {
-	b := make([]byte, unix.SizeofIfInfomsg)
-	binary.NativeEndian.PutUint32(b[4:], index)
-	binary.NativeEndian.PutUint32(b[8:], flags)
-	binary.NativeEndian.PutUint32(b[12:], change)
-	return b
+	return message(&unix.IfInfomsg{Index: int32(index), Flags: flags, Change: change})
 }
 
 // addrMessage is a struct ifaddrmsg and the address, all of it prefix, so that
 // addresses have nothing to do with each other.
 func addrMessage(index, addr uint32) []byte {
-	h := make([]byte, unix.SizeofIfAddrmsg)
-	h[0], h[1] = unix.AF_INET, 32
-	binary.NativeEndian.PutUint32(h[4:], index)
 	var b wire.Builder
-	b.Struct(h)
+	b.Struct(&unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: 32, Index: index})
 	b.Uint32BE(unix.IFA_LOCAL, addr)
 	return mustEncode(&b)
 }
@@ -95,13 +87,19 @@ func addrMessage(index, addr uint32) []byte {
 // routeMessage is a struct rtmsg and the destination of a blackhole, a route
 // that needs no device.
 func routeMessage(dst uint32) []byte {
-	h := make([]byte, unix.SizeofRtMsg)
-	h[0], h[1] = unix.AF_INET, 32
-	h[4], h[5] = unix.RT_TABLE_MAIN, unix.RTPROT_STATIC
-	h[6], h[7] = unix.RT_SCOPE_UNIVERSE, unix.RTN_BLACKHOLE
 	var b wire.Builder
-	b.Struct(h)
+	b.Struct(&unix.RtMsg{
+		Family: unix.AF_INET, Dst_len: 32, Table: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_STATIC,
+		Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_BLACKHOLE,
+	})
 	b.Uint32BE(unix.RTA_DST, dst)
+	return mustEncode(&b)
+}
+
+// message is a family's header alone.
+func message(header any) []byte {
+	var b wire.Builder
+	b.Struct(header)
 	return mustEncode(&b)
 }
 

@@ -1,7 +1,6 @@
 package migration
 
 import (
-	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -21,6 +20,7 @@ import (
 	"github.com/nlmux/netlink/bench/migration/vishvananda"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/wire"
 )
 
 // The tests of this file hold what the page says of differences against the
@@ -44,7 +44,9 @@ func mdConn(t *testing.T) *mdnetlink.Conn {
 // acknowledgement.
 func touchLo(t *testing.T, flags mdnetlink.HeaderFlags) mdnetlink.Message {
 	t.Helper()
-	payload, err := binary.Append(nil, binary.NativeEndian, unix.IfInfomsg{Index: loIndex})
+	var b wire.Builder
+	b.Struct(&unix.IfInfomsg{Index: loIndex})
+	payload, err := b.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,8 +207,12 @@ func TestVishvanandasHandleDoesNotAskForTheKernelsWords(t *testing.T) {
 // what a Conn without WithStrictChecking lets pass.
 func TestStrictCheckingIsAnOptionHere(t *testing.T) {
 	ns := nstest.New(t)
-	sloppy := make([]byte, unix.SizeofIfAddrmsg)
-	sloppy[1] = 24 // prefix lengths do not filter
+	var b wire.Builder
+	b.Struct(&unix.IfAddrmsg{Prefixlen: 24}) // which does not filter
+	sloppy, err := b.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, strict := range []bool{false, true} {
 		options := []client.Option{client.WithNetNS(ns.FD())}
 		if strict {
@@ -222,7 +228,7 @@ func TestStrictCheckingIsAnOptionHere(t *testing.T) {
 			t.Errorf("strict %v: %v", strict, err)
 		}
 	}
-	_, err := mdConn(t).Execute(mdnetlink.Message{
+	_, err = mdConn(t).Execute(mdnetlink.Message{
 		Header: mdnetlink.Header{Type: unix.RTM_GETADDR, Flags: mdnetlink.Request | mdnetlink.Dump},
 		Data:   sloppy,
 	})

@@ -4,6 +4,7 @@ package mdlayher
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"sync"
@@ -38,6 +39,9 @@ func Link(c *netlink.Conn, name string) (index int32, mtu uint32, err error) {
 	})
 	if err != nil {
 		return 0, 0, err
+	}
+	if len(replies) != 1 {
+		return 0, 0, fmt.Errorf("%d replies", len(replies))
 	}
 	var link unix.IfInfomsg
 	n, err := binary.Decode(replies[0].Data, binary.NativeEndian, &link)
@@ -129,14 +133,19 @@ func Addresses(c *netlink.Conn) ([]netip.Prefix, error) {
 		if m.Header.Flags&netlink.DumpInterrupted != 0 {
 			return nil, errors.New("the addresses changed meanwhile")
 		}
-		ad, err := netlink.NewAttributeDecoder(m.Data[unix.SizeofIfAddrmsg:])
+		var addr unix.IfAddrmsg
+		n, err := binary.Decode(m.Data, binary.NativeEndian, &addr)
+		if err != nil {
+			return nil, err
+		}
+		ad, err := netlink.NewAttributeDecoder(m.Data[n:])
 		if err != nil {
 			return nil, err
 		}
 		for ad.Next() {
 			if ad.Type() == unix.IFA_LOCAL {
 				ip, _ := netip.AddrFromSlice(ad.Bytes())
-				addrs = append(addrs, netip.PrefixFrom(ip, int(m.Data[1])))
+				addrs = append(addrs, netip.PrefixFrom(ip, int(addr.Prefixlen)))
 			}
 		}
 		if err := ad.Err(); err != nil {
@@ -164,11 +173,16 @@ func Routes(c *netlink.Conn, each func(dst netip.Prefix) bool) error {
 		if m.Header.Flags&netlink.DumpInterrupted != 0 {
 			return errors.New("the routes changed meanwhile")
 		}
-		if m.Data[4] != unix.RT_TABLE_MAIN {
+		var route unix.RtMsg
+		n, err := binary.Decode(m.Data, binary.NativeEndian, &route)
+		if err != nil {
+			return err
+		}
+		if route.Table != unix.RT_TABLE_MAIN {
 			continue
 		}
 		ip := netip.IPv4Unspecified()
-		ad, err := netlink.NewAttributeDecoder(m.Data[unix.SizeofRtMsg:])
+		ad, err := netlink.NewAttributeDecoder(m.Data[n:])
 		if err != nil {
 			return err
 		}
@@ -180,7 +194,7 @@ func Routes(c *netlink.Conn, each func(dst netip.Prefix) bool) error {
 		if err := ad.Err(); err != nil {
 			return err
 		}
-		if !each(netip.PrefixFrom(ip, int(m.Data[1]))) {
+		if !each(netip.PrefixFrom(ip, int(route.Dst_len))) {
 			return nil
 		}
 	}
@@ -275,7 +289,10 @@ func HasCarrier(c *netlink.Conn, link string) (exists, carrier bool, err error) 
 	if err != nil {
 		return !errors.Is(err, os.ErrNotExist), false, err
 	}
-	ad, err := netlink.NewAttributeDecoder(replies[0].Data[4:])
+	if len(replies) != 1 || len(replies[0].Data) < unix.GENL_HDRLEN {
+		return true, false, errors.New("no family in the reply")
+	}
+	ad, err := netlink.NewAttributeDecoder(replies[0].Data[unix.GENL_HDRLEN:])
 	if err != nil {
 		return true, false, err
 	}
@@ -304,7 +321,10 @@ func HasCarrier(c *netlink.Conn, link string) (exists, carrier bool, err error) 
 	if err != nil {
 		return true, false, err
 	}
-	if ad, err = netlink.NewAttributeDecoder(replies[0].Data[4:]); err != nil {
+	if len(replies) != 1 || len(replies[0].Data) < unix.GENL_HDRLEN {
+		return true, false, errors.New("no link in the reply")
+	}
+	if ad, err = netlink.NewAttributeDecoder(replies[0].Data[unix.GENL_HDRLEN:]); err != nil {
 		return true, false, err
 	}
 	for ad.Next() {

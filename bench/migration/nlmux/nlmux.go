@@ -3,8 +3,8 @@ package nlmux
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -33,7 +33,7 @@ func Dial(path string) (*client.Conn, error) {
 // Link returns the index and the MTU of the link of that name.
 func Link(ctx context.Context, c *client.Conn, name string) (index int32, mtu uint32, err error) {
 	var b wire.Builder
-	b.Struct(make([]byte, unix.SizeofIfInfomsg))
+	b.Struct(&unix.IfInfomsg{})
 	b.String(unix.IFLA_IFNAME, name)
 	payload, err := b.Encode()
 	if err != nil {
@@ -43,29 +43,28 @@ func Link(ctx context.Context, c *client.Conn, name string) (index int32, mtu ui
 	if err != nil {
 		return 0, 0, err
 	}
+	if len(replies) != 1 {
+		return 0, 0, fmt.Errorf("%d replies", len(replies))
+	}
 	var link unix.IfInfomsg
-	n, err := binary.Decode(replies[0].Payload, binary.NativeEndian, &link)
+	attrs, err := replies[0].Struct(&link)
 	if err != nil {
 		return 0, 0, err
 	}
-	for a, err := range wire.Attrs(replies[0].Payload[n:]) {
-		if err != nil {
-			return 0, 0, err
-		}
-		if a.Type == unix.IFLA_MTU {
-			mtu, err = a.Uint32()
-			return link.Index, mtu, err
+	d := wire.NewDecoder(attrs)
+	for d.Next() {
+		if d.Type() == unix.IFLA_MTU {
+			mtu = d.Uint32()
 		}
 	}
-	return 0, 0, errors.New("a link without an MTU")
+	return link.Index, mtu, d.Err()
 }
 
 // AddAddress adds an IPv4 address to a link. An address that is there already
 // is no error.
 func AddAddress(ctx context.Context, c *client.Conn, index uint32, addr netip.Prefix) (added bool, err error) {
 	var b wire.Builder
-	b.Struct([]byte{unix.AF_INET, byte(addr.Bits()), 0, unix.RT_SCOPE_UNIVERSE})
-	b.Struct(binary.NativeEndian.AppendUint32(nil, index))
+	b.Struct(&unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: uint8(addr.Bits()), Index: index})
 	b.Bytes(unix.IFA_LOCAL, addr.Addr().AsSlice())
 	payload, err := b.Encode()
 	if err != nil {
@@ -81,10 +80,9 @@ func AddAddress(ctx context.Context, c *client.Conn, index uint32, addr netip.Pr
 // DeleteRoute deletes an IPv4 route. A route that is not there is no error.
 func DeleteRoute(ctx context.Context, c *client.Conn, dst netip.Prefix) (deleted bool, err error) {
 	var b wire.Builder
-	b.Struct([]byte{
-		unix.AF_INET, byte(dst.Bits()), 0, 0,
-		unix.RT_TABLE_MAIN, unix.RTPROT_UNSPEC, unix.RT_SCOPE_NOWHERE, unix.RTN_UNSPEC,
-		0, 0, 0, 0,
+	b.Struct(&unix.RtMsg{
+		Family: unix.AF_INET, Dst_len: uint8(dst.Bits()),
+		Table: unix.RT_TABLE_MAIN, Scope: unix.RT_SCOPE_NOWHERE,
 	})
 	b.Bytes(unix.RTA_DST, dst.Addr().AsSlice())
 	payload, err := b.Encode()
@@ -109,22 +107,32 @@ func Reason(err error) string {
 
 // Addresses returns all IPv4 addresses.
 func Addresses(ctx context.Context, c *client.Conn) ([]netip.Prefix, error) {
-	request := make([]byte, unix.SizeofIfAddrmsg)
-	request[0] = unix.AF_INET
+	var b wire.Builder
+	b.Struct(&unix.IfAddrmsg{Family: unix.AF_INET})
+	request, err := b.Encode()
+	if err != nil {
+		return nil, err
+	}
 	replies, err := c.Request(ctx, unix.RTM_GETADDR, request, netlink.NLM_F_DUMP)
 	if err != nil {
 		return nil, err
 	}
 	var addrs []netip.Prefix
 	for _, m := range replies {
-		for a, err := range wire.Attrs(m.Payload[unix.SizeofIfAddrmsg:]) {
-			if err != nil {
-				return nil, err
+		var addr unix.IfAddrmsg
+		attrs, err := m.Struct(&addr)
+		if err != nil {
+			return nil, err
+		}
+		d := wire.NewDecoder(attrs)
+		for d.Next() {
+			if d.Type() == unix.IFA_LOCAL {
+				ip, _ := netip.AddrFromSlice(d.Bytes())
+				addrs = append(addrs, netip.PrefixFrom(ip, int(addr.Prefixlen)))
 			}
-			if a.Type == unix.IFA_LOCAL {
-				ip, _ := netip.AddrFromSlice(a.Bytes())
-				addrs = append(addrs, netip.PrefixFrom(ip, int(m.Payload[1])))
-			}
+		}
+		if err := d.Err(); err != nil {
+			return nil, err
 		}
 	}
 	return addrs, nil
@@ -133,25 +141,35 @@ func Addresses(ctx context.Context, c *client.Conn) ([]netip.Prefix, error) {
 // Routes calls each with the destinations of the IPv4 routes of the main table
 // until it returns false.
 func Routes(ctx context.Context, c *client.Conn, each func(dst netip.Prefix) bool) error {
-	request := make([]byte, unix.SizeofRtMsg)
-	request[0] = unix.AF_INET
+	var b wire.Builder
+	b.Struct(&unix.RtMsg{Family: unix.AF_INET})
+	request, err := b.Encode()
+	if err != nil {
+		return err
+	}
 	for m, err := range c.Dump(ctx, unix.RTM_GETROUTE, request) {
 		if err != nil {
 			return err
 		}
-		if m.Payload[4] != unix.RT_TABLE_MAIN {
+		var route unix.RtMsg
+		attrs, err := m.Struct(&route)
+		if err != nil {
+			return err
+		}
+		if route.Table != unix.RT_TABLE_MAIN {
 			continue
 		}
 		ip := netip.IPv4Unspecified()
-		for a, err := range wire.Attrs(m.Payload[unix.SizeofRtMsg:]) {
-			if err != nil {
-				return err
-			}
-			if a.Type == unix.RTA_DST {
-				ip, _ = netip.AddrFromSlice(a.Bytes())
+		d := wire.NewDecoder(attrs)
+		for d.Next() {
+			if d.Type() == unix.RTA_DST {
+				ip, _ = netip.AddrFromSlice(d.Bytes())
 			}
 		}
-		if !each(netip.PrefixFrom(ip, int(m.Payload[1]))) {
+		if err := d.Err(); err != nil {
+			return err
+		}
+		if !each(netip.PrefixFrom(ip, int(route.Dst_len))) {
 			return nil
 		}
 	}
@@ -182,12 +200,8 @@ func Watch(c *client.Conn, changed func(typ uint16), resync func() error) error 
 // SetMTU changes a link and waits no longer than that for it. After an error c
 // is as good as before.
 func SetMTU(c *client.Conn, index int32, mtu uint32, patience time.Duration) error {
-	link, err := binary.Append(nil, binary.NativeEndian, unix.IfInfomsg{Index: index})
-	if err != nil {
-		return err
-	}
 	var b wire.Builder
-	b.Struct(link)
+	b.Struct(&unix.IfInfomsg{Index: index})
 	b.Uint32(unix.IFLA_MTU, mtu)
 	payload, err := b.Encode()
 	if err != nil {
@@ -218,16 +232,16 @@ func HasCarrier(ctx context.Context, c *client.Conn, link string) (exists, carri
 	if err != nil {
 		return true, false, err
 	}
-	for a, err := range wire.Attrs(replies[0].Payload) {
-		if err != nil {
-			return true, false, err
-		}
-		if a.Type == unix.ETHTOOL_A_LINKSTATE_LINK {
-			up, err := a.Uint8()
-			return true, up == 1, err
+	if len(replies) != 1 {
+		return true, false, fmt.Errorf("%d replies", len(replies))
+	}
+	d := wire.NewDecoder(replies[0].Payload)
+	for d.Next() {
+		if d.Type() == unix.ETHTOOL_A_LINKSTATE_LINK {
+			carrier = d.Uint8() == 1
 		}
 	}
-	return true, false, nil
+	return true, carrier, d.Err()
 }
 
 // MTUs asks for many links at once.

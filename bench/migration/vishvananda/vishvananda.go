@@ -163,12 +163,15 @@ func HasCarrier(link string) (exists, carrier bool, err error) {
 	if err != nil {
 		return true, false, err
 	}
+	if len(replies) != 1 || len(replies[0]) < nl.SizeofGenlmsg {
+		return true, false, errors.New("no link in the reply")
+	}
 	attrs, err := nl.ParseRouteAttr(replies[0][nl.SizeofGenlmsg:])
 	if err != nil {
 		return true, false, err
 	}
 	for _, a := range attrs {
-		if a.Attr.Type == unix.ETHTOOL_A_LINKSTATE_LINK {
+		if a.Attr.Type == unix.ETHTOOL_A_LINKSTATE_LINK && len(a.Value) == 1 {
 			carrier = a.Value[0] == 1
 		}
 	}
