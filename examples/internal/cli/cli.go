@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package cli is what the examples share around their work: flags, usage,
-// Ctrl-C, the text of an error and the exit code.
+// Package cli runs an example: it parses the flags, prints the usage, ends a ctx on
+// Ctrl-C, and reports an error.
 package cli
 
 import (
@@ -14,11 +14,11 @@ import (
 	"strings"
 )
 
-// Command is an example. Its flags are those of package flag.
+// Command is an example. It defines its flags with package flag before Main.
 type Command struct {
 	Name    string
-	Args    string // flags and arguments, as the usage shows them
-	About   string // what it does, in a sentence that begins with Name
+	Args    string // its flags and arguments, for the usage
+	About   string // what it does, for the usage
 	MaxArgs int    // maximum number of arguments after the flags
 
 	// Valid reports whether the values of the flags are valid; nil: all are.
@@ -27,13 +27,13 @@ type Command struct {
 	// Run does the work. Ctrl-C ends ctx.
 	Run func(ctx context.Context) error
 
-	// MustFinish is for work of which a part is worth nothing: Ctrl-C is an
-	// error.
+	// MustFinish makes Ctrl-C an error. Otherwise Run may return ctx's error then,
+	// and the exit code is 0.
 	MustFinish bool
 }
 
-// Main is the main function of the command. It ends the process with exit code 2
-// after wrong arguments, and with 1 after an error.
+// Main parses the flags and calls Run. It ends the process with exit code 2 if the
+// arguments are wrong, and with 1 if Run fails.
 func (c Command) Main() {
 	flag.Usage = c.usage
 	flag.Parse()
