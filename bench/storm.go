@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -99,11 +98,11 @@ func stormNumber(typ uint16, payload []byte) (n int64, ok bool) {
 		if a, rest, err = wire.NextAttr(rest); err != nil {
 			return 0, false
 		}
-		if a.Type != unix.RTA_DST || len(a.Value) != 4 {
+		if a.Type != unix.RTA_DST {
 			continue
 		}
-		dst := binary.BigEndian.Uint32(a.Value)
-		if dst < stormBase {
+		dst, err := a.Uint32BE()
+		if err != nil || dst < stormBase {
 			return 0, false
 		}
 		n = 2 * int64(dst-stormBase)

@@ -41,7 +41,7 @@ func run(ctx context.Context, out io.Writer, up bool) error {
 	}
 	defer c.Close()
 
-	addresses, err := addresses(ctx, c)
+	addresses, err := readAddresses(ctx, c)
 	if err != nil {
 		return fmt.Errorf("addresses: %w", err)
 	}
@@ -90,8 +90,8 @@ func run(ctx context.Context, out io.Writer, up bool) error {
 	return w.Flush()
 }
 
-// addresses returns the addresses of all links, by the link's index.
-func addresses(ctx context.Context, c *client.Conn) (map[uint32][]string, error) {
+// readAddresses returns the addresses of all links, by the link's index.
+func readAddresses(ctx context.Context, c *client.Conn) (map[uint32][]string, error) {
 	var b wire.Builder
 	b.Struct(&unix.IfAddrmsg{}) // all addresses
 	request, err := b.Encode()
