@@ -236,3 +236,26 @@ func TestSamePortInAnotherNamespace(t *testing.T) {
 	}
 	noLosses(t, c)
 }
+
+// TestNewConnReadsWhatProcessesSend: a process can write to a Conn that was never used. It
+// is not kept waiting for room, and the first request finds the receive buffer empty.
+func TestNewConnReadsWhatProcessesSend(t *testing.T) {
+	ns := nstest.New(t)
+	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(ns.FD()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	liar := openRaw(t, ns, netlink.NETLINK_ROUTE)
+	const n = 2000 // several times what the receive buffer holds
+	for range n {
+		liar.send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK, PortID: c.PortID()}})
+	}
+	awaitForeign(t, c, n)
+	if err := c.Noop(patient(t)); err != nil {
+		t.Error(err)
+	}
+	if s := c.Stats(); s.Foreign != n || s.Events != 0 || s.Overruns != 0 {
+		t.Errorf("%+v; want %d foreign and nothing else", s, n)
+	}
+}

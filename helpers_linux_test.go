@@ -50,6 +50,7 @@ func dialHere(t testing.TB, family netlink.Family, opts ...client.Option) *clien
 			t.Errorf("Close: %v", err)
 		}
 	})
+	c.Receive() // starts the goroutine of the Conn, for tests that count goroutines
 	return c
 }
 

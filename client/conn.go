@@ -121,8 +121,8 @@ func (c *Conn) String() string { return fmt.Sprintf("%v port %d", c.family, c.Po
 // receive buffer full. Either way an Event of type NLMSG_OVERRUN stands in
 // their place; see [Event].
 func (c *Conn) Receive() <-chan Event {
-	c.queue.own(c)
-	return c.queue.ch
+	c.events.unparkIfNeeded()
+	return c.queue.own(c)
 }
 
 // AddMembership joins a multicast group, so that its messages come out of

@@ -42,11 +42,12 @@
 //
 // A Conn runs one goroutine for each socket that can receive events, the reader, one
 // that delivers events, from the first event on, and one that writes the capture of
-// [WithCapture]. Requests start none, except that very large replies are decoded in
+// [WithCapture]. The reader starts when it is needed, and 1 ms after [Dial] in any case. Requests start none, except that very large replies are decoded in
 // parallel. The goroutine that sends usually reads its own answer, which the kernel
 // has queued when the send returns. While requests follow each other closely, and no
 // group is joined on their socket, the reader looks in every 1 ms only, and an
-// unsolicited message may wait that long.
+// unsolicited message may wait that long. So it may on a new Conn, until [Conn.Receive]
+// or the reader's first look.
 //
 // # Dumps
 //

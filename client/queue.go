@@ -16,14 +16,14 @@ import (
 // channel. A buffered channel alone would not do: the gap at its end could
 // neither be counted up nor be sent before the next event.
 type queue struct {
-	ch      chan Event    // what Receive returns; closed by close
 	wake    chan struct{} // one token: the ring is not empty
 	stop    chan struct{} // closed by close
 	stopped chan struct{} // closed when the goroutine is gone
 
 	mu sync.Mutex // guards following
 
-	owner   *Conn // nil until the Conn has given the channel away, so that it lives as long
+	ch      chan Event // what Receive returns, see channelLocked; closed by close
+	owner   *Conn      // nil until the Conn has given the channel away, so that it lives as long
 	ring    ring
 	sending bool // the first event of ring has been offered to ch and may be taken any moment
 	limit   int  // events that may wait in ring and ch, where gaps in ch count as well
@@ -47,7 +47,6 @@ const eventRoom = 4 << 10
 
 func newQueue(limit int) *queue {
 	return &queue{
-		ch:      make(chan Event, min(limit-1, directRoom)),
 		wake:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -55,12 +54,24 @@ func newQueue(limit int) *queue {
 	}
 }
 
-// own keeps c alive as long as a reader can reach the queue: a consumer may have the
-// channel and nothing else.
-func (q *queue) own(c *Conn) {
+// own returns the channel, and keeps c alive as long as a reader can reach the queue: a
+// consumer may have the channel and nothing else.
+func (q *queue) own(c *Conn) <-chan Event {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.owner = c
-	q.mu.Unlock()
+	return q.channelLocked()
+}
+
+// channelLocked returns the channel. It has 5 KiB, so it is made when it is needed.
+func (q *queue) channelLocked() chan Event {
+	if q.ch == nil {
+		q.ch = make(chan Event, min(q.limit-1, directRoom))
+		if q.closed {
+			close(q.ch)
+		}
+	}
+	return q.ch
 }
 
 // fullLocked reports whether the queue has no room for an event of size bytes. An empty
@@ -119,7 +130,7 @@ func (q *queue) appendLocked(e Event) {
 	q.ring.push(e)
 	if !q.running {
 		q.running = true
-		go q.run()
+		go q.run(q.channelLocked())
 	}
 	select {
 	case q.wake <- struct{}{}:
@@ -159,13 +170,13 @@ func (q *queue) popLocked() {
 	}
 }
 
-func (q *queue) run() {
+func (q *queue) run(ch chan<- Event) {
 	defer close(q.stopped)
 	for {
 		next, full := q.offer()
 		if full {
 			select {
-			case q.ch <- next:
+			case ch <- next:
 				q.taken()
 			case <-q.stop:
 				return
@@ -185,13 +196,15 @@ func (q *queue) run() {
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closed, q.owner = true, nil
-	running := q.running
+	running, ch := q.running, q.ch
 	q.mu.Unlock()
 	close(q.stop)
 	if running {
 		<-q.stopped
 	}
-	close(q.ch)
+	if ch != nil {
+		close(ch)
+	}
 }
 
 // counts returns the number of events that came and of those that were dropped.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
@@ -145,6 +146,15 @@ func (k *kernel) dial(opts ...client.Option) *client.Conn {
 }
 
 func (k *kernel) dialFamily(family netlink.Family, opts ...client.Option) *client.Conn {
+	k.t.Helper()
+	c := k.dialNew(family, opts...)
+	time.Sleep(2 * time.Millisecond) // until the reader is there
+	synctest.Wait()
+	return c
+}
+
+// dialNew is dialFamily without the time in which the reader comes.
+func (k *kernel) dialNew(family netlink.Family, opts ...client.Option) *client.Conn {
 	k.t.Helper()
 	c, err := client.Dial(family, append([]client.Option{client.WithSocket(k.open)}, opts...)...)
 	if err != nil {

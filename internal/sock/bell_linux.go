@@ -19,19 +19,15 @@ type bell struct {
 	raw  syscall.RawConn
 }
 
-// newBell makes a bell that rings for the socket fd.
-func newBell(fd int) (*bell, error) {
+// newBell makes a bell on which no socket hangs.
+func newBell() (*bell, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, wrap("epoll_create1", err)
 	}
-	_, err = unix.FcntlInt(uintptr(ep), unix.F_SETFL, unix.O_RDWR|unix.O_NONBLOCK)
-	if err == nil {
-		err = unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN})
-	}
-	if err != nil {
+	if _, err = unix.FcntlInt(uintptr(ep), unix.F_SETFL, unix.O_RDWR|unix.O_NONBLOCK); err != nil {
 		unix.Close(ep)
-		return nil, wrap("epoll_ctl", err)
+		return nil, wrap("fcntl F_SETFL", err)
 	}
 	file := os.NewFile(uintptr(ep), "netlink-epoll")
 	raw, err := file.SyscallConn()
@@ -68,7 +64,7 @@ func (b *bell) watch(ready func()) error {
 	}))
 }
 
-// mute takes the socket off the bell, or hangs it on again, which rings if there
+// mute takes the socket off the bell, or hangs it on, which rings if there
 // is something already (ep_insert in fs/eventpoll.c). To leave it on the bell and
 // wait for no event would be simpler, but each arrival would still call the bell:
 // a NOOP of a lone goroutine then takes 6 percent longer.

@@ -33,7 +33,7 @@ type Socket interface {
 	Watch(ready func()) error
 
 	// Mute keeps Watch from calling ready, or has it do so again, at once if
-	// something has arrived meanwhile. With an error all is as before: it is
+	// something has arrived meanwhile. A new socket is muted. With an error all is as before: it is
 	// net.ErrClosed, or the system lacks what it takes. It is for the goroutine
 	// that is in Watch.
 	Mute(on bool) error

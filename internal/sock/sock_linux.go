@@ -38,7 +38,9 @@ func Open(cfg Config) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.watchable()
+	// The descriptor stays in blocking mode, or the file would have joined the netpoller
+	// by itself, where it cannot be muted; every read asks not to wait.
+	s.bell, err = newBell()
 	if err == nil && cfg.HasNetNS {
 		s.netns, err = keepNamespace(cfg.NetNS)
 	}
@@ -47,16 +49,6 @@ func Open(cfg Config) (Socket, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// watchable hangs the socket on a bell. The descriptor stays in blocking mode, or the
-// file would have joined the netpoller by itself, where it cannot be muted; every read
-// asks not to wait.
-func (s *socket) watchable() error {
-	return on(s.raw, func(fd int) (err error) {
-		s.bell, err = newBell(fd)
-		return err
-	})
 }
 
 // newSocket makes a Socket of a new descriptor, which it owns from now on.

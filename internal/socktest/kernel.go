@@ -51,6 +51,7 @@ func (k *Kernel) open(cfg sock.Config, forDumps bool) *Socket {
 		port = uint32(1001 + len(k.sockets))
 	}
 	s := &Socket{
+		muted:    true,
 		kernel:   k,
 		cfg:      cfg,
 		forDumps: forDumps,

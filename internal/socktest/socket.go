@@ -105,19 +105,19 @@ func (q *Datagram) copyTo(d *sock.Datagram) {
 
 // Watch calls ready each time that something was queued.
 func (s *Socket) Watch(ready func()) error {
-	for {
+	for !s.Closed() {
 		ready()
 		select {
 		case <-s.wake:
 		case <-s.closed:
-			return net.ErrClosed
 		}
 	}
+	return net.ErrClosed
 }
 
-// Mute keeps Watch from seeing what is queued, if the kernel allows it.
+// Mute keeps Watch from seeing what is queued, if the kernel allows it, or ends that.
 func (s *Socket) Mute(on bool) error {
-	if !s.kernel.Mutes {
+	if on && !s.kernel.Mutes {
 		return errors.ErrUnsupported
 	}
 	s.mu.Lock()

@@ -1,0 +1,168 @@
+package client_test
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/socktest"
+)
+
+// The tests of this file are about a new Conn, whose reader starts parked.
+
+// dialCounting opens a new Conn and counts the readers of its socket.
+func (k *kernel) dialCounting(family netlink.Family) (c *client.Conn, readers *int) {
+	k.t.Helper()
+	readers = new(int)
+	k.hook = func(h *hooked) {
+		h.onWatch = func(ready func()) error {
+			*readers++
+			return h.Socket.Watch(ready)
+		}
+	}
+	return k.dialNew(family), readers
+}
+
+// A request needs no reader: the goroutine that sends reads the answer.
+func TestNewConnAnswersWithoutAReader(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, readers := k.dialCounting(netlink.NETLINK_ROUTE)
+		k.during(func(req request) error { req.reply("lo"); req.ack(); return nil })
+		wantTexts(t, k.get(bg, c), "lo")
+		if *readers != 0 {
+			t.Error("the reader has started")
+		}
+		start := time.Now()
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("Close took %v", d)
+		}
+		if _, err := c.Request(bg, getLink, nil, 0); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+		if _, open := <-c.Receive(); open {
+			t.Error("the channel of events is open after Close")
+		}
+	})
+}
+
+// What a process or the kernel sends to an idle Conn is read after a millisecond, and then
+// at once.
+func TestReaderOfAnIdleConnStartsByItself(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, readers := k.dialCounting(netlink.NETLINK_ROUTE)
+		k.socket(0).Queue(
+			socktest.Datagram{Data: event("forged"), PortID: 4711},
+			socktest.Datagram{Data: event("unasked")})
+		synctest.Wait()
+		wantStats(t, c, client.Stats{})
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		wantStats(t, c, client.Stats{Foreign: 1, Events: 1})
+		k.wantBack(time.Millisecond)
+		k.socket(0).Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
+		synctest.Wait()
+		wantStats(t, c, client.Stats{Foreign: 2, Events: 1})
+		if *readers != 1 {
+			t.Errorf("%d readers", *readers)
+		}
+	})
+}
+
+// The reader is there at once where a message can be expected that no goroutine reads.
+func TestReaderOfANewConnStartsWhenItIsNeeded(t *testing.T) {
+	const auditGet netlink.MessageType = 1000
+	for _, tt := range []struct {
+		name   string
+		family netlink.Family
+		need   func(t *testing.T, k *kernel, c *client.Conn)
+	}{
+		{"a membership", netlink.NETLINK_ROUTE, func(t *testing.T, k *kernel, c *client.Conn) {
+			k.join(c, linkGroup)
+		}},
+		{"a consumer of events", netlink.NETLINK_ROUTE, func(t *testing.T, k *kernel, c *client.Conn) {
+			c.Receive()
+		}},
+		{"an answer by an event", netlink.NETLINK_CONNECTOR, func(t *testing.T, k *kernel, c *client.Conn) {
+			k.during(func(request) error { return nil })
+			if _, err := c.Request(bg, netlink.NLMSG_DONE, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"an answer by a thread of the kernel", netlink.NETLINK_AUDIT, func(t *testing.T, k *kernel, c *client.Conn) {
+			call := k.request(bg, c, auditGet, "", 0)
+			req := k.want(auditGet)
+			req.ack()
+			synctest.Wait()
+			req.send(req.answer(auditGet, 0, []byte("later")))
+			wantTexts(t, call, "later")
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				k.Mutes = true
+				c, readers := k.dialCounting(tt.family)
+				tt.need(t, k, c)
+				k.wantHere("it is needed")
+				k.wantBack(5 * time.Millisecond)
+				if *readers != 1 {
+					t.Errorf("%d readers", *readers)
+				}
+			})
+		})
+	}
+}
+
+// The system may lack what it takes to watch the socket. Until it has that, the reader
+// looks in every millisecond.
+func TestNewConnThatCannotBeWatchedYet(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		var full atomic.Bool
+		full.Store(true)
+		k.hook = func(h *hooked) {
+			h.onMute = func(on bool) error {
+				if full.Load() {
+					return syscall.ENOSPC
+				}
+				return h.Socket.Mute(on)
+			}
+		}
+		c := k.dialNew(netlink.NETLINK_ROUTE)
+		k.join(c, linkGroup)
+		for range 10 {
+			synctest.Wait()
+			k.multicast(linkGroup, "up")
+			wantEvents(t, c)
+			time.Sleep(time.Millisecond)
+			wantEvents(t, c, "up")
+		}
+		full.Store(false)
+		k.wantBack(time.Millisecond)
+	})
+}
+
+// A Close that meets the start of the reader waits for it.
+func TestCloseWhenTheReaderStarts(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, readers := k.dialCounting(netlink.NETLINK_ROUTE)
+		c.Receive()
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if *readers != 1 {
+			t.Errorf("%d readers", *readers)
+		}
+		time.Sleep(5 * time.Millisecond) // no other comes
+		if *readers != 1 {
+			t.Errorf("%d readers after Close", *readers)
+		}
+	})
+}
