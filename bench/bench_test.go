@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -31,6 +32,8 @@ func BenchmarkDump(b *testing.B)         { benchmark(b, "dump") }
 func BenchmarkDumpStream(b *testing.B)   { benchmark(b, "dump-stream") }
 func BenchmarkRoutes(b *testing.B)       { benchmark(b, "routes") }
 func BenchmarkRoutesStream(b *testing.B) { benchmark(b, "routes-stream") }
+func BenchmarkDial(b *testing.B)         { benchmark(b, workDial) }
+func BenchmarkVerdicts(b *testing.B)     { benchmark(b, workVerdicts) }
 
 // BenchmarkEvents takes b.N as milliseconds of storm, since the storm and not
 // the listener says how many events there are.
@@ -53,6 +56,9 @@ func benchmark(b *testing.B, name string) {
 	}
 	if w.Setup != nil {
 		undo, err := w.Setup()
+		if errors.Is(err, errLacking) {
+			b.Skip(err)
+		}
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -98,7 +104,7 @@ func benchmarkCell(b *testing.B, e *Entry, w *Work, goroutines int) {
 		b.ReportMetric(s.NsPerOp, "ns/op")
 		return
 	}
-	crew, err := e.hire(goroutines)
+	crew, err := e.hire(w, goroutines)
 	if err != nil {
 		b.Fatal(err)
 	}

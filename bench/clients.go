@@ -45,6 +45,7 @@ type Entry struct {
 
 	Dial   func() (Client, error)
 	Listen func(group uint32) (Listener, error)
+	Queue  func() (Queue, error) // nil: takes no part in verdicts
 
 	// Loop is set instead of Dial for a loop in a process of its own.
 	Loop func(w *Work, l Limit) (Sample, error)
@@ -54,6 +55,12 @@ type Entry struct {
 func (e *Entry) takesPart(w *Work) bool {
 	if e.Works != nil && !slices.Contains(e.Works, w.Name) {
 		return false
+	}
+	switch w.Name {
+	case workDial:
+		return !e.Solo // the floor of a request is not that of a connection
+	case workVerdicts:
+		return e.Queue != nil
 	}
 	return w.Op != nil || w.Rows == nil && e.Listen != nil
 }
@@ -72,11 +79,11 @@ func goEntries() []*Entry {
 	return []*Entry{
 		{
 			Name: nameNlmux, Note: "one client.Conn for all goroutines",
-			Shared: true, Dial: dialNlmux, Listen: listenNlmux,
+			Shared: true, Dial: dialNlmux, Listen: listenNlmux, Queue: queueNlmux,
 		},
 		{
 			Name: nameMdShared, Note: "one mdlayher/netlink Conn for all goroutines",
-			Shared: true, Dial: dialMdlayher, Listen: listenMdlayher,
+			Shared: true, Dial: dialMdlayher, Listen: listenMdlayher, Queue: queueMdlayher,
 		},
 		{
 			Name: nameMdPool, Note: "one mdlayher/netlink Conn per goroutine",

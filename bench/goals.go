@@ -87,6 +87,8 @@ var goals = []goal{
 	againstPeer(workBusy, 8, nameRawMutex, 0.9),
 	againstPeer(workBusy, 64, nameRawMutex, 0.9),
 	againstPeer(workBusy, 512, nameRawMutex, 0.9),
+	againstPeer(workDial, 1, nameMdShared, 1),
+	againstPeer(workVerdicts, 1, nameMdShared, 1),
 	againstRaw("getlink", 1, 1.3),
 	allocations("getlink", 2),
 	againstRaw("getlink", 64, 0.9),

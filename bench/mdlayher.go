@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -70,6 +71,40 @@ func (c mdlayher) Stream(typ uint16, payload []byte) (n int, err error) {
 }
 
 func (c mdlayher) Close() error { return c.conn.Close() }
+
+// mdQueue sends verdicts with Conn.Send, which does not wait for an answer either.
+type mdQueue struct{ mdlayher }
+
+func queueMdlayher() (Queue, error) {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return nil, err
+	}
+	q := mdQueue{mdlayher{conn}}
+	for _, config := range queueConfigs() {
+		if err := q.Do(nfqConfig, 0, config); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	return q, nil
+}
+
+func (q mdQueue) Next() ([]byte, error) {
+	msgs, err := q.conn.Receive()
+	if err != nil {
+		return nil, err
+	}
+	if len(msgs) != 1 || msgs[0].Header.Type != nfqPacket {
+		return nil, fmt.Errorf("%d messages, want one packet", len(msgs))
+	}
+	return msgs[0].Data, nil
+}
+
+func (q mdQueue) Send(verdict []byte) error {
+	_, err := q.conn.Send(mdMessage(nfqVerdict, 0, verdict))
+	return err
+}
 
 type mdListener struct{ conn *netlink.Conn }
 

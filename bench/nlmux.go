@@ -66,6 +66,36 @@ func (c nlmux) Close() error {
 	return nil
 }
 
+// nlmuxQueue sends verdicts with Conn.Send.
+type nlmuxQueue struct{ nlmux }
+
+func queueNlmux() (Queue, error) {
+	conn, err := client.Dial(netlink.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, err
+	}
+	q := nlmuxQueue{nlmux{conn}}
+	for _, config := range queueConfigs() {
+		if err := q.Do(nfqConfig, 0, config); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	return q, nil
+}
+
+func (q nlmuxQueue) Next() ([]byte, error) {
+	e, ok := <-q.conn.Receive()
+	if !ok || e.Header.Type != nfqPacket {
+		return nil, fmt.Errorf("event %v instead of a packet", e.Header)
+	}
+	return e.Payload, nil
+}
+
+func (q nlmuxQueue) Send(verdict []byte) error {
+	return q.conn.Send(context.Background(), nfqVerdict, verdict, 0)
+}
+
 // nlmuxListener counts gaps as the reports of loss that they are.
 type nlmuxListener struct{ conn *client.Conn }
 

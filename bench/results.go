@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,7 +29,11 @@ func (r *Results) measure(all []*Work, entries []*Entry, progress io.Writer) err
 				continue
 			}
 			fmt.Fprintf(progress, "round %d of %d: %s\n", round+1, r.Rounds, w.Name)
-			if err := r.measureWork(round, w, entries); err != nil {
+			err := r.measureWork(round, w, entries)
+			switch {
+			case errors.Is(err, errLacking):
+				r.leave(fmt.Sprintf("%s: %v", w.Name, err))
+			case err != nil:
 				return fmt.Errorf("%s: %w", w.Name, err)
 			}
 		}

@@ -60,7 +60,7 @@ func (e *Entry) measure(w *Work, goroutines int, d time.Duration) (Sample, error
 	if e.Loop != nil {
 		return e.Loop(w, Limit{Time: d})
 	}
-	crew, err := e.hire(goroutines)
+	crew, err := e.hire(w, goroutines)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -78,14 +78,19 @@ type crew struct {
 	shared  bool
 }
 
-func (e *Entry) hire(goroutines int) (*crew, error) {
+// hire makes the clients for a work.
+func (e *Entry) hire(w *Work, goroutines int) (*crew, error) {
+	dial := e.Dial
+	if w.Dial != nil {
+		dial = func() (Client, error) { return w.Dial(e) }
+	}
 	c := &crew{clients: make([]Client, 0, goroutines), shared: e.Shared}
 	for i := range goroutines {
 		if e.Shared && i > 0 {
 			c.clients = append(c.clients, c.clients[0])
 			continue
 		}
-		cl, err := e.Dial()
+		cl, err := dial()
 		if err != nil {
 			c.close()
 			return nil, fmt.Errorf("dial socket %d: %w", i+1, err)

@@ -86,8 +86,11 @@ func (r *Results) printWork(out io.Writer, w *Work, entries []*Entry) {
 			if c.inverse {
 				a, b = b, a
 			}
-			q, _ := ratio(a, b)
-			fmt.Fprintf(t, "%.2fx\t", q)
+			if q, ok := ratio(a, b); ok {
+				fmt.Fprintf(t, "%.2fx\t", q)
+			} else {
+				fmt.Fprint(t, "\t")
+			}
 		}
 		fmt.Fprintln(t)
 	}

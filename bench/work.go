@@ -24,8 +24,12 @@ type Work struct {
 	// Private asks for a network namespace that the benchmark may change.
 	Private bool
 
-	// Setup prepares the kernel and returns what undoes that.
+	// Setup prepares the kernel and returns what undoes that. It fails with errLacking if
+	// the kernel lacks something.
 	Setup func() (undo func() error, err error)
+
+	// Dial makes the client of an entry, nil for the entry's own Dial.
+	Dial func(e *Entry) (Client, error)
 
 	// Payload is what the loop in C is given, which has no encoder.
 	Payload []byte
@@ -39,8 +43,12 @@ type Work struct {
 	Rows func(d time.Duration) ([]Sample, error)
 }
 
-// workBusy is the work in a busy process.
-const workBusy = "busy"
+// Names of works that not all clients take part in, or that goals refer to.
+const (
+	workBusy     = "busy" // in a busy process
+	workDial     = "dial"
+	workVerdicts = "verdicts"
+)
 
 // Payloads are the clients' to read only.
 var (
@@ -212,6 +220,21 @@ func works(s Sizes, private bool) []*Work {
 			Goroutines: []int{1}, Private: true, Setup: loopbackUp,
 		},
 		&Work{
+			Name: workDial, Note: "a new connection, RTM_GETLINK of lo, and the end of the connection", Unit: "connection",
+			Goroutines: []int{1},
+			Dial:       dialEachTime,
+			Op: func(c Client, _ int) error {
+				_, err := c.GetLink(linkPayload)
+				return err
+			},
+		},
+		&Work{
+			Name: workVerdicts, Note: "a UDP packet over lo that is queued, read and accepted (nfqueue)", Unit: "packet",
+			Goroutines: []int{1}, Private: true, Setup: queueOutput,
+			Dial: dialQueue,
+			Op:   func(c Client, _ int) error { return c.(*packets).Pass() },
+		},
+		&Work{
 			Name: "latency", Note: "NLMSG_NOOP by one goroutine of nlmux, by what else happens", Unit: "request",
 			Goroutines: []int{1}, Private: true,
 			Setup: func() (func() error, error) { return addAddrs(s.Addrs) },
@@ -256,5 +279,8 @@ func dumpWork(name, note string, typ uint16, payload []byte, least int, stream b
 	}
 }
 
-// errPrivate is why a work is left out.
-var errPrivate = errors.New("needs the privilege to make a network namespace (CAP_SYS_ADMIN, or a user namespace)")
+// Why a work is left out.
+var (
+	errLacking = errors.New("the kernel lacks it")
+	errPrivate = errors.New("needs the privilege to make a network namespace (CAP_SYS_ADMIN, or a user namespace)")
+)
