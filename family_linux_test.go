@@ -283,37 +283,3 @@ func TestFamiliesWithoutAKernelSideRefuseAtOnce(t *testing.T) {
 		})
 	}
 }
-
-// TestCodesOfIPSet: ipset refuses with codes of its own behind the kernel's errnos
-// (IPSET_ERR_PRIVATE in include/uapi/linux/netfilter/ipset/ip_set.h).
-func TestCodesOfIPSet(t *testing.T) {
-	const (
-		cmdProtocol = 6<<8 | 1 // NFNL_SUBSYS_IPSET, IPSET_CMD_PROTOCOL
-		cmdCreate   = 6<<8 | 2 // IPSET_CMD_CREATE
-		attrProto   = 1        // IPSET_ATTR_PROTOCOL
-		attrName    = 2        // IPSET_ATTR_SETNAME
-		attrType    = 3        // IPSET_ATTR_TYPENAME
-		attrRev     = 4        // IPSET_ATTR_REVISION
-		attrFamily  = 5        // IPSET_ATTR_FAMILY
-		attrData    = 7        // IPSET_ATTR_DATA
-		findType    = 4098     // IPSET_ERR_FIND_TYPE
-	)
-	c := dialFamily(t, nstest.New(t), netlink.NETLINK_NETFILTER)
-	inet := unix.Nfgenmsg{Nfgen_family: unix.AF_INET}
-	protocol := func(b *wire.Builder) { b.Uint8(attrProto, 6) }
-	if _, err := c.Request(patient(t), cmdProtocol, build(t, inet, protocol), 0); err != nil {
-		nstest.Skip(t, "ipset", "%v", err)
-	}
-	_, err := c.Request(patient(t), cmdCreate, build(t, inet, protocol, func(b *wire.Builder) {
-		b.String(attrName, "set")
-		b.String(attrType, "no:such")
-		b.Uint8(attrRev, 0)
-		b.Uint8(attrFamily, unix.AF_INET)
-		b.Nest(attrData, func(*wire.Builder) {})
-	}), netlink.NLM_F_CREATE|netlink.NLM_F_EXCL)
-	var refusal *wire.KernelError
-	if !errors.As(err, &refusal) || refusal.Errno != findType {
-		t.Errorf("set of an unknown type: %v, want code %d", err, findType)
-	}
-	noLosses(t, c)
-}

@@ -1,0 +1,168 @@
+package netlink_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Messages of nfqueue (include/uapi/linux/netfilter/nfnetlink_queue.h).
+const (
+	queuePacket  netlink.MessageType = unix.NFNL_SUBSYS_QUEUE << 8
+	queueVerdict netlink.MessageType = unix.NFNL_SUBSYS_QUEUE<<8 | 1
+	queueConfig  netlink.MessageType = unix.NFNL_SUBSYS_QUEUE<<8 | 2
+
+	queueNumber = 7
+)
+
+// dialQueue binds a Conn to the queue through which every packet of ns passes. It skips if
+// the kernel has no nfqueue, or no rule for it.
+func dialQueue(t *testing.T, ns *nstest.NS) *client.Conn {
+	t.Helper()
+	const (
+		cfgCmd, cfgParams = 1, 2 // NFQA_CFG_CMD, NFQA_CFG_PARAMS
+		bind, copyPacket  = 1, 2 // NFQNL_CFG_CMD_BIND, NFQNL_COPY_PACKET
+	)
+	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)
+	for _, config := range [][]byte{
+		queueMessage(t, cfgCmd, []byte{bind, 0, 0, unix.AF_INET}),
+		queueMessage(t, cfgParams, []byte{0, 0, 0xff, 0xff, copyPacket}),
+	} {
+		_, err := c.Request(patient(t), queueConfig, config, 0)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+			nstest.Skip(t, "nfqueue", "%v", err) // nfnetlink_rcv_msg without the subsystem
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// NFT_QUEUE is one way to the queue, the target of iptables with NFT_COMPAT another.
+	err := addOutputRule(t, c, "queue", func(b *wire.Builder) { b.Uint16BE(unix.NFTA_QUEUE_NUM, queueNumber) })
+	if errors.Is(err, unix.ENOENT) {
+		err = addOutputRule(t, c, "target", func(b *wire.Builder) {
+			b.String(unix.NFTA_TARGET_NAME, "NFQUEUE")
+			b.Uint32BE(unix.NFTA_TARGET_REV, 0)
+			info := make([]byte, 8) // struct xt_NFQ_info, aligned
+			binary.NativeEndian.PutUint16(info, queueNumber)
+			b.Bytes(unix.NFTA_TARGET_INFO, info)
+		})
+	}
+	if errors.Is(err, unix.ENOENT) {
+		nstest.Skip(t, "nft_queue", "neither NFT_QUEUE nor NFT_COMPAT: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// queueMessage makes the payload of a message about the queue.
+func queueMessage(t *testing.T, typ uint16, value []byte) []byte {
+	t.Helper()
+	h := [4]byte{2: queueNumber >> 8, 3: queueNumber} // struct nfgenmsg with res_id
+	return build(t, h, func(b *wire.Builder) { b.Bytes(typ, value) })
+}
+
+// verdict makes the payload of a verdict about a packet.
+func verdict(t *testing.T, verdict byte, id []byte) []byte {
+	t.Helper()
+	const verdictHeader = 2 // NFQA_VERDICT_HDR
+	return queueMessage(t, verdictHeader, append([]byte{0, 0, 0, verdict}, id...))
+}
+
+// addOutputRule makes a chain on output with a rule of one expression.
+func addOutputRule(t *testing.T, c *client.Conn, expression string, data func(*wire.Builder)) error {
+	t.Helper()
+	_, err := c.Batch(patient(t), unix.NFNL_SUBSYS_NFTABLES, []client.BatchMessage{
+		nftTable(t, create, "table"),
+		nft(t, nftNewChain, create, func(b *wire.Builder) {
+			b.String(unix.NFTA_CHAIN_TABLE, "table")
+			b.String(unix.NFTA_CHAIN_NAME, "output")
+			b.String(unix.NFTA_CHAIN_TYPE, "filter")
+			b.Nest(unix.NFTA_CHAIN_HOOK, func(b *wire.Builder) {
+				b.Uint32BE(unix.NFTA_HOOK_HOOKNUM, 3) // NF_INET_LOCAL_OUT
+				b.Uint32BE(unix.NFTA_HOOK_PRIORITY, 0)
+			})
+		}),
+		nft(t, nftNewRule, create|netlink.NLM_F_APPEND, func(b *wire.Builder) {
+			b.String(unix.NFTA_RULE_TABLE, "table")
+			b.String(unix.NFTA_RULE_CHAIN, "output")
+			b.Nest(unix.NFTA_RULE_EXPRESSIONS, func(b *wire.Builder) {
+				b.Nest(unix.NFTA_LIST_ELEM, func(b *wire.Builder) {
+					b.String(unix.NFTA_EXPR_NAME, expression)
+					b.Nest(unix.NFTA_EXPR_DATA, data)
+				})
+			})
+		}),
+	})
+	return err
+}
+
+// TestVerdictsBySend: packets come as events of the socket that is bound to the queue, and
+// what a verdict says happens to them, although none is acknowledged. A verdict that the
+// kernel refuses is an event.
+func TestVerdictsBySend(t *testing.T) {
+	const (
+		packetHeader, payload = 1, 10 // NFQA_PACKET_HDR, NFQA_PAYLOAD
+		drop, accept          = 0, 1  // NF_DROP, NF_ACCEPT
+		n                     = 200
+	)
+	ns := nstest.New(t)
+	c := dialQueue(t, ns)
+	var socket *net.UDPConn
+	if err := ns.Do(func() (err error) {
+		socket, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	if err := socket.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		text := fmt.Sprint("packet ", i)
+		if _, err := socket.WriteTo([]byte(text), socket.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		e := nextEvent(t, c)
+		var h unix.Nfgenmsg
+		attrs := unpack(t, e.Message, &h)
+		if e.Header.Type != queuePacket || e.Group != 0 || !bytes.HasSuffix(attrs[payload].Value, []byte(text)) {
+			t.Fatalf("event %+v; want %q", e, text)
+		}
+		v := byte(accept)
+		if i%2 != 0 {
+			v = drop
+		}
+		if err := c.Send(patient(t), queueVerdict, verdict(t, v, attrs[packetHeader].Value[:4]), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	buf := make([]byte, 100)
+	for i := 0; i < n; i += 2 {
+		if got, err := socket.Read(buf); err != nil || string(buf[:got]) != fmt.Sprint("packet ", i) {
+			t.Fatalf("received %q, %v; want packet %d", buf[:got], err, i)
+		}
+	}
+
+	if err := c.Send(patient(t), queueVerdict, verdict(t, accept, []byte{255, 255, 255, 255}), 0); err != nil {
+		t.Fatal(err)
+	}
+	e := nextEvent(t, c)
+	if refusal, err := wire.ParseAck(e.Message); err != nil || refusal == nil || refusal.Errno != unix.ENOENT || refusal.Request != queueVerdict {
+		t.Errorf("event %+v; want ENOENT for the verdict about no packet", e)
+	}
+	noLosses(t, c)
+}
