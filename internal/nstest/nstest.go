@@ -184,3 +184,20 @@ func Skip(t testing.TB, feature, format string, args ...any) {
 	}
 	t.Skip(text)
 }
+
+// KernelSince reports whether the kernel is of version major.minor or newer. A test
+// that uses it says in a comment what changed in that version; where a test can ask
+// the kernel itself, it does that instead.
+func KernelSince(t testing.TB, major, minor int) bool {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	release := unix.ByteSliceToString(u.Release[:])
+	var gotMajor, gotMinor int
+	if _, err := fmt.Sscanf(release, "%d.%d", &gotMajor, &gotMinor); err != nil {
+		t.Fatalf("kernel release %q: %v", release, err)
+	}
+	return gotMajor > major || gotMajor == major && gotMinor >= minor
+}
