@@ -168,15 +168,14 @@ func TestStaleIDOfTheKernel(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// The name leads to the id that it has now.
-	f := resolveKernel(t, c, "netdev")
+	f := resolveKernel(t, c, "ethtool")
 	f.ID = 1023
-	const devGet = 1 // NETDEV_CMD_DEV_GET
-	msgs, err := f.Request(patient(t), c, devGet, nil, netlink.NLM_F_DUMP)
+	msgs, err := f.Request(patient(t), c, unix.ETHTOOL_MSG_FEATURES_GET, nil, netlink.NLM_F_DUMP)
 	if err != nil || len(msgs) == 0 {
 		t.Errorf("request: %+v, %v", msgs, err)
 	}
 	n := 0
-	for _, err := range f.Dump(patient(t), c, devGet, nil) {
+	for _, err := range f.Dump(patient(t), c, unix.ETHTOOL_MSG_FEATURES_GET, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}

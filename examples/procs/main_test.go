@@ -35,7 +35,11 @@ func start(t *testing.T, in func(func() error) error, args ...string) *program.P
 	p := program.Start(t, in, args...)
 	if _, ok := p.Next(); !ok {
 		stderr := p.WantRefusal("tells of processes")
-		nstest.Skip(t, "connector", "%s", stderr)
+		feature := "connector"
+		if in != nil {
+			feature = "connector-user" // since Linux 6.6
+		}
+		nstest.Skip(t, feature, "%s", stderr)
 	}
 	return p
 }

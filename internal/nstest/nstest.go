@@ -26,6 +26,9 @@ const (
 	// SkipEnv names, separated by commas, the features whose absence may skip
 	// a test in spite of StrictEnv.
 	SkipEnv = "NLMUX_TEST_SKIP"
+	// MachineEnv is set to 1 where the machine exists for the tests only, as the
+	// virtual machines of internal/vm do.
+	MachineEnv = "NLMUX_TEST_MACHINE"
 
 	// insideEnv marks a process that Main has put into a user namespace.
 	insideEnv = "NLMUX_TEST_INSIDE"
@@ -183,6 +186,22 @@ func Skip(t testing.TB, feature, format string, args ...any) {
 		fmt.Fprintf(os.Stderr, "SKIP %s (want %s): %s\n", t.Name(), feature, text)
 	}
 	t.Skip(text)
+}
+
+// OwnMachine is for a test that changes what belongs to the whole machine: it skips
+// where the machine does not exist for the tests only. It loads the kernel modules
+// that the test needs, and skips with the module's name if the kernel has no such one.
+func OwnMachine(t testing.TB, modules ...string) {
+	t.Helper()
+	if os.Getenv(MachineEnv) != "1" {
+		Skip(t, "machine", "the test changes the whole machine; internal/vm/matrix runs it in a virtual one")
+	}
+	for _, module := range modules {
+		name, options, _ := strings.Cut(module, " ")
+		if out, err := exec.Command("modprobe", append([]string{name}, strings.Fields(options)...)...).CombinedOutput(); err != nil {
+			Skip(t, name, "modprobe: %v: %s", err, out)
+		}
+	}
 }
 
 // KernelSince reports whether the kernel is of version major.minor or newer. A test
