@@ -1,13 +1,11 @@
 package netlink_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
-	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,55 +13,60 @@ import (
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/genl"
 	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/wire"
 )
 
-// sweepModules bring families of generic netlink and subsystems of others. No kernel
-// has all of them.
-var sweepModules = []string{
-	"batman_adv", "cfg80211", "crypto_user", "fou", "gtp", "ip_set", "ip_vs", "l2tp_netlink", "macsec", "nbd", "nfc", "nfnetlink_acct",
-	"nfnetlink_cthelper", "nfnetlink_cttimeout", "nfnetlink_log", "nfnetlink_osf", "nfnetlink_queue", "nf_conntrack_netlink", "nf_tables",
-	"mac802154_hwsim", "openvswitch", "psample", "rdma_cm", "rdma_ucm", "scsi_transport_iscsi", "team", "tipc", "wireguard", "xfrm_user",
+// TestSweepEnds: some 20,000 requests of all families, most of which make no sense, end
+// although their ctx does not. The Conn has nothing left over and answers afterwards.
+func TestSweepEnds(t *testing.T) {
+	start, total := time.Now(), 0
+	if ownMachine() {
+		loadSweepModules(t)
+	}
+	for family := range netlink.NETLINK_SMC + 1 {
+		s := &sweep{t: t, ns: nstest.New(t), family: family}
+		if !s.mayRun() || !s.dial() {
+			continue
+		}
+		began := time.Now()
+		s.run()
+		s.finish()
+		t.Logf("%v: %d requests in %v: %v", family, s.requests, time.Since(began).Round(time.Millisecond), s.ends)
+		total += s.requests
+	}
+	t.Logf("%d requests in %v", total, time.Since(start).Round(time.Millisecond))
+	if total < 5000 { // the families that every kernel has come to more than that
+		t.Errorf("%d requests, want thousands", total)
+	}
 }
 
-// sweepTypes returns message types of a family to try.
-func sweepTypes(family netlink.Family) (types []netlink.MessageType) {
-	span := func(from, n netlink.MessageType) {
-		for i := range n {
-			types = append(types, from+i)
-		}
-	}
-	switch family {
-	case netlink.NETLINK_ROUTE:
-		span(netlink.NLMSG_MIN_TYPE, 120)
-	case netlink.NETLINK_NETFILTER:
-		for subsystem := range netlink.MessageType(14) {
-			span(subsystem<<8, 40)
-		}
-	case netlink.NETLINK_RDMA:
-		for client := range netlink.MessageType(8) {
-			span(client<<10, 40)
-		}
-	case netlink.NETLINK_AUDIT:
-		span(unix.AUDIT_GET, 30)
-		span(1100, 50) // AUDIT_FIRST_USER_MSG
-	case netlink.NETLINK_CONNECTOR:
-		span(netlink.NLMSG_DONE, 1)
-	case netlink.NETLINK_ISCSI:
-		span(10, 40) // ISCSI_UEVENT_BASE
-	default:
-		span(netlink.NLMSG_MIN_TYPE, 50)
-	}
-	return types
+// sweep sends requests of one family.
+type sweep struct {
+	t        *testing.T
+	ns       *nstest.NS
+	family   netlink.Family
+	conn     *client.Conn
+	requests int
+	ends     map[string]int // number of requests by how they ended
 }
 
-// TestSweep sends some 20,000 requests of all families and types, most of which mean
-// nothing. Each of them ends without its ctx, and the Conn goes on.
-func TestSweep(t *testing.T) {
-	nstest.OwnMachine(t)
-	for _, module := range sweepModules {
+// ownMachine reports whether the machine exists for the tests only. On other machines
+// the sweep leaves out what a network namespace does not confine.
+func ownMachine() bool { return os.Getenv(nstest.MachineEnv) == "1" }
+
+// loadSweepModules loads modules with families of generic netlink and subsystems of
+// others. No kernel has all of them. From then on until the end of the test the kernel
+// loads no module by itself: it would start modprobe for each type that it does not know.
+func loadSweepModules(t *testing.T) {
+	t.Helper()
+	for _, module := range []string{
+		"batman_adv", "cfg80211", "crypto_user", "fou", "gtp", "ip_set", "ip_vs", "l2tp_netlink", "macsec", "nbd", "nfc",
+		"nfnetlink_acct", "nfnetlink_cthelper", "nfnetlink_cttimeout", "nfnetlink_log", "nfnetlink_osf", "nfnetlink_queue",
+		"nf_conntrack_netlink", "nf_tables", "mac802154_hwsim", "openvswitch", "psample", "rdma_cm", "rdma_ucm",
+		"scsi_transport_iscsi", "team", "tipc", "wireguard", "xfrm_user",
+	} {
 		_ = exec.Command("modprobe", module).Run()
 	}
-	// The kernel would start modprobe for each type that it does not know.
 	const loader = "/proc/sys/kernel/modprobe"
 	path, err := os.ReadFile(loader)
 	if err == nil {
@@ -72,94 +75,162 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.WriteFile(loader, path, 0)
-	total := 0
-	for family := range netlink.NETLINK_SMC + 1 {
-		c, err := client.Dial(family)
-		if errors.Is(err, unix.EPROTONOSUPPORT) {
-			continue
+	t.Cleanup(func() {
+		if err := os.WriteFile(loader, path, 0); err != nil {
+			t.Error(err)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		var requests []sweepRequest
-		for _, typ := range sweepTypes(family) {
-			requests = append(requests, sweepPayloads(typ, nil)...)
-		}
-		if family == netlink.NETLINK_GENERIC {
-			requests = sweepGeneric(t, c)
-		}
-		total += len(requests)
-		sweep(t, c, family, requests)
-		if err := c.Close(); err != nil {
-			t.Errorf("%v: Close: %v", family, err)
+	})
+}
+
+// mayRun reports whether the requests of the family may go to this machine's kernel.
+func (s *sweep) mayRun() bool {
+	switch s.family {
+	case netlink.NETLINK_AUDIT, netlink.NETLINK_CRYPTO, netlink.NETLINK_ISCSI, netlink.NETLINK_RDMA, netlink.NETLINK_SCSITRANSPORT:
+		return ownMachine()
+	}
+	return true
+}
+
+// initialOnly reports whether the kernel's end of the family is in the initial network
+// namespace only, and the sweep may go there.
+func (s *sweep) initialOnly() bool {
+	switch s.family {
+	case netlink.NETLINK_CONNECTOR, netlink.NETLINK_ISCSI, netlink.NETLINK_SCSITRANSPORT, netlink.NETLINK_SELINUX:
+		return ownMachine()
+	}
+	return false
+}
+
+// dial opens the Conn and reports whether the kernel has the family.
+func (s *sweep) dial() bool {
+	s.t.Helper()
+	var opts []client.Option
+	if !s.initialOnly() {
+		opts = append(opts, client.WithNetNS(s.ns.FD()))
+	}
+	c, err := client.Dial(s.family, opts...)
+	if err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) {
+		s.t.Fatal(err)
+	}
+	s.conn, s.ends = c, make(map[string]int)
+	return err == nil
+}
+
+// run sends the requests.
+func (s *sweep) run() {
+	types := func(low, high netlink.MessageType) {
+		for typ := low; typ <= high; typ++ {
+			s.variants(typ, nil)
 		}
 	}
-	t.Logf("%d requests", total)
-	if total < 15_000 {
-		t.Errorf("only %d requests", total)
+	switch s.family {
+	case netlink.NETLINK_GENERIC:
+		s.generic()
+	case netlink.NETLINK_ROUTE:
+		types(0, 140) // some more than RTM_MAX
+	case netlink.NETLINK_NETFILTER:
+		for subsystem := range netlink.MessageType(13) { // to NFNL_SUBSYS_HOOK
+			types(subsystem<<8, subsystem<<8|40)
+		}
+	case netlink.NETLINK_RDMA:
+		for client := range netlink.MessageType(7) { // to RDMA_NL_NLDEV and one more
+			types(client<<10, client<<10|40)
+		}
+	case netlink.NETLINK_AUDIT:
+		types(1000, 1020) // to AUDIT_SET_FEATURE
+		types(1100, 1110) // AUDIT_FIRST_USER_MSG
+	default:
+		types(0, 64)
 	}
 }
 
-// sweepRequest is one request of the sweep.
-type sweepRequest struct {
-	typ     netlink.MessageType
-	flags   netlink.Flags
-	payload []byte
-}
-
-// sweepPayloads returns requests of a type, with zeroes of several lengths after start.
-func sweepPayloads(typ netlink.MessageType, start []byte) (requests []sweepRequest) {
-	for _, n := range []int{0, 4, 16, 300} {
-		for _, flags := range []netlink.Flags{0, netlink.NLM_F_DUMP, netlink.NLM_F_ECHO} {
-			requests = append(requests, sweepRequest{typ, flags, append(start[:len(start):len(start)], make([]byte, n)...)})
-		}
-	}
-	return requests
-}
-
-// sweepGeneric returns requests of the commands of every family that there is.
-func sweepGeneric(t *testing.T, c *client.Conn) (requests []sweepRequest) {
-	t.Helper()
-	families, err := genl.Families(patient(t), c)
+// generic sends requests of every command of every family of generic netlink.
+func (s *sweep) generic() {
+	families, err := genl.Families(patient(s.t), s.conn)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	for _, f := range families {
-		for _, op := range f.Ops {
-			requests = append(requests, sweepPayloads(f.ID, pack(unix.Genlmsghdr{Cmd: uint8(op.Command), Version: uint8(f.Version)}))...)
+		for command := range uint8(48) {
+			if !ownMachine() && changesMachine(f, command) || breaksMachine(f, command) {
+				continue
+			}
+			s.variants(f.ID, pack(unix.Genlmsghdr{Cmd: command, Version: uint8(f.Version)}))
 		}
 	}
-	t.Logf("%d families of generic netlink", len(families))
-	return requests
+	for typ := netlink.NLMSG_MIN_TYPE; typ < netlink.NLMSG_MIN_TYPE+4; typ++ {
+		s.variants(typ, nil) // shorter than their header
+	}
 }
 
-// sweep sends requests from several goroutines and waits for all of them.
-func sweep(t *testing.T, c *client.Conn, family netlink.Family, requests []sweepRequest) {
-	t.Helper()
-	var next, replies, refused, endless atomic.Int64
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(requests)); i = next.Add(1) - 1 {
-				r := requests[i]
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				msgs, err := c.Request(ctx, r.typ, r.payload, r.flags)
-				cancel()
-				replies.Add(int64(len(msgs)))
-				if err != nil {
-					refused.Add(1)
-				}
-				if errors.Is(err, context.DeadlineExceeded) {
-					if endless.Add(1) > 5 {
-						return // the others take as long
-					}
-					t.Errorf("%v: type %d, flags %#x, %d bytes: %v; want an end", family, r.typ, r.flags, len(r.payload), err)
-				}
-			}
-		})
+// changesMachine reports whether a command may change what belongs to the whole
+// machine. Only the administrator of the machine may give such commands.
+func changesMachine(f genl.Family, command uint8) bool {
+	for _, op := range f.Ops {
+		if op.Command == command {
+			return op.Flags&genl.GENL_ADMIN_PERM != 0
+		}
 	}
-	wg.Wait()
-	awaitPending(t, c, 0)
-	t.Logf("%v: %d requests, %d replies, %d refused", family, len(requests), replies.Load(), refused.Load())
+	return false
+}
+
+// breaksMachine reports whether a command without attributes keeps the machine from
+// making sockets or network namespaces, which later tests need.
+func breaksMachine(f genl.Family, command uint8) bool {
+	const removeDefault = 5 // NLBL_MGMT_C_REMOVEDEF
+	return f.Name == "NLBL_MGMT" && command == removeDefault
+}
+
+// variants sends a request with payloads of several lengths and with several flags.
+func (s *sweep) variants(typ netlink.MessageType, header []byte) {
+	for _, size := range []int{0, 4, 24, 120, 400} {
+		payload := append(header[:len(header):len(header)], make([]byte, size)...)
+		for _, flags := range []netlink.Flags{0, netlink.NLM_F_CREATE | netlink.NLM_F_ECHO, netlink.NLM_F_DUMP} {
+			s.send(typ, payload, flags)
+		}
+	}
+}
+
+// send sends one request and waits for its end.
+func (s *sweep) send(typ netlink.MessageType, payload []byte, flags netlink.Flags) {
+	s.requests++
+	conn, ctx := s.conn, s.t.Context() // ends after the test
+	hung := time.AfterFunc(patience, func() { conn.Close() })
+	reply, err := conn.Exchange(ctx, typ, payload, flags)
+	var refusal *wire.KernelError
+	switch {
+	case !hung.Stop():
+		s.t.Errorf("%v: type %d, flags %v, payload %x: no end after %v, then %v", s.family, typ, flags, payload, patience, err)
+		s.dial()
+	case err == nil:
+		s.ends["ok"]++
+	case errors.As(err, &refusal):
+		s.ends["refused"]++
+	case client.NotSent(err):
+		s.ends["not sent"]++
+	case errors.Is(err, client.ErrUnanswered):
+		s.ends["unanswered"]++
+	default:
+		s.t.Errorf("%v: type %d, flags %v, payload %x: %v", s.family, typ, flags, payload, err)
+	}
+	if reply.Ack.Code > 0 {
+		s.ends["with a code"]++
+	}
+}
+
+// finish requires that the Conn has nothing left over and still answers.
+func (s *sweep) finish() {
+	s.t.Helper()
+	if err := s.conn.Noop(patient(s.t)); err != nil && !client.NotSent(err) {
+		var refusal *wire.KernelError
+		if !errors.As(err, &refusal) {
+			s.t.Errorf("%v: noop after the sweep: %v", s.family, err)
+		}
+	}
+	if st := s.conn.Stats(); st.Pending != 0 || st.RepliesLost != 0 {
+		s.t.Errorf("%v: %+v; want nothing pending and nothing lost", s.family, st)
+	}
+	if err := s.conn.Close(); err != nil {
+		s.t.Errorf("%v: Close: %v", s.family, err)
+	}
 }

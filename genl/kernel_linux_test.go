@@ -170,12 +170,13 @@ func TestStaleIDOfTheKernel(t *testing.T) {
 	// The name leads to the id that it has now.
 	f := resolveKernel(t, c, "ethtool")
 	f.ID = 1023
-	msgs, err := f.Request(patient(t), c, unix.ETHTOOL_MSG_FEATURES_GET, nil, netlink.NLM_F_DUMP)
+	all := attributes(t, func(b *wire.Builder) { b.Nest(unix.ETHTOOL_A_FEATURES_HEADER, func(*wire.Builder) {}) })
+	msgs, err := f.Request(patient(t), c, unix.ETHTOOL_MSG_FEATURES_GET, all, netlink.NLM_F_DUMP)
 	if err != nil || len(msgs) == 0 {
 		t.Errorf("request: %+v, %v", msgs, err)
 	}
 	n := 0
-	for _, err := range f.Dump(patient(t), c, unix.ETHTOOL_MSG_FEATURES_GET, nil) {
+	for _, err := range f.Dump(patient(t), c, unix.ETHTOOL_MSG_FEATURES_GET, all) {
 		if err != nil {
 			t.Fatal(err)
 		}
