@@ -101,10 +101,10 @@ func TestRefusedDumpNamesTheAttribute(t *testing.T) {
 		{unix.RTM_GETNEIGH, build(t, unix.NdMsg{Family: unix.AF_INET}, func(b *wire.Builder) { b.Uint8(unix.NDA_MASTER, 1) }), "NDA_MASTER"},
 	} {
 		_, err := c.Request(patient(t), tt.typ, tt.req, netlink.NLM_F_DUMP)
-		// NLMSG_DONE has had NLMSGERR_ATTR_OFFS since Linux 6.9 (netlink_dump_done).
-		wantPathSince(t, 6, 9, "collected", err, tt.path)
+		// NLMSG_DONE has had NLMSGERR_ATTR_OFFS since Linux 6.10 (netlink_dump_done).
+		wantPathSince(t, 6, 10, "collected", err, tt.path)
 		for _, err := range c.Dump(patient(t), tt.typ, tt.req) {
-			wantPathSince(t, 6, 9, "streamed", err, tt.path)
+			wantPathSince(t, 6, 10, "streamed", err, tt.path)
 		}
 	}
 }
