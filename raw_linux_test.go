@@ -22,8 +22,19 @@ type raw struct {
 
 func openRaw(t testing.TB, ns *nstest.NS, family netlink.Family) *raw {
 	t.Helper()
+	return openRawIn(t, ns.Do, family)
+}
+
+// openRawHere is openRaw in the namespace of the process.
+func openRawHere(t testing.TB, family netlink.Family) *raw {
+	t.Helper()
+	return openRawIn(t, func(f func() error) error { return f() }, family)
+}
+
+func openRawIn(t testing.TB, do func(func() error) error, family netlink.Family) *raw {
+	t.Helper()
 	r := &raw{fd: -1}
-	err := ns.Do(func() (err error) {
+	err := do(func() (err error) {
 		r.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(family))
 		return err
 	})
