@@ -6,7 +6,6 @@ import (
 	"net"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/internal/capture"
@@ -30,7 +29,6 @@ type core struct {
 	events   *mux // of the memberships; requests unless WithEventSocket
 	queue    *queue
 	dumps    *pool
-	repeats  atomic.Uint64     // requests sent again, on a socket of dumps, since their answer was lost
 	capture  *capture.Recorder // nil unless WithCapture
 
 	closing  sync.Once

@@ -110,7 +110,6 @@ func (c *Conn) request(ctx context.Context, typ netlink.MessageType, payload []b
 	msgs, err := c.requests.exchange(ctx, typ, payload, flags, ack)
 	if errors.Is(err, ErrReplyLost) && demux.ChangesNothing(c.family, typ, flags) {
 		// Once more on a socket of its own, where nothing else takes room.
-		c.repeats.Add(1)
 		return c.repeat(ctx, dumpRequest{typ, payload, flags, ack})
 	}
 	return msgs, explain(c.family, typ, payload, err)
@@ -238,6 +237,7 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 	x := m.calls.Get().(*exchange)
 	c := x.call
 	c.Type, c.Kind, c.Echo, c.KeepAck = typ, demux.KindOf(m.family, typ), flags&netlink.NLM_F_ECHO != 0, ack != nil
+	c.Repeat = demux.ChangesNothing(m.family, typ, flags)
 	if m.family == netlink.NETLINK_GENERIC && len(payload) > 0 {
 		c.Command = payload[0]
 	}

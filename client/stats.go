@@ -19,7 +19,6 @@ type Stats struct {
 // Stats returns the counts so far. Those of different fields need not be from
 // the same instant.
 func (c *Conn) Stats() Stats {
-	repeats := c.repeats.Load() // before the losses that they follow
 	t := c.requests.table.Stats()
 	if c.events != c.requests {
 		t = t.Add(c.events.table.Stats())
@@ -27,7 +26,7 @@ func (c *Conn) Stats() Stats {
 	t = t.Add(c.dumps.stats())
 	s := Stats{
 		Pending:     t.Pending,
-		RepliesLost: t.RepliesLost - repeats,
+		RepliesLost: t.RepliesLost,
 		Late:        t.Late,
 		Overruns:    t.Overruns,
 		Foreign:     t.Foreign,

@@ -18,6 +18,7 @@ type Call struct {
 	Room    int64               // what the client lent to the request; see New
 	Batch   *BatchState         // of a call of kind Batch, nil for any other
 	KeepAck bool                // Ack will be asked for
+	Repeat  bool                // if its reply is lost, the client sends the request again
 
 	// Set by Open.
 	Seq uint32 // nlmsg_seq to send; of a Batch, the first of its numbers

@@ -65,6 +65,20 @@ func TestCallOpenedBetweenOverrunAndEmptyMayBeLost(t *testing.T) {
 	)
 }
 
+// A lost reply of a call that the client repeats is not counted, not even until the
+// repetition begins: Stats.RepliesLost would decrease then.
+func TestLossBeforeARepeatDoesNotCount(t *testing.T) {
+	play(t, netlink.NETLINK_ROUTE,
+		openRepeat("again", Ack), sent("again"),
+		ask("once", Ack),
+		overrun(), empty(),
+		conclude("again"),
+		got("again", ErrReplyLost), repliesLost(0),
+		conclude("once"),
+		got("once", ErrReplyLost), repliesLost(1),
+	)
+}
+
 // Empty is about calls that are opened afterwards. What may be lost stays so.
 func TestEmptyQueueClearsNoLoss(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,

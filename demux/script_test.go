@@ -210,6 +210,16 @@ func open(name string, kind Kind) step { return openTyped(name, kind, getAddr, f
 // openEcho opens a call whose request carries NLM_F_ECHO.
 func openEcho(name string, kind Kind) step { return openTyped(name, kind, newAddr, true) }
 
+// openRepeat opens a call that the client would repeat if its reply were lost.
+func openRepeat(name string, kind Kind) step {
+	return act(func(s *script) {
+		s.Helper()
+		c := NewCall()
+		c.Kind, c.Type, c.Repeat = kind, getAddr, true
+		s.open(name, c)
+	})
+}
+
 func openTyped(name string, kind Kind, typ netlink.MessageType, echo bool) step {
 	return act(func(s *script) {
 		s.Helper()

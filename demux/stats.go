@@ -10,7 +10,7 @@ type Stats struct {
 	Malformed   uint64 // datagrams that could not be parsed to their end
 	Truncated   uint64 // datagrams that did not fit the receive buffer
 	Overruns    uint64 // losses: reported by the kernel, or in a datagram that could not be read
-	RepliesLost uint64 // calls that ended with ErrReplyLost
+	RepliesLost uint64 // calls that ended with ErrReplyLost, without those with Repeat
 }
 
 type counters struct {

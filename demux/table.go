@@ -193,7 +193,7 @@ func (t *Table) finishLocked(c *Call, err error) (freed bool) {
 		if c.damage != nil {
 			c.err = c.damage
 		}
-		if c.err == ErrReplyLost {
+		if c.err == ErrReplyLost && !c.Repeat {
 			t.count.repliesLost.Add(1)
 		}
 		c.done <- struct{}{} // room for one, and waiting lets only one through
