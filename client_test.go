@@ -3,389 +3,363 @@
 package netlink_test
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io/fs"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/kerneltest"
 	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/nltest"
 	"github.com/nlmux/netlink/wire"
 )
 
+// This file has one test for each promise of README.md. The tests in
+// internal/kerneltest go into the details.
+
 func TestMain(m *testing.M) { nstest.Main(m) }
 
-// TestRequestReturnsTheAnswerWithoutItsEnd: the link that was asked for, and
-// not the acknowledgement behind it.
-func TestRequestReturnsTheAnswerWithoutItsEnd(t *testing.T) {
-	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
-	msgs := request(t, c, unix.RTM_GETLINK, linkRequest(t, loIndex), 0)
-	if len(msgs) != 1 || msgs[0].Header.Type != unix.RTM_NEWLINK {
-		t.Fatalf("got %v, want one RTM_NEWLINK", msgs)
-	}
-	var h unix.IfInfomsg
-	attrs := unpack(t, msgs[0], &h)
-	if name := attrs[unix.IFLA_IFNAME].String(); h.Index != loIndex || name != "lo" {
-		t.Errorf("got link %d %q, want %d lo", h.Index, name, loIndex)
-	}
-	// A request that only does something has no replies, and that is no error.
-	if msgs := request(t, c, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) != 0 {
-		t.Errorf("RTM_NEWADDR: got replies %v, want none", msgs)
-	}
-	noLosses(t, c)
+// addAddress and deleteAddress change the addresses of lo.
+func addAddress(ctx context.Context, t *testing.T, c *client.Conn, addr netip.Addr) error {
+	_, err := c.Request(ctx, unix.RTM_NEWADDR, kerneltest.LoAddress(t, addr.String()+"/32"), netlink.NLM_F_CREATE)
+	return err
 }
 
-// TestConcurrentRequestsGetTheirOwnAnswers: a thousand goroutines share a Conn
-// and each asks for links by index, so a reply that went to the wrong one, or
-// to nobody, shows.
-func TestConcurrentRequestsGetTheirOwnAnswers(t *testing.T) {
-	goroutines, each := 1000, 1000
-	if testing.Short() || raceDetector() {
-		each = 100
+func deleteAddress(ctx context.Context, t *testing.T, c *client.Conn, addr netip.Addr) error {
+	_, err := c.Request(ctx, unix.RTM_DELADDR, kerneltest.LoAddress(t, addr.String()+"/32"), 0)
+	return err
+}
+
+// "Every method may be called by any number of goroutines at once."
+func TestMethodsMayBeCalledAtOnce(t *testing.T) {
+	c := kerneltest.Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	ctx := kerneltest.Patient(t)
+	lo := kerneltest.LinkRequest(t, kerneltest.LoIndex)
+	wantLo := func(msgs []wire.Message, err error) {
+		if err != nil || len(msgs) != 1 || kerneltest.LinkIndex(msgs[0]) != kerneltest.LoIndex {
+			t.Errorf("%v, %v; want lo", msgs, err)
+		}
 	}
+	var g sync.WaitGroup
+	for i := range 32 {
+		addr := netip.AddrFrom4([4]byte{10, 9, 9, byte(i)})
+		for _, call := range []func() error{
+			func() error { wantLo(c.Request(ctx, unix.RTM_GETLINK, lo, 0)); return nil },
+			func() error {
+				r, err := c.Exchange(ctx, unix.RTM_GETLINK, lo, 0)
+				wantLo(r.Messages, err)
+				return nil
+			},
+			func() error {
+				for m, err := range c.Dump(ctx, unix.RTM_GETLINK, kerneltest.LinkRequest(t, 0)) {
+					if err != nil || kerneltest.LinkIndex(m) != kerneltest.LoIndex {
+						return errors.Join(err, errors.New("a dump of something else than lo"))
+					}
+				}
+				return nil
+			},
+			func() error { return errors.Join(addAddress(ctx, t, c, addr), deleteAddress(ctx, t, c, addr)) },
+			func() error { return c.Send(ctx, unix.RTM_NEWLINK, lo, 0) },
+			func() error { return c.Noop(ctx) },
+			func() error { return c.AddMembership(unix.RTNLGRP_IPV6_IFADDR) },
+			func() error { return c.DropMembership(unix.RTNLGRP_IPV6_IFADDR) },
+			func() error { _, err := c.SyscallConn(); return err },
+			func() error { c.Receive(); c.Stats(); c.PortID(); return nil },
+		} {
+			g.Go(func() {
+				for range 20 {
+					if err := call(); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	g.Wait()
+	kerneltest.NoLosses(t, c)
+}
+
+// "A reply goes to the request that it answers and to no other, whatever numbers other
+// processes or the kernel's own notifications carry."
+func TestReplyGoesToItsRequest(t *testing.T) {
 	ns := nstest.New(t)
-	c := dial(t, ns, netlink.NETLINK_ROUTE)
-	const (
-		links     = 8      // beside lo
-		skipStats = 1 << 3 // RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h
-	)
-	for _, i := range []string{"a", "b", "c", "d"} {
-		addVeth(t, c, "left-"+i, "right-"+i)
-	}
+	c := kerneltest.Dial(t, ns, netlink.NETLINK_ROUTE, client.WithEventQueue(16))
+	kerneltest.AddVeth(t, c, "left", "right")
+	kerneltest.Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
 	var indices []int
-	for _, m := range request(t, c, unix.RTM_GETLINK, linkRequest(t, 0), netlink.NLM_F_DUMP) {
-		indices = append(indices, linkIndex(m))
+	for _, m := range kerneltest.Request(t, c, unix.RTM_GETLINK, kerneltest.LinkRequest(t, 0), netlink.NLM_F_DUMP) {
+		indices = append(indices, kerneltest.LinkIndex(m))
 	}
-	if len(indices) < links+1 {
-		t.Fatalf("%d links, want at least %d", len(indices), links+1)
-	}
-	payloads := make(map[int][]byte)
-	for _, i := range indices {
-		payloads[i] = build(t, unix.IfInfomsg{Index: int32(i)}, func(b *wire.Builder) {
-			b.Uint32(unix.IFLA_EXT_MASK, skipStats)
-		})
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	start := time.Now()
-	var wg sync.WaitGroup
-	for range goroutines {
-		wg.Go(func() {
+	// The numbers of the requests go up from that of the first.
+	first := kerneltest.Request(t, c, unix.RTM_GETLINK, kerneltest.LinkRequest(t, kerneltest.LoIndex), 0)[0].Header.Seq
+	ctx := kerneltest.Patient(t)
+	liar := kerneltest.OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	const goroutines, each = 16, 300
+	var asked atomic.Uint32
+	var g sync.WaitGroup
+	for i := range goroutines {
+		g.Go(func() {
+			addr := netip.AddrFrom4([4]byte{10, 9, 9, byte(i)})
+			want := indices[i%len(indices)]
 			for range each {
-				want := indices[rand.IntN(len(indices))]
-				msgs, err := c.Request(ctx, unix.RTM_GETLINK, payloads[want], 0)
-				if err != nil {
-					t.Errorf("link %d: %v", want, err)
+				liar.Send(t, c.PortID(), kerneltest.ForgedAck(c.PortID(), first+3*asked.Add(1)))
+				msgs, err := c.Request(ctx, unix.RTM_GETLINK, kerneltest.LinkRequest(t, want), 0)
+				if err != nil || len(msgs) != 1 || kerneltest.LinkIndex(msgs[0]) != want {
+					t.Errorf("asked for link %d: %v, %v", want, msgs, err)
 					return
 				}
-				if len(msgs) != 1 || linkIndex(msgs[0]) != want {
-					t.Errorf("asked for link %d, got %v", want, msgs)
+				// Their events have the numbers and the port of these requests.
+				if err := errors.Join(addAddress(ctx, t, c, addr), deleteAddress(ctx, t, c, addr)); err != nil {
+					t.Error(err)
 					return
 				}
 			}
 		})
 	}
-	wg.Wait()
-	total := goroutines * each
-	t.Logf("%d requests in %v", total, time.Since(start).Round(time.Millisecond))
-	noLosses(t, c)
-}
-
-// TestRepliesBelongToTheCaller: what a reply says does not change when the Conn
-// reads on, nor when its neighbour in the slice is overwritten or appended to.
-func TestRepliesBelongToTheCaller(t *testing.T) {
-	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
-	manyAddresses(t, c, 100)
-	dump := func() []wire.Message {
-		return request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP)
-	}
-	kept := dump()
-	if len(kept) < 100 {
-		t.Fatalf("%d addresses, want at least 100", len(kept))
-	}
-	want := make([]wire.Message, len(kept))
-	for i, m := range kept {
-		want[i] = m.Clone()
-	}
-	for _, m := range dump() {
-		for i := range m.Payload {
-			m.Payload[i] = 0xff
-		}
-		_ = append(m.Payload, 0xff, 0xff, 0xff, 0xff)
-	}
-	for i := range kept {
-		_ = append(kept[i].Payload, 0xff, 0xff, 0xff, 0xff)
-	}
-	for i := range kept {
-		if kept[i].Header != want[i].Header || !slices.Equal(kept[i].Payload, want[i].Payload) {
-			t.Fatalf("reply %d changed under its owner: %v, was %v", i, kept[i], want[i])
-		}
+	g.Wait()
+	if s := c.Stats(); s.Foreign != goroutines*each || s.Pending != 0 || s.RepliesLost != 0 {
+		t.Errorf("%+v; want %d forged messages, nothing pending and no reply lost", s, goroutines*each)
 	}
 }
 
-// TestKernelRefusal: the kernel's no is a wire.KernelError whose errno can be
-// asked for, with the request's type and the kernel's own words.
-func TestKernelRefusal(t *testing.T) {
-	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
-	_, err := c.Request(patient(t), unix.RTM_GETLINK, linkRequest(t, 1<<20), 0)
-	var refusal *wire.KernelError
-	if !errors.As(err, &refusal) || !errors.Is(err, unix.ENODEV) {
-		t.Fatalf("link that does not exist: %v, want a KernelError with ENODEV", err)
+// "A request that was sent ends: with an answer, a refusal, ErrReplyLost, ErrUnanswered,
+// its ctx or Close. No timeout is involved."
+func TestRequestEnds(t *testing.T) {
+	ns := nstest.New(t)
+	ctx := kerneltest.Patient(t)
+	c := kerneltest.Dial(t, ns, netlink.NETLINK_ROUTE)
+	kerneltest.Request(t, c, unix.RTM_GETLINK, kerneltest.LinkRequest(t, kerneltest.LoIndex), 0)
+	if _, err := c.Request(ctx, unix.RTM_GETLINK, kerneltest.LinkRequest(t, 1<<20), 0); !errors.Is(err, unix.ENODEV) {
+		t.Errorf("no such link: %v, want ENODEV", err)
 	}
-	if refusal.Request != unix.RTM_GETLINK || refusal.Seq == 0 {
-		t.Errorf("refusal of %+v, want it to tell RTM_GETLINK and a seq", refusal)
+	// The kernel drops what is shorter than struct fib_result_nl.
+	fib := kerneltest.Dial(t, ns, netlink.NETLINK_FIB_LOOKUP)
+	if _, err := fib.Request(ctx, 20, make([]byte, 4), 0); !errors.Is(err, client.ErrUnanswered) {
+		t.Errorf("a request that the kernel ignores: %v, want ErrUnanswered", err)
 	}
-	if client.NotSent(err) {
-		t.Errorf("NotSent(%v), but the kernel has answered", err)
+	var k *nltest.Kernel
+	k = nltest.New(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message { k.Overrun(); return nil })
+	lossy := k.Dial()
+	defer lossy.Close()
+	if _, err := lossy.Request(ctx, unix.RTM_NEWADDR, nil, 0); !errors.Is(err, client.ErrReplyLost) {
+		t.Errorf("an answer that the kernel drops: %v, want ErrReplyLost", err)
 	}
 
-	// RTM_DELADDR of an address that is not there has no text, so ask for a
-	// route table that does not exist: ENOENT is fs.ErrNotExist.
-	strict := dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithStrictChecking())
-	_, err = strict.Request(patient(t), unix.RTM_GETROUTE,
-		build(t, unix.RtMsg{Family: unix.AF_INET}, func(b *wire.Builder) { b.Uint32(unix.RTA_TABLE, 4321) }), netlink.NLM_F_DUMP)
-	if !errors.As(err, &refusal) || !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("table that does not exist: %v, want fs.ErrNotExist", err)
+	release := ns.HoldRTNL(t)
+	inKernel := kerneltest.StartRequest(c, ctx, 0)
+	kerneltest.AwaitPending(t, c, 1)
+	canceled, cancel := context.WithCancel(ctx)
+	waiting := kerneltest.StartRequest(kerneltest.Dial(t, ns, netlink.NETLINK_ROUTE), canceled, netlink.NLM_F_DUMP)
+	cancel()
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
-	if refusal.Ext.Message == "" || !strings.Contains(err.Error(), refusal.Ext.Message) {
-		t.Errorf("%q does not hold the kernel's text %q", err, refusal.Ext.Message)
+	release()
+	if err := <-inKernel; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after Close: %v, want net.ErrClosed", err)
 	}
-	// Nothing stays behind, and the Conn goes on.
-	noLosses(t, strict)
-	if err := strict.Noop(patient(t)); err != nil {
+	if err := <-waiting; !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of ctx: %v, want %v", err, context.Canceled)
+	}
+}
+
+// "Nothing waits for the consumer of Receive, for the body of a Dump loop, or for a dump."
+func TestNothingWaitsForAConsumer(t *testing.T) {
+	ns := nstest.New(t)
+	c := kerneltest.Dial(t, ns, netlink.NETLINK_ROUTE, client.WithEventQueue(1))
+	kerneltest.Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	kerneltest.ManyAddresses(t, c, 3000) // and no goroutine receives the events
+	ask := func(where string) {
+		if err := c.Noop(kerneltest.Patient(t)); err != nil {
+			t.Errorf("%s: %v", where, err)
+		}
+		kerneltest.Request(t, c, unix.RTM_GETLINK, kerneltest.LinkRequest(t, kerneltest.LoIndex), 0)
+	}
+	outer := 0
+	for _, err := range c.Dump(kerneltest.Patient(t), unix.RTM_GETADDR, kerneltest.AddressDump(t)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outer++; outer > 1 {
+			continue
+		}
+		ask("in the body of a loop")
+		inner := 0
+		for _, err := range c.Dump(kerneltest.Patient(t), unix.RTM_GETADDR, kerneltest.AddressDump(t)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			inner++
+		}
+		if inner < 3000 {
+			t.Errorf("%d addresses in a loop inside a loop, want 3000", inner)
+		}
+	}
+	if outer < 3000 {
+		t.Errorf("%d addresses, want 3000", outer)
+	}
+	release := ns.HoldRTNL(t)
+	dump := kerneltest.StartRequest(c, kerneltest.Patient(t), netlink.NLM_F_DUMP)
+	kerneltest.AwaitPending(t, c, 1)
+	if err := c.Noop(kerneltest.Patient(t)); err != nil {
+		t.Errorf("beside a dump that waits for a lock: %v", err)
+	}
+	release()
+	if err := <-dump; err != nil {
 		t.Error(err)
 	}
 }
 
-// TestDumpIsComplete compares a dump of links with what another reader of the
-// same namespace says.
-func TestDumpIsComplete(t *testing.T) {
+// "Losses are reported, in order."
+func TestLossesAreReportedInOrder(t *testing.T) {
+	const changes = 500
+	c := kerneltest.Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithEventQueue(10))
+	kerneltest.Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	kerneltest.ManyAddresses(t, c, changes)
+	events, lost := 0, 0
+	for events+lost < changes {
+		e := kerneltest.NextEvent(t, c)
+		if e.Header.Type == netlink.NLMSG_OVERRUN {
+			lost += int(e.Lost)
+			continue
+		}
+		var h unix.IfAddrmsg
+		ip := net.IP(kerneltest.Unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value)
+		if n := events + lost; !ip.Equal(net.IPv4(10, 0, byte(n>>8), byte(n))) {
+			t.Fatalf("after %d events and %d lost: %v", events, lost, ip)
+		}
+		events++
+	}
+	if events == 0 || lost == 0 {
+		t.Errorf("%d events and %d lost; want some of both", events, lost)
+	}
+}
+
+// "Close returns when the goroutines are gone."
+func TestCloseReturnsWhenTheGoroutinesAreGone(t *testing.T) {
 	ns := nstest.New(t)
-	c := dial(t, ns, netlink.NETLINK_ROUTE)
-	addVeth(t, c, "left", "right")
-	got := make(map[int]string)
-	for _, m := range request(t, c, unix.RTM_GETLINK, linkRequest(t, 0), netlink.NLM_F_DUMP) {
-		var h unix.IfInfomsg
-		attrs := unpack(t, m, &h)
-		got[int(h.Index)] = attrs[unix.IFLA_IFNAME].String()
+	use := func(opts ...client.Option) {
+		c, err := client.Dial(netlink.NETLINK_ROUTE, append(opts, client.WithNetNS(ns.FD()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kerneltest.Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+		addr := netip.MustParseAddr("10.9.9.9")
+		if err := errors.Join(addAddress(kerneltest.Patient(t), t, c, addr), deleteAddress(kerneltest.Patient(t), t, c, addr)); err != nil {
+			t.Error(err)
+		}
+		kerneltest.NextEvent(t, c)
+		kerneltest.Request(t, c, unix.RTM_GETADDR, kerneltest.AddressDump(t), netlink.NLM_F_DUMP)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	var list []struct {
-		Index int    `json:"ifindex"`
-		Name  string `json:"ifname"`
+	use() // what the runtime opens once is open now
+	files, goroutines := kerneltest.OpenFiles(t), runtime.NumGoroutine()
+	for range 5 {
+		use()
+		use(client.WithEventSocket(), client.WithCapture(new(bytes.Buffer)))
 	}
-	if err := json.Unmarshal([]byte(ns.Run(t, "ip", "-j", "link")), &list); err != nil {
+	if n := kerneltest.OpenFiles(t); n != files {
+		t.Errorf("%d open files, %d before", n, files)
+	}
+	kerneltest.NoNewGoroutines(t, goroutines)
+}
+
+// "NotSent is true only for errors after which the kernel has certainly not seen the
+// request."
+func TestNotSentMeansThatTheKernelHasNotSeenIt(t *testing.T) {
+	ns := nstest.New(t)
+	c := kerneltest.Dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(1))
+	sent, unsent := netip.MustParseAddr("10.9.9.1"), netip.MustParseAddr("10.9.9.2")
+	ctx, cancel := context.WithCancel(context.Background())
+	release := ns.HoldRTNL(t)
+	first := make(chan error, 1)
+	go func() { first <- addAddress(ctx, t, c, sent) }() // waits in the kernel
+	kerneltest.AwaitPending(t, c, 1)
+	second := make(chan error, 1)
+	go func() { second <- addAddress(ctx, t, c, unsent) }() // waits for room
+	cancel()
+	if err := <-second; !errors.Is(err, context.Canceled) || !client.NotSent(err) {
+		t.Errorf("%v, NotSent %v; want %v, not sent", err, client.NotSent(err), context.Canceled)
+	}
+	release()
+	if err := <-first; err != nil && client.NotSent(err) {
+		t.Errorf("%v, NotSent; but the kernel worked on it", err)
+	}
+	if err := deleteAddress(kerneltest.Patient(t), t, c, sent); err != nil {
+		t.Errorf("the address of the first: %v", err)
+	}
+	if err := deleteAddress(kerneltest.Patient(t), t, c, unsent); !errors.Is(err, unix.EADDRNOTAVAIL) {
+		t.Errorf("the address of the second: %v, want EADDRNOTAVAIL", err)
+	}
+}
+
+// "An answer that has arrived is returned even if ctx has ended meanwhile."
+func TestAnswerBeatsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
+		cancel()
+		return []wire.Message{{Header: wire.Header{Type: unix.RTM_NEWLINK}}}
+	})
+	defer c.Close()
+	if msgs, err := c.Request(ctx, unix.RTM_GETLINK, nil, 0); err != nil || len(msgs) != 1 {
+		t.Errorf("%v, %v; want the answer", msgs, err)
+	}
+}
+
+// "Requests do not fill the receive buffer: they wait for room."
+func TestRequestsDoNotFillTheReceiveBuffer(t *testing.T) {
+	c := kerneltest.Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithReceiveBuffer(1))
+	ctx := kerneltest.Patient(t)
+	var g sync.WaitGroup
+	for range 64 {
+		g.Go(func() {
+			for range 50 {
+				if err := c.Noop(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	g.Wait()
+	kerneltest.NoLosses(t, c)
+}
+
+// "A refusal carries the kernel's own explanation, and the name of the attribute that was
+// wrong."
+func TestRefusalIsExplained(t *testing.T) {
+	c := kerneltest.Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	_, err := c.Request(kerneltest.Patient(t), unix.RTM_NEWLINK, kerneltest.Build(t, unix.IfInfomsg{}, func(b *wire.Builder) {
+		b.String(unix.IFLA_IFNAME, "longer than a name can be")
+	}), netlink.NLM_F_CREATE)
+	var refusal *wire.KernelError
+	if !errors.As(err, &refusal) || !errors.Is(err, unix.ERANGE) || refusal.Name != "RTM_NEWLINK" || refusal.Path != "IFLA_IFNAME" || refusal.Ext.Message == "" {
+		t.Errorf("%v; want ERANGE with a text, RTM_NEWLINK and IFLA_IFNAME", err)
+	}
+}
+
+// "WithCapture writes every message of the Conn to a file for Wireshark."
+func TestCaptureHasRequestAndAnswer(t *testing.T) {
+	var file bytes.Buffer
+	c := kerneltest.Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithCapture(&file))
+	payload := kerneltest.LinkRequest(t, kerneltest.LoIndex)
+	answer := kerneltest.Request(t, c, unix.RTM_GETLINK, payload, 0)
+	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if len(list) < 3 || len(list) != len(got) {
-		t.Errorf("%d links, ip has %d, and there are lo, left and right", len(got), len(list))
-	}
-	for _, l := range list {
-		if got[l.Index] != l.Name {
-			t.Errorf("link %d is %q, ip says %q", l.Index, got[l.Index], l.Name)
+	for what, b := range map[string][]byte{"request": payload, "answer": answer[0].Payload} {
+		if !bytes.Contains(file.Bytes(), b) {
+			t.Errorf("the capture has no %s", what)
 		}
-	}
-	noLosses(t, c)
-}
-
-// TestLongDumpKeepsTheKernelsOrder: thousands of entries come over many
-// datagrams, each entry once and in the order in which they were added.
-func TestLongDumpKeepsTheKernelsOrder(t *testing.T) {
-	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
-	const n = 3000
-	manyAddresses(t, c, n)
-	var got []string
-	for _, m := range request(t, c, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP) {
-		var h unix.IfAddrmsg
-		attrs := unpack(t, m, &h)
-		if ip := net.IP(attrs[unix.IFA_LOCAL].Value); !ip.IsLoopback() {
-			got = append(got, ip.String())
-		}
-	}
-	if len(got) != n {
-		t.Fatalf("%d addresses, want %d", len(got), n)
-	}
-	for i, ip := range got {
-		if want := net.IPv4(10, 0, byte(i>>8), byte(i)).String(); ip != want {
-			t.Fatalf("address %d is %s, want %s", i, ip, want)
-		}
-	}
-	noLosses(t, c)
-}
-
-// TestEndedContextSendsNothing: the address that such a request would have added
-// is not there.
-func TestEndedContextSendsNothing(t *testing.T) {
-	c := dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
-	canceled, cancel := context.WithCancel(context.Background())
-	cancel()
-	expired, cancel := context.WithTimeout(context.Background(), -1)
-	defer cancel()
-	for _, test := range []struct {
-		ctx  context.Context
-		want error
-	}{
-		{canceled, context.Canceled},
-		{expired, context.DeadlineExceeded},
-	} {
-		_, err := c.Request(test.ctx, unix.RTM_NEWADDR, loAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
-		if !errors.Is(err, test.want) || !client.NotSent(err) {
-			t.Errorf("Request: %v, NotSent %v; want %v, not sent", err, client.NotSent(err), test.want)
-		}
-		if err := c.Noop(test.ctx); !errors.Is(err, test.want) || !client.NotSent(err) {
-			t.Errorf("Noop: %v, NotSent %v; want %v, not sent", err, client.NotSent(err), test.want)
-		}
-	}
-	if _, err := c.Request(patient(t), unix.RTM_DELADDR, loAddress(t, "10.9.9.9/32"), 0); !errors.Is(err, unix.EADDRNOTAVAIL) {
-		t.Errorf("removing the address: %v, want EADDRNOTAVAIL", err)
-	}
-	noLosses(t, c)
-}
-
-// startRequest asks for lo, or with NLM_F_DUMP for all links, in a goroutine of its
-// own. The kernel takes rtnl_lock for both.
-func startRequest(c *client.Conn, ctx context.Context, flags netlink.Flags) <-chan error {
-	result := make(chan error, 1)
-	go func() {
-		_, err := c.Request(ctx, unix.RTM_GETLINK, pack(unix.IfInfomsg{Index: loIndex}), flags)
-		result <- err
-	}()
-	return result
-}
-
-// TestContextEndsTheWait: the kernel keeps the goroutines that send waiting for a
-// lock. The requests that wait for them, and the dumps that wait for a socket, return
-// when their ctx ends.
-func TestContextEndsTheWait(t *testing.T) {
-	ns := nstest.New(t)
-	c := dial(t, ns, netlink.NETLINK_ROUTE)
-	release := ns.HoldRTNL(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	senders := 2 * runtime.GOMAXPROCS(0) // leadersFor in client/lane.go
-	if runtime.GOMAXPROCS(0) == 1 {
-		senders = 1
-	}
-	const sockets = 8 // maxCollected in client/pool.go
-	start := func(n int, flags netlink.Flags) (results []<-chan error) {
-		for range n {
-			results = append(results, startRequest(c, ctx, flags))
-		}
-		return results
-	}
-	const requests, dumps = 50, 20
-	requestResults, dumpResults := start(requests, 0), start(dumps, netlink.NLM_F_DUMP)
-	awaitPending(t, c, senders+sockets)
-	cancel()
-	wantUnsent := func(what string, results []<-chan error, n int) {
-		ended := merge(results)
-		for range n {
-			if err := <-ended; !errors.Is(err, context.Canceled) || !client.NotSent(err) {
-				t.Errorf("%s: %v, NotSent %v; want %v, not sent", what, err, client.NotSent(err), context.Canceled)
-			}
-		}
-	}
-	wantUnsent("requests", requestResults, requests-senders)
-	wantUnsent("dumps", dumpResults, dumps-sockets)
-	release()
-	awaitPending(t, c, 0)
-}
-
-// merge returns a channel with the results of all.
-func merge(results []<-chan error) <-chan error {
-	all := make(chan error, len(results))
-	for _, r := range results {
-		go func() { all <- <-r }()
-	}
-	return all
-}
-
-// TestRequestThatWaitsForRoomIsNotSent: with room for one request in flight the
-// second waits, and its ctx ends it before the kernel sees it.
-func TestRequestThatWaitsForRoomIsNotSent(t *testing.T) {
-	ns := nstest.New(t)
-	c := dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(1))
-	release := ns.HoldRTNL(t)
-	first := startRequest(c, context.Background(), 0)
-	awaitPending(t, c, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-	defer cancel()
-	if err := c.Noop(ctx); !errors.Is(err, context.DeadlineExceeded) || !client.NotSent(err) {
-		t.Errorf("%v, NotSent %v; want %v, not sent", err, client.NotSent(err), context.DeadlineExceeded)
-	}
-	release()
-	if err := <-first; err != nil {
-		t.Errorf("the first: %v", err)
-	}
-	if n := c.Stats().Pending; n != 0 {
-		t.Errorf("%d requests pending, want 0", n)
-	}
-}
-
-// TestNotSentIsTrue asks the kernel: many requests whose ctx ends at an
-// unfortunate moment, each to add an address of its own. One that was not sent
-// has added none, one that succeeded has.
-func TestNotSentIsTrue(t *testing.T) {
-	ns := nstest.New(t)
-	c := dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(2))
-	watcher := dial(t, ns, netlink.NETLINK_ROUTE)
-	const n, goroutines = 2000, 20
-	var added, unsent, doubtful int
-	// Now and then the moments are all fortunate, so there are several rounds.
-	for round := byte(1); round < 100 && (unsent == 0 || added == 0); round++ {
-		address := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, round, byte(i >> 8), byte(i)}) }
-		errs := make([]error, n)
-		var wg sync.WaitGroup
-		for g := range goroutines {
-			wg.Go(func() {
-				for i := g; i < n; i += goroutines {
-					ctx, cancel := context.WithTimeout(context.Background(), rand.N(400*time.Microsecond))
-					_, errs[i] = c.Request(ctx, unix.RTM_NEWADDR, loAddress(t, address(i).String()+"/32"), netlink.NLM_F_CREATE)
-					cancel()
-				}
-			})
-		}
-		wg.Wait()
-		present := make(map[netip.Addr]bool)
-		for _, m := range request(t, watcher, unix.RTM_GETADDR, addressDump(t), netlink.NLM_F_DUMP) {
-			var h unix.IfAddrmsg
-			attrs := unpack(t, m, &h)
-			if a, ok := netip.AddrFromSlice(attrs[unix.IFA_LOCAL].Value); ok {
-				present[a] = true
-			}
-		}
-		for i, err := range errs {
-			switch addr := address(i); {
-			case err == nil:
-				added++
-				if !present[addr] {
-					t.Errorf("%v: no error, but it was not added", addr)
-				}
-			case !errors.Is(err, context.DeadlineExceeded):
-				t.Errorf("%v: %v", addr, err)
-			case client.NotSent(err):
-				unsent++
-				if present[addr] {
-					t.Errorf("%v: not sent, but it was added: %v", addr, err)
-				}
-			default:
-				doubtful++
-			}
-		}
-	}
-	t.Logf("%d added, %d not sent, %d in doubt", added, unsent, doubtful)
-	if added == 0 || unsent == 0 {
-		t.Errorf("%d added, %d not sent; want some of both", added, unsent)
 	}
 }

@@ -1,0 +1,255 @@
+//go:build linux
+
+package kerneltest
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// The tests of this file lie to a Conn: what a header says can be written by
+// others, what the socket says of the sender and the group cannot.
+
+// awaitForeign returns once n datagrams of other processes have been dropped.
+func awaitForeign(t *testing.T, c *client.Conn, n uint64) {
+	t.Helper()
+	for end := time.Now().Add(Patience); c.Stats().Foreign < n; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%d foreign datagrams, want %d", c.Stats().Foreign, n)
+		}
+	}
+}
+
+// TestForgedAnswersAreDropped: another socket of this process writes to our port
+// (netlink_sendmsg lets CAP_NET_ADMIN do so), with our port and the number of a
+// Request that the kernel keeps. The request gets the kernel's answer.
+func TestForgedAnswersAreDropped(t *testing.T) {
+	ns := nstest.New(t)
+	c := Dial(t, ns, netlink.NETLINK_ROUTE)
+	// The number of an answered request shows which come next.
+	answered := Request(t, c, unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0)
+	release := ns.HoldRTNL(t)
+	type answer struct {
+		msgs []wire.Message
+		err  error
+	}
+	result := make(chan answer, 1)
+	go func() {
+		msgs, err := c.Request(Patient(t), unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0)
+		result <- answer{msgs, err}
+	}()
+	AwaitPending(t, c, 1)
+	liar := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	const n = 20
+	for i := range uint32(n) {
+		seq := answered[0].Header.Seq + i
+		liar.Send(t, c.PortID(), ForgedAck(c.PortID(), seq), wire.Message{
+			Header:  wire.Header{Type: unix.RTM_NEWLINK, Seq: seq, PortID: c.PortID()},
+			Payload: Pack(unix.IfInfomsg{Index: 666}),
+		})
+	}
+	awaitForeign(t, c, n)
+	release()
+	if a := <-result; a.err != nil || len(a.msgs) != 1 || LinkIndex(a.msgs[0]) != LoIndex {
+		t.Errorf("%v, %v; want lo", a.msgs, a.err)
+	}
+	if s := c.Stats(); s.Foreign != n || s.Events != 0 || s.Pending != 0 || s.Late != 0 {
+		t.Errorf("%+v; want %d foreign, no events, nothing pending or late", s, n)
+	}
+}
+
+// TestForgedEventsAreDropped: another process may write to a group, too, but
+// only the kernel's word counts there.
+func TestForgedEventsAreDropped(t *testing.T) {
+	ns := nstest.New(t)
+	c := Dial(t, ns, netlink.NETLINK_ROUTE)
+	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	liar := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	lie := wire.AppendMessage(nil, wire.Message{
+		Header:  wire.Header{Type: unix.RTM_NEWADDR},
+		Payload: LoAddress(t, "10.6.6.6/32"),
+	})
+	const group = 1 << (unix.RTNLGRP_IPV4_IFADDR - 1)
+	if err := unix.Sendto(liar.FD, lie, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: group}); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+		t.Fatal(err) // the kernel's own socket refuses the copy that goes to port 0
+	}
+	liar.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWADDR}, Payload: LoAddress(t, "10.6.6.6/32")})
+	awaitForeign(t, c, 2)
+	Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+	e := NextEvent(t, c)
+	var h unix.IfAddrmsg
+	if ip := net.IP(Unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value); !ip.Equal(net.IPv4(10, 9, 9, 9)) {
+		t.Errorf("event about %v, want the kernel's about 10.9.9.9", ip)
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events, want 1", s.Events)
+	}
+}
+
+// TestUsersockPeersComeAsEvents: on this family processes talk to each other, so
+// what they send is delivered.
+func TestUsersockPeersComeAsEvents(t *testing.T) {
+	ns := nstest.New(t)
+	c := dialFamily(t, ns, netlink.NETLINK_USERSOCK)
+	peer := OpenRaw(t, ns, netlink.NETLINK_USERSOCK)
+	peer.Send(t, c.PortID(),
+		wire.Message{Header: wire.Header{Type: 100, Seq: 1, PortID: peer.Port}, Payload: []byte("one")},
+		wire.Message{Header: wire.Header{Type: netlink.NLMSG_DONE, Seq: 2, PortID: c.PortID()}, Payload: []byte("two")})
+	for i, want := range []string{"one", "two"} {
+		if e := NextEvent(t, c); string(e.Payload) != want || e.Group != 0 || e.Header.Seq != uint32(i+1) {
+			t.Errorf("event %+v, want %q", e, want)
+		}
+	}
+	NoLosses(t, c)
+}
+
+// TestXfrmEventsWithOurPort: xfrm copies nlmsg_pid and nlmsg_seq of somebody
+// else's request into the notification, so that one can look like the answer to
+// ours in everything but its group.
+func TestXfrmEventsWithOurPort(t *testing.T) {
+	ns := nstest.New(t)
+	c := dialFamily(t, ns, netlink.NETLINK_XFRM)
+	liar := OpenRaw(t, ns, netlink.NETLINK_XFRM)
+	Join(t, c, xfrmGroupPolicy)
+
+	mine := xfrmPolicy(1)
+	Request(t, c, xfrmMsgNewPolicy, Build(t, mine), 0)
+	if e := NextEvent(t, c); e.Header.Type != xfrmMsgNewPolicy || e.Header.PortID != c.PortID() {
+		t.Errorf("own event %+v, want the new policy", e)
+	}
+	// The request of xfrm_get_policy names the policy by selector and direction.
+	ask := Build(t, struct {
+		Selector  xfrmSelector
+		Index     uint32
+		Direction uint8
+		_         [3]byte
+	}{Selector: mine.Selector, Direction: mine.Direction})
+
+	theirs := xfrmPolicy(2)
+	theirs.Selector.Source[3] = 99
+	lie := atTheSameTime(t, func(seq uint32) {
+		theirs.Priority++
+		liar.Send(t, 0, wire.Message{
+			Header:  wire.Header{Type: xfrmMsgUpdatePolicy, Flags: netlink.NLM_F_REQUEST, Seq: seq, PortID: c.PortID()},
+			Payload: Pack(theirs),
+		})
+	})
+	const n = 2000
+	var seq uint32
+	for range n {
+		lie(seq + 1)
+		msgs := Request(t, c, xfrmMsgGetPolicy, ask, 0)
+		var got xfrmUserpolicyInfo
+		if len(msgs) != 1 {
+			t.Fatalf("replies %v, want our policy", msgs)
+		}
+		if Unpack(t, msgs[0], &got); got.Priority != mine.Priority || msgs[0].Header.Type != xfrmMsgNewPolicy {
+			t.Fatalf("policy %+v, want priority %d", got, mine.Priority)
+		}
+		seq = msgs[0].Header.Seq
+		if e := NextEvent(t, c); e.Header.PortID != c.PortID() || e.Group != xfrmGroupPolicy {
+			t.Fatalf("event %+v, want one of group %d with our port", e, xfrmGroupPolicy)
+		}
+	}
+	NoLosses(t, c)
+}
+
+// atTheSameTime returns a function that hands a number to do, which runs beside
+// the caller, and waits before that only until the previous run is over.
+func atTheSameTime(t *testing.T, do func(uint32)) func(uint32) {
+	work := make(chan uint32)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range work {
+			do(n)
+		}
+	}()
+	t.Cleanup(func() {
+		close(work)
+		<-done
+	})
+	return func(n uint32) { work <- n }
+}
+
+// TestSamePortInAnotherNamespace: ports repeat across namespaces, so with
+// NETLINK_LISTEN_ALL_NSID the event of another namespace's socket can bear our
+// port, and, where its owner wants that, our number. It is no echo of ours.
+func TestSamePortInAnotherNamespace(t *testing.T) {
+	home, away := nstest.New(t), nstest.New(t)
+	liar := OpenRaw(t, away, netlink.NETLINK_ROUTE)
+	c := Dial(t, home, netlink.NETLINK_ROUTE, client.WithListenAllNSID(), client.WithPortID(liar.Port))
+	const id = 7
+	nameNamespace(t, c, away, id)
+	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	theirs := LoAddress(t, "10.6.6.6/32")
+	there := false
+	lie := atTheSameTime(t, func(seq uint32) {
+		h := wire.Header{Type: unix.RTM_NEWADDR, Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_CREATE, Seq: seq, PortID: liar.Port}
+		if there {
+			h.Type, h.Flags = unix.RTM_DELADDR, netlink.NLM_F_REQUEST
+		}
+		there = !there
+		liar.Send(t, 0, wire.Message{Header: h, Payload: theirs})
+	})
+	var seq uint32
+	for i := range 1000 {
+		lie(seq + 1)
+		addr := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
+		msgs := Request(t, c, unix.RTM_NEWADDR, LoAddress(t, addr.String()+"/32"), netlink.NLM_F_CREATE|netlink.NLM_F_ECHO)
+		if len(msgs) != 1 {
+			t.Fatalf("%v: replies %v, want one echo", addr, msgs)
+		}
+		var h unix.IfAddrmsg
+		if ip := Unpack(t, msgs[0], &h)[unix.IFA_LOCAL].Value; !net.IP(ip).Equal(net.IP(addr.AsSlice())) {
+			t.Fatalf("echo about %v, want %v", net.IP(ip), addr)
+		}
+		seq = msgs[0].Header.Seq
+		nsids := make(map[int32]int)
+		for range 2 {
+			e := NextEvent(t, c)
+			if e.Header.PortID != c.PortID() || e.Group != unix.RTNLGRP_IPV4_IFADDR {
+				t.Fatalf("event %+v, want one of the group with our port", e)
+			}
+			nsids[e.NSID]++
+		}
+		if nsids[id] != 1 || nsids[-1] != 1 {
+			t.Fatalf("events of namespaces %v, want one of ours and one of %d", nsids, id)
+		}
+	}
+	NoLosses(t, c)
+}
+
+// TestNewConnReadsWhatProcessesSend: a process can write to a Conn that was never used. It
+// is not kept waiting for room, and the first request finds the receive buffer empty.
+func TestNewConnReadsWhatProcessesSend(t *testing.T) {
+	ns := nstest.New(t)
+	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(ns.FD()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	liar := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	const n = 2000 // several times what the receive buffer holds
+	for range n {
+		liar.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK, PortID: c.PortID()}})
+	}
+	awaitForeign(t, c, n)
+	if err := c.Noop(Patient(t)); err != nil {
+		t.Error(err)
+	}
+	if s := c.Stats(); s.Foreign != n || s.Events != 0 || s.Overruns != 0 {
+		t.Errorf("%+v; want %d foreign and nothing else", s, n)
+	}
+}

@@ -1,0 +1,275 @@
+//go:build linux
+
+package kerneltest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// The tests of this file have the kernel drop messages because a socket's
+// receive buffer is full (netlink_overrun in net/netlink/af_netlink.c).
+
+// tiny asks for the smallest receive buffer that there is; two small messages
+// fill it.
+var tiny = client.WithReceiveBuffer(1)
+
+// storm returns a function that has the kernel announce hundreds of addresses
+// inside one system call, more quickly than anybody can read.
+func storm(t *testing.T, ns *nstest.NS) func() {
+	t.Helper()
+	const n = 500
+	var add, remove []wire.Message
+	for i := range n {
+		payload := LoAddress(t, fmt.Sprintf("10.7.%d.%d/32", i>>8, i&255))
+		add = append(add, wire.Message{
+			Header:  wire.Header{Type: unix.RTM_NEWADDR, Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_CREATE},
+			Payload: payload,
+		})
+		remove = append(remove, wire.Message{
+			Header:  wire.Header{Type: unix.RTM_DELADDR, Flags: netlink.NLM_F_REQUEST},
+			Payload: payload,
+		})
+	}
+	r := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	return func() {
+		r.Send(t, 0, add...)
+		r.Send(t, 0, remove...)
+	}
+}
+
+// TestOverrunIsToldAsAGap: the events that the kernel dropped leave a gap in the
+// others, and behind it the Conn is as good as new: the kernel, which drops
+// everything until the queue has been read away, sends again.
+func TestOverrunIsToldAsAGap(t *testing.T) {
+	ns := nstest.New(t)
+	c := Dial(t, ns, netlink.NETLINK_ROUTE, tiny)
+	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	more := storm(t, ns)
+	for end := time.Now().Add(Patience); c.Stats().Overruns == 0; more() {
+		if time.Now().After(end) {
+			t.Fatal("no overrun")
+		}
+	}
+	gap := AwaitEvent(t, c, "the gap", OfType(netlink.NLMSG_OVERRUN))
+	if gap.Lost != 0 && c.Stats().EventsDropped == 0 || gap.Group != 0 || gap.NSID != -1 || len(gap.Payload) != 0 {
+		t.Errorf("gap %+v; want nothing in it, the kernel does not count", gap)
+	}
+	// A change after the storm is announced, once the queue has been read away.
+	other := Dial(t, ns, netlink.NETLINK_ROUTE)
+	err := c.Noop(Patient(t))
+	if errors.Is(err, client.ErrReplyLost) {
+		// It was sent before the Conn knew of the last loss. Now it knows, and
+		// the queue has been read away.
+		err = c.Noop(Patient(t))
+	}
+	if err != nil {
+		t.Errorf("request after the storm: %v", err)
+	}
+	Request(t, other, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+	AwaitEvent(t, c, "an event after the storm", func(e client.Event) bool {
+		if e.Header.Type != unix.RTM_NEWADDR {
+			return false
+		}
+		var h unix.IfAddrmsg
+		ip := Unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value
+		return string(ip) == "\x0a\x09\x09\x09"
+	})
+	if n := c.Stats().Pending; n != 0 {
+		t.Errorf("%d requests pending, want 0", n)
+	}
+}
+
+// TestReplyTooLargeForTheBufferIsLost: the link's description fills the buffer,
+// so that the kernel drops the acknowledgement behind it. The call does not
+// wait for that for ever, and the next one is not harmed.
+func TestReplyTooLargeForTheBufferIsLost(t *testing.T) {
+	ns := nstest.New(t)
+	c := Dial(t, ns, netlink.NETLINK_ROUTE, tiny)
+	// Linux 5.10 drops a message if the buffer is over-full already, not if the message
+	// makes it so (netlink_attachskb). With these names the description alone does that.
+	Request(t, Dial(t, ns, netlink.NETLINK_ROUTE), unix.RTM_NEWLINKPROP, Build(t, unix.IfInfomsg{Index: LoIndex}, func(b *wire.Builder) {
+		b.Nest(unix.IFLA_PROP_LIST, func(b *wire.Builder) {
+			for i := range 20 {
+				b.String(unix.IFLA_ALT_IFNAME, fmt.Sprintf("%0100d", i))
+			}
+		})
+	}), netlink.NLM_F_CREATE|netlink.NLM_F_EXCL|netlink.NLM_F_APPEND)
+	var err error
+	for end := time.Now().Add(Patience); err == nil; {
+		if time.Now().After(end) {
+			t.Fatal("no reply was lost")
+		}
+		// A quick reader may just make it.
+		var msgs []wire.Message
+		msgs, err = c.Request(Patient(t), unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0)
+		if err == nil && (len(msgs) != 1 || LinkIndex(msgs[0]) != LoIndex) {
+			t.Fatalf("replies %v, want lo", msgs)
+		}
+	}
+	if !errors.Is(err, client.ErrReplyLost) || !errors.Is(err, unix.ENOBUFS) || client.NotSent(err) {
+		t.Errorf("%v, NotSent %v; want ErrReplyLost, ENOBUFS, sent", err, client.NotSent(err))
+	}
+	if err := c.Noop(Patient(t)); err != nil {
+		t.Errorf("next request: %v", err)
+	}
+	if s := c.Stats(); s.RepliesLost != 1 || s.Overruns == 0 || s.Pending != 0 {
+		t.Errorf("%+v; want 1 reply lost, an overrun, nothing pending", s)
+	}
+}
+
+// TestDumpThroughATinyBuffer: the kernel makes a dump's next part when there is
+// room for it (netlink_dump), so no buffer is too small for a dump.
+func TestDumpThroughATinyBuffer(t *testing.T) {
+	ns := nstest.New(t)
+	const n = 2000
+	ManyAddresses(t, Dial(t, ns, netlink.NETLINK_ROUTE), n)
+	c := Dial(t, ns, netlink.NETLINK_ROUTE, tiny)
+	for range 5 {
+		if msgs := Request(t, c, unix.RTM_GETADDR, AddressDump(t), netlink.NLM_F_DUMP); len(msgs) != n+1 {
+			t.Fatalf("%d addresses, want %d", len(msgs), n+1)
+		}
+	}
+	NoLosses(t, c)
+}
+
+// askInTheStorm has goroutines send requests of all kinds until enough says so
+// or time is up, and returns how many lost their reply. Every other has its
+// own. more is called all the while.
+func askInTheStorm(t *testing.T, c *client.Conn, more func(), enough func() bool) (lost uint64) {
+	t.Helper()
+	ctx := Patient(t)
+	stop := make(chan struct{})
+	var count atomic.Uint64
+	var wg sync.WaitGroup
+	ask := func(question func() error) {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				switch err := question(); {
+				case errors.Is(err, client.ErrReplyLost):
+					if !errors.Is(err, unix.ENOBUFS) || client.NotSent(err) {
+						t.Errorf("%v, NotSent %v; want ENOBUFS, sent", err, client.NotSent(err))
+					}
+					count.Add(1)
+				case err != nil:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 5 {
+		ask(func() error { return c.Noop(ctx) })
+		ask(func() error {
+			msgs, err := c.Request(ctx, unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0)
+			if err == nil && (len(msgs) != 1 || LinkIndex(msgs[0]) != LoIndex) {
+				err = fmt.Errorf("replies %v, want lo", msgs)
+			}
+			return err
+		})
+		ask(func() error {
+			msgs, err := c.Request(ctx, unix.RTM_GETLINK, LinkRequest(t, 0), netlink.NLM_F_DUMP)
+			if err == nil && (len(msgs) != 1 || LinkIndex(msgs[0]) != LoIndex) {
+				err = fmt.Errorf("dump %v, want lo", msgs)
+			}
+			return err
+		})
+	}
+	for !enough() && ctx.Err() == nil {
+		more()
+	}
+	close(stop)
+	wg.Wait()
+	return count.Load()
+}
+
+// TestStormOfEventsLeavesNoCallBehind: on a shared socket the storm costs
+// requests their replies, which each of them is told. None waits for ever, none
+// gets what is another's.
+func TestStormOfEventsLeavesNoCallBehind(t *testing.T) {
+	ns := nstest.New(t)
+	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithReceiveBuffer(8<<10), client.WithInFlight(8))
+	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	lost := askInTheStorm(t, c, storm(t, ns), func() bool { return c.Stats().RepliesLost >= 10 })
+	if s := c.Stats(); s.RepliesLost < 10 || s.RepliesLost != lost || s.Overruns == 0 || s.Pending != 0 {
+		t.Errorf("%+v; want %d replies lost, at least 10, and nothing pending", s, lost)
+	}
+	if err := c.Noop(Patient(t)); err != nil {
+		t.Errorf("after the storm: %v", err)
+	}
+}
+
+// TestEventSocketKeepsTheStormFromReplies: with the memberships on a socket of
+// their own, events are lost in a storm and replies are not.
+func TestEventSocketKeepsTheStormFromReplies(t *testing.T) {
+	ns := nstest.New(t)
+	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithReceiveBuffer(32<<10), client.WithEventSocket())
+	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	lost := askInTheStorm(t, c, storm(t, ns), func() bool { return c.Stats().Overruns >= 3 })
+	if s := c.Stats(); lost != 0 || s.RepliesLost != 0 || s.Overruns < 3 || s.Pending != 0 {
+		t.Errorf("%d replies lost, %+v; want none, at least 3 overruns, nothing pending", lost, s)
+	}
+	AwaitEvent(t, c, "the gap", OfType(netlink.NLMSG_OVERRUN))
+}
+
+// TestCloseAmidOverruns: requests overrun the queue, since more are let out than
+// there is room for, and then the Conn is closed. Nobody is left behind a gate.
+func TestCloseAmidOverruns(t *testing.T) {
+	const conns, goroutines, before = 100, 8, 50
+	ns := nstest.New(t)
+	ctx := Patient(t)
+	payload := LinkRequest(t, LoIndex)
+	for range conns {
+		c := Dial(t, ns, netlink.NETLINK_ROUTE, tiny, client.WithInFlight(64))
+		var asked atomic.Int64
+		enough := make(chan struct{})
+		var g sync.WaitGroup
+		for range goroutines {
+			g.Go(func() {
+				for {
+					_, err := c.Request(ctx, unix.RTM_GETLINK, payload, 0)
+					switch {
+					case errors.Is(err, net.ErrClosed):
+						return
+					case err != nil && !errors.Is(err, client.ErrReplyLost):
+						t.Errorf("%v, want ErrReplyLost or net.ErrClosed", err)
+						c.Close()
+						return
+					}
+					if asked.Add(1) == before {
+						close(enough)
+					}
+				}
+			})
+		}
+		select {
+		case <-enough:
+		case <-ctx.Done():
+			t.Error(ctx.Err())
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		g.Wait()
+		if n := c.Stats().Pending; n != 0 {
+			t.Errorf("%d requests pending", n)
+		}
+	}
+}

@@ -1,0 +1,304 @@
+//go:build linux
+
+package kerneltest
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/nstest"
+)
+
+// TestAbandonedDumpLeavesNothing: ctx ends dumps before their end. Each dump that is
+// not abandoned is whole, and other requests do not wait.
+func TestAbandonedDumpLeavesNothing(t *testing.T) {
+	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	ManyAddresses(t, c, 3000)
+	whole := len(Request(t, c, unix.RTM_GETADDR, AddressDump(t), netlink.NLM_F_DUMP))
+	abandoned := 0
+	for end := time.Now().Add(Patience); abandoned < 20 && time.Now().Before(end); {
+		ctx, cancel := context.WithTimeout(context.Background(), rand.N(time.Millisecond))
+		msgs, err := c.Request(ctx, unix.RTM_GETADDR, AddressDump(t), netlink.NLM_F_DUMP)
+		cancel()
+		if err == nil && len(msgs) != whole || err != nil && (!errors.Is(err, context.DeadlineExceeded) || len(msgs) != 0) {
+			t.Fatalf("%d entries, %v; want %d, or none and %v", len(msgs), err, whole, context.DeadlineExceeded)
+		}
+		if err != nil && !client.NotSent(err) {
+			abandoned++
+		}
+		if msgs := Request(t, c, unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0); len(msgs) != 1 || LinkIndex(msgs[0]) != LoIndex {
+			t.Fatalf("link after a dump: %v", msgs)
+		}
+	}
+	if abandoned == 0 {
+		t.Fatal("no dump was abandoned before its end")
+	}
+	if n := len(Request(t, c, unix.RTM_GETADDR, AddressDump(t), netlink.NLM_F_DUMP)); n != whole {
+		t.Errorf("%d entries after an abandoned dump, want %d", n, whole)
+	}
+	if s := c.Stats(); s.Pending != 0 || s.Events != 0 || s.Late != 0 {
+		t.Errorf("%+v; want nothing pending, no events, nothing late", s)
+	}
+}
+
+// TestReceiveBringsOwnChange: the event that the Conn's own request causes goes
+// to Receive, with its group, and does not pass for the request's reply.
+func TestReceiveBringsOwnChange(t *testing.T) {
+	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	if msgs := Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) != 0 {
+		t.Errorf("replies %v, want none", msgs)
+	}
+	e := NextEvent(t, c)
+	if e.Header.Type != unix.RTM_NEWADDR || e.Group != unix.RTNLGRP_IPV4_IFADDR || e.NSID != -1 || e.Lost != 0 {
+		t.Errorf("got %+v, want RTM_NEWADDR of the group", e)
+	}
+	var h unix.IfAddrmsg
+	if ip := Unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value; !net.IP(ip).Equal(net.IPv4(10, 9, 9, 9)) {
+		t.Errorf("event about %v, want 10.9.9.9", net.IP(ip))
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events counted, want 1", s.Events)
+	}
+	// After leaving, nothing more comes, and the barrier shows that it does not.
+	if err := c.DropMembership(unix.RTNLGRP_IPV4_IFADDR); err != nil {
+		t.Fatal(err)
+	}
+	Request(t, c, unix.RTM_DELADDR, LoAddress(t, "10.9.9.9/32"), 0)
+	if err := c.Noop(Patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events counted after leaving the group, want 1", s.Events)
+	}
+	NoLosses(t, c)
+}
+
+// TestEchoIsAReply: with NLM_F_ECHO the request's own notification is its reply.
+// Whoever has joined the group gets it as the event as well, once.
+func TestEchoIsAReply(t *testing.T) {
+	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	echo := func(addr string) {
+		t.Helper()
+		msgs := Request(t, c, unix.RTM_NEWADDR, LoAddress(t, addr), netlink.NLM_F_CREATE|netlink.NLM_F_ECHO)
+		if len(msgs) != 1 || msgs[0].Header.Type != unix.RTM_NEWADDR || msgs[0].Header.PortID != c.PortID() {
+			t.Fatalf("replies %v, want our own RTM_NEWADDR", msgs)
+		}
+	}
+	echo("10.9.9.1/32")
+	if s := c.Stats(); s.Events != 0 {
+		t.Errorf("%d events without a membership, want 0", s.Events)
+	}
+	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	echo("10.9.9.2/32")
+	if e := NextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR || e.Group != unix.RTNLGRP_IPV4_IFADDR {
+		t.Errorf("event %+v, want RTM_NEWADDR of the group", e)
+	}
+	if s := c.Stats(); s.Events != 1 {
+		t.Errorf("%d events, want 1", s.Events)
+	}
+	NoLosses(t, c)
+}
+
+// TestEventQueueCountsWhatItDropped: nobody takes the events, requests are
+// answered all the same, and afterwards each gap stands where events are
+// missing and counts them.
+func TestEventQueueCountsWhatItDropped(t *testing.T) {
+	const changes = 100
+	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithEventQueue(10))
+	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
+	ManyAddresses(t, c, changes)
+	var events, lost int
+	for events+lost < changes {
+		e := NextEvent(t, c)
+		if e.Header.Type == netlink.NLMSG_OVERRUN {
+			if e.Lost == 0 || e.Group != 0 || e.NSID != -1 || len(e.Payload) != 0 {
+				t.Errorf("gap %+v; want a count and nothing else", e)
+			}
+			lost += int(e.Lost)
+			continue
+		}
+		var h unix.IfAddrmsg
+		ip := net.IP(Unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value)
+		if want := net.IPv4(10, 0, 0, byte(events+lost)); !ip.Equal(want) || e.Lost != 0 {
+			t.Fatalf("behind %d events and %d lost: %v, Lost %d; want %v, 0", events, lost, ip, e.Lost, want)
+		}
+		events++
+	}
+	if events == 0 || lost == 0 {
+		t.Errorf("%d events and %d lost; want some of both", events, lost)
+	}
+	// The queue has room again.
+	Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+	if e := NextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR {
+		t.Errorf("behind the gap: %+v, want RTM_NEWADDR", e)
+	}
+	if s := c.Stats(); s.EventsDropped != uint64(lost) || s.Events != changes+1 || s.Overruns != 0 {
+		t.Errorf("%+v; want %d events, %d dropped, no overrun of the kernel's", s, changes+1, lost)
+	}
+}
+
+// TestCloseEndsWaitingCalls: the kernel keeps two requests and a dump waiting for a
+// lock. Close returns all the same and ends a request that waits for room. The
+// others end when the kernel lets go of them.
+func TestCloseEndsWaitingCalls(t *testing.T) {
+	ns := nstest.New(t)
+	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(2))
+	release := ns.HoldRTNL(t)
+	ask := func(flags netlink.Flags) <-chan error {
+		pending := c.Stats().Pending
+		result := StartRequest(c, context.Background(), flags)
+		AwaitPending(t, c, pending+1)
+		return result
+	}
+	kept := []<-chan error{ask(0), ask(0), ask(netlink.NLM_F_DUMP)}
+	waiting := StartRequest(c, context.Background(), 0)
+	if err := c.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if err := <-waiting; !errors.Is(err, net.ErrClosed) || !client.NotSent(err) {
+		t.Errorf("waiting for room: %v, NotSent %v; want net.ErrClosed, not sent", err, client.NotSent(err))
+	}
+	if e, ok := <-c.Receive(); ok {
+		t.Errorf("Receive: %+v, want a closed channel", e)
+	}
+	release()
+	for i, result := range kept {
+		// Close may have come before the send, so NotSent can be either.
+		if err := <-result; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("call %d in the kernel: %v, want net.ErrClosed", i, err)
+		}
+	}
+	if n := c.Stats().Pending; n != 0 {
+		t.Errorf("%d requests pending, want 0", n)
+	}
+}
+
+// TestCloseIsIdempotent: many may close at once, and each returns when it is
+// done.
+func TestCloseIsIdempotent(t *testing.T) {
+	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if err := c.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if _, ok := <-c.Receive(); ok {
+				t.Error("Receive: an event, want a closed channel")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestCloseJoins: after Close neither a descriptor nor a goroutine is left, with
+// one socket or two, with events that were not received, calls that wait and an
+// abandoned dump.
+func TestCloseJoins(t *testing.T) {
+	ns := nstest.New(t)
+	ManyAddresses(t, Dial(t, ns, netlink.NETLINK_ROUTE), 3000)
+	busy := func(opts ...client.Option) {
+		route, err := client.Dial(netlink.NETLINK_ROUTE, append(opts, client.WithNetNS(ns.FD()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		Join(t, route, unix.RTNLGRP_IPV4_IFADDR)
+		Request(t, route, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
+		Request(t, route, unix.RTM_DELADDR, LoAddress(t, "10.9.9.9/32"), 0)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		_, _ = route.Request(ctx, unix.RTM_GETADDR, AddressDump(t), netlink.NLM_F_DUMP)
+		cancel()
+		release := ns.HoldRTNL(t)
+		var results []<-chan error
+		for _, flags := range []netlink.Flags{0, 0, netlink.NLM_F_DUMP} {
+			results = append(results, StartRequest(route, context.Background(), flags))
+		}
+		AwaitPending(t, route, len(results))
+		if err := route.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		release()
+		for _, result := range results {
+			if err := <-result; !errors.Is(err, net.ErrClosed) {
+				t.Errorf("waiting call: %v, want net.ErrClosed", err)
+			}
+		}
+	}
+	busy() // what the runtime opens once and keeps is open now
+	files, goroutines := OpenFiles(t), runtime.NumGoroutine()
+	for range 10 {
+		busy()
+		busy(client.WithEventSocket())
+	}
+	if n := OpenFiles(t); n != files {
+		t.Errorf("%d open files, %d before", n, files)
+	}
+	NoNewGoroutines(t, goroutines)
+}
+
+// TestSyscallConnReachesTheSocket: Control gets the descriptor that requests go
+// through; reading and writing stay the Conn's business.
+func TestSyscallConnReachesTheSocket(t *testing.T) {
+	c := Dial(t, nstest.New(t), netlink.NETLINK_GENERIC)
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var family int
+	var name unix.Sockaddr
+	var familyErr, nameErr error
+	if err := raw.Control(func(fd uintptr) {
+		family, familyErr = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL)
+		name, nameErr = unix.Getsockname(int(fd))
+	}); err != nil || familyErr != nil || nameErr != nil {
+		t.Fatal(err, familyErr, nameErr)
+	}
+	if nl, ok := name.(*unix.SockaddrNetlink); !ok || nl.Pid != c.PortID() || family != unix.NETLINK_GENERIC {
+		t.Errorf("descriptor of family %d, address %+v; want %d, port %d", family, name, unix.NETLINK_GENERIC, c.PortID())
+	}
+	never := func(uintptr) bool { t.Error("called"); return true }
+	if err := raw.Read(never); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Read: %v, want errors.ErrUnsupported", err)
+	}
+	if err := raw.Write(never); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Write: %v, want errors.ErrUnsupported", err)
+	}
+	c.Close()
+	if err := raw.Control(func(uintptr) { t.Error("called after Close") }); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Control after Close: %v, want net.ErrClosed", err)
+	}
+}
+
+// TestPortIDIsTheSocketsOwn: every Conn has a port, no two of a namespace have
+// the same, the kernel puts it into what it answers, and it outlives Close.
+func TestPortIDIsTheSocketsOwn(t *testing.T) {
+	ns := nstest.New(t)
+	conns := make(map[uint32]*client.Conn)
+	for range 10 {
+		c := Dial(t, ns, netlink.NETLINK_ROUTE)
+		if conns[c.PortID()] != nil || c.PortID() == 0 {
+			t.Errorf("port %d, want one that is new", c.PortID())
+		}
+		conns[c.PortID()] = c
+	}
+	for port, c := range conns {
+		if msgs := Request(t, c, unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0); msgs[0].Header.PortID != port {
+			t.Errorf("reply to port %d, PortID says %d", msgs[0].Header.PortID, port)
+		}
+		c.Close()
+		if c.PortID() != port {
+			t.Errorf("port %d after Close, was %d", c.PortID(), port)
+		}
+	}
+}
