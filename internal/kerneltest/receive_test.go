@@ -161,7 +161,8 @@ func TestCloseEndsWaitingCalls(t *testing.T) {
 		AwaitPending(t, c, pending+1)
 		return result
 	}
-	kept := []<-chan error{ask(0), ask(0), ask(netlink.NLM_F_DUMP)}
+	// With NLM_F_ECHO no request waits for another one to share its datagram.
+	kept := []<-chan error{ask(netlink.NLM_F_ECHO), ask(netlink.NLM_F_ECHO), ask(netlink.NLM_F_DUMP)}
 	waiting := StartRequest(c, context.Background(), 0)
 	if err := c.Close(); err != nil {
 		t.Errorf("Close: %v", err)
@@ -221,7 +222,8 @@ func TestCloseJoins(t *testing.T) {
 		cancel()
 		release := ns.HoldRTNL(t)
 		var results []<-chan error
-		for _, flags := range []netlink.Flags{0, 0, netlink.NLM_F_DUMP} {
+		// With NLM_F_ECHO no request waits for another one to share its datagram.
+		for _, flags := range []netlink.Flags{netlink.NLM_F_ECHO, netlink.NLM_F_ECHO, netlink.NLM_F_DUMP} {
 			results = append(results, StartRequest(route, context.Background(), flags))
 		}
 		AwaitPending(t, route, len(results))
