@@ -234,9 +234,9 @@ func TestEventSocketKeepsTheStormFromReplies(t *testing.T) {
 func TestCloseAmidOverruns(t *testing.T) {
 	const conns, goroutines, before = 100, 8, 50
 	ns := nstest.New(t)
-	ctx := Patient(t)
 	payload := LinkRequest(t, LoIndex)
 	for range conns {
+		ctx := Patient(t) // of its own, or a slow machine needs more for all of them
 		c := Dial(t, ns, netlink.NETLINK_ROUTE, tiny, client.WithInFlight(64))
 		var asked atomic.Int64
 		enough := make(chan struct{})
