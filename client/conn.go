@@ -3,7 +3,6 @@ package client
 import (
 	"errors"
 	"fmt"
-	"net"
 	"runtime"
 	"sync"
 
@@ -24,19 +23,20 @@ type Conn struct{ *core }
 type core struct {
 	family      netlink.Family
 	dumpRetries int
+	eventQueue  int // maximum number of events that wait for one consumer
 
 	requests *mux
-	events   *mux // of the memberships; requests unless WithEventSocket
-	queue    *queue
+	events   *mux   // of the memberships; requests unless WithEventSocket
+	queue    *queue // of Receive
 	dumps    *pool
 	capture  *capture.Recorder // nil unless WithCapture
 
 	closing  sync.Once
 	closeErr error
 
-	memberMu sync.Mutex // guards following, across the system call that changes the membership
-
-	members map[uint32]struct{}
+	// memberMu makes changes of the memberships one after the other. It is held across
+	// the system call.
+	memberMu sync.Mutex
 }
 
 // Dial opens a connection to a netlink family. It needs no privilege; what the
@@ -78,8 +78,8 @@ func dial(family netlink.Family, opts []Option) (*core, error) {
 	c := &core{
 		family:      family,
 		dumpRetries: cfg.dumpRetries,
+		eventQueue:  cfg.eventQueue,
 		queue:       newQueue(cfg.eventQueue),
-		members:     make(map[uint32]struct{}),
 	}
 	if cfg.capture != nil {
 		c.capture = capture.NewRecorder(cfg.capture, family)
@@ -111,8 +111,9 @@ func (c *Conn) PortID() uint32 { return c.requests.sock.PortID() }
 func (c *Conn) String() string { return fmt.Sprintf("%v port %d", c.family, c.PortID()) }
 
 // Receive returns the channel of events: multicast messages of the groups that
-// were joined, and messages sent to the Conn's port that answer no request. It
-// is the same channel for the life of the Conn. [Conn.Close] closes it.
+// [Conn.AddMembership] has joined, and messages sent to the Conn's port that answer no
+// request. It is the same channel for the life of the Conn. [Conn.Close] closes it.
+// [Conn.Subscribe] makes further consumers.
 //
 // Nothing waits for the channel's consumer. Up to [WithEventQueue] events wait;
 // those beyond are dropped, and so does the kernel drop what finds the
@@ -123,55 +124,10 @@ func (c *Conn) Receive() <-chan Event {
 	return c.queue.own(c)
 }
 
-// AddMembership joins a multicast group, so that its messages come out of
-// [Conn.Receive]. Joining a group again does nothing, unless the kernel has ended
-// the membership, as it does with the groups of a generic netlink family that is
-// unloaded. The groups of NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SELINUX
-// and NETLINK_SOCK_DIAG and most of NETLINK_GENERIC's need no privilege, those of
-// other families mostly CAP_NET_ADMIN (netlink_allowed in
-// net/netlink/af_netlink.c) and NETLINK_AUDIT's CAP_AUDIT_READ. The error is an [*OpError] that wraps EINVAL
-// for group 0 and for a group that the family does not have, EPERM, or
-// net.ErrClosed.
-func (c *Conn) AddMembership(group uint32) error {
-	if group == 0 {
-		return opError("join", errGroupZero, true)
-	}
-	defer runtime.KeepAlive(c)
-	c.memberMu.Lock()
-	defer c.memberMu.Unlock()
-	if c.dumps.isClosed() {
-		return opError("join", net.ErrClosed, true)
-	}
-	_, member := c.members[group]
-	if err := c.events.join(group, member); err != nil {
-		return opError(fmt.Sprint("join group ", group), err, true)
-	}
-	c.members[group] = struct{}{}
-	return nil
-}
-
-// DropMembership leaves a multicast group. Events that were queued before still
-// come out of [Conn.Receive]. Leaving a group that was not joined does nothing.
-// Errors are those of [Conn.AddMembership].
-func (c *Conn) DropMembership(group uint32) error {
-	if group == 0 {
-		return opError("leave", errGroupZero, true)
-	}
-	defer runtime.KeepAlive(c)
-	c.memberMu.Lock()
-	defer c.memberMu.Unlock()
-	_, member := c.members[group]
-	if err := c.events.leave(group, member); err != nil {
-		return opError(fmt.Sprint("leave group ", group), err, true)
-	}
-	delete(c.members, group)
-	return nil
-}
-
 // Close ends the Conn and returns when its goroutines are gone. Every waiting
 // call ends with an error for which errors.Is(err, net.ErrClosed) holds, and
-// the channel of Receive is closed; events that the consumer had not taken yet
-// may be lost. Closing again returns the first call's error, once that is done.
+// the channels of Receive and of every [Subscription] are closed; events that the
+// consumer had not taken yet may be lost. Closing again returns the first call's error, once that is done.
 //
 // Close does not wait for a system call that the kernel keeps, such as the send of a
 // request that waits for a lock in the kernel, or a read that makes a datagram of a
@@ -187,7 +143,8 @@ func (c *core) close() error {
 			err = errors.Join(err, c.events.close())
 		}
 		c.dumps.close()
-		c.queue.close()
+		c.requests.recv.dispatcher.close()
+		c.events.recv.dispatcher.close()
 		if c.capture != nil {
 			err = errors.Join(err, c.captured())
 		}

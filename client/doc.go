@@ -3,9 +3,9 @@
 //
 // [Dial] opens a [Conn] to one family. [Conn.Request] sends a message and
 // returns the kernel's replies, [Conn.Batch] has many messages of nf_tables
-// applied as one transaction, [Conn.Dump] walks through a table, and
-// [Conn.AddMembership] makes multicast messages come out of [Conn.Receive].
-// Messages are made and read with package wire.
+// applied as one transaction, [Conn.Dump] walks through a table, [Conn.Subscribe]
+// makes a consumer of multicast messages, and [Conn.AddMembership] makes them come out
+// of [Conn.Receive]. Messages are made and read with package wire.
 //
 // # Concurrency
 //
@@ -24,7 +24,8 @@
 //     [ErrReplyLost] if the answer was dropped, with [ErrUnanswered] if the kernel
 //     ignored the request, with ctx or with Close. No timeout is involved. (One case
 //     is not the Conn's to know, see NETLINK_AUDIT at [Conn.Request].)
-//  4. Nothing waits for the consumer of Receive, and nothing waits for a dump.
+//  4. Nothing waits for a consumer of events, and nothing waits for a dump. A consumer
+//     that takes nothing loses its own events and no other's.
 //  5. Losses are reported, in order: a lost reply by ErrReplyLost, lost events by an
 //     [Event] of type NLMSG_OVERRUN, the gap.
 //  6. Close returns when the Conn's goroutines are gone. Nothing is left.
@@ -37,17 +38,34 @@
 //  3. With [WithEventSocket], the order between replies and events. Without it, an
 //     event that a request causes is queued before its reply.
 //  4. The order between a dump's messages and events. An event from before the dump
-//     may reach Receive after Request has returned.
+//     may reach its consumer after Request has returned. [Subscription.Sync] marks the
+//     place after it.
 //  5. That batches run in parallel: a Batch waits for others on the same Conn.
+//  6. The order between the events of two consumers.
 //
-// A Conn runs one goroutine for each socket that can receive events, the reader, one
-// that delivers events, from the first event on, and one that writes the capture of
-// [WithCapture]. The reader starts when it is needed, and 1 ms after [Dial] in any case. Requests start none, except that very large replies are decoded in
+// A Conn runs one goroutine for each socket that can receive events, the reader, one for
+// each consumer, from its first event on, and one that writes the capture of
+// [WithCapture]. The reader starts when it is needed, and 1 ms after [Dial] in any case.
+// Requests start none, except that very large replies are decoded in
 // parallel. The goroutine that sends usually reads its own answer, which the kernel
 // has queued when the send returns. While requests follow each other closely, and no
 // group is joined on their socket, the reader looks in every 1 ms only, and an
 // unsolicited message may wait that long. So it may on a new Conn, until [Conn.Receive]
 // or the reader's first look.
+//
+// # Events
+//
+// A Conn has any number of consumers of events, each with groups, a channel, a bounded
+// queue and gaps of its own. [Conn.Receive] is one: it gets the messages of the groups of
+// [Conn.AddMembership] and the unicast messages that answer no request. Each
+// [Conn.Subscribe] makes another one.
+//
+//   - The socket is a member of a group from its first user to its last. A consumer gets
+//     the messages that the kernel queues from its call on.
+//   - The consumers of a message share one copy of it, which must not be modified.
+//   - A gap that the kernel caused goes to every consumer that can have lost an event; one
+//     of a full queue, to its consumer.
+//   - A message of a group that only SyscallConn has joined is Receive's.
 //
 // # Dumps
 //
@@ -90,7 +108,7 @@
 // learnt from the answers to requests of its type. A burst of events can, and so can a batch of which the kernel refuses more messages than there
 // is room for, some 250 with its default buffer. Then the requests whose answers
 // are lost fail with ErrReplyLost, as soon as the rest has been read and without
-// any timeout, and a gap stands in Receive; the Example Resync shows how to go
+// any timeout, and the consumers of events get a gap; the Example Resync shows how to go
 // on from there. [WithEventSocket] keeps requests out of the events' way.
 //
 // # Network namespaces

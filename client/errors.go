@@ -74,6 +74,7 @@ func NotSent(err error) bool {
 var (
 	errNilContext = errors.New("nil context")
 	errNilOption  = errors.New("nil option")
+	errNoGroups   = fmt.Errorf("no groups: %w", syscall.EINVAL)
 	errGroupZero  = fmt.Errorf("group 0 is not a multicast group: %w", syscall.EINVAL)
 )
 

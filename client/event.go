@@ -3,14 +3,17 @@ package client
 import "github.com/nlmux/netlink/wire"
 
 // Event is a message that answers no request: a multicast message or an
-// unsolicited unicast one. Its bytes belong to the receiver.
+// unsolicited unicast one. Its bytes stay valid. Consumers of one Conn share them and
+// must not modify them; a consumer that is the only one of its group owns them.
 //
-// An Event whose Header.Type is NLMSG_OVERRUN is a gap: events were lost here. In
-// a storm in which the Conn cannot read as fast as events come, those just before
-// it may be younger than the loss, never those behind it older. A consumer that
+// An Event whose Header.Type is NLMSG_OVERRUN is a gap: events were lost here. If events
+// arrive faster than the Conn reads them, events before the gap may be newer than the
+// loss. Events after it are never older. A consumer that
 // keeps a copy of kernel state has to dump it again, as the Example Resync of the
 // package does. No kernel sends a message of this type
-// (include/uapi/linux/netlink.h only defines it); the Conn makes it.
+// (include/uapi/linux/netlink.h only defines it); the Conn makes it. So does it make an
+// Event whose Header.Type is NLMSG_NOOP, the marker of [Subscription.Sync]. Both have no
+// Payload (nil), while a message has one that is not nil, even if it is empty.
 //
 // Events of NETLINK_KOBJECT_UEVENT have no netlink header: Header is zero and
 // Payload is the text.
@@ -18,7 +21,7 @@ type Event struct {
 	wire.Message
 
 	// Group is the multicast group that the message was sent to, 0 for a
-	// unicast message and for a gap.
+	// unicast message, for a gap and for a marker.
 	Group uint32
 
 	// NSID is the id of the network namespace that the message comes from, as

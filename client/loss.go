@@ -20,8 +20,8 @@ import "github.com/nlmux/netlink/internal/sock"
 //	a datagram is unreadable    mark the calls         the same
 //	                            (MarkLost), gap
 //
-// There is no gap if no event can have been lost: in a family that sends none to a
-// socket alone, on a socket that has joined no group.
+// The gap goes to each consumer that can have lost an event: a consumer of a group that
+// the socket has joined, and Receive in a family that sends events to a socket alone.
 //
 // The goroutine that reports the overrun drains: one that reads for a call does not
 // stop while draining is true.
@@ -44,7 +44,7 @@ func (r *receiver) overrunLocked(congested bool) {
 	o := &r.overrun
 	if o.draining && o.congested && congested {
 		// It would be the same overrun, had the queue not been empty in between.
-		r.gap()
+		r.dispatcher.gap()
 	}
 	r.gate.shut()
 	r.table.Overrun()
@@ -68,7 +68,7 @@ func (r *receiver) drainedLocked(d *sock.Datagram) {
 func (r *receiver) emptyLocked() {
 	if r.overrun.draining {
 		r.overrun = overrun{}
-		r.gap()
+		r.dispatcher.gap()
 		r.table.Empty()
 		r.gate.open()
 	}

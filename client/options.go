@@ -99,10 +99,11 @@ func WithSendBuffer(bytes int) Option {
 	}
 }
 
-// WithEventQueue sets the maximum number of events that wait in the Conn for the
-// consumer of [Conn.Receive], and with it their size: 4 KiB of payload for each on
-// average. Further events are dropped, counted and reported. Default: 4096 events, 16 MiB.
-// No privilege is needed. Dial fails when n is below 1.
+// WithEventQueue sets the maximum number of events that wait in the Conn for one
+// consumer, that of [Conn.Receive] or of a [Subscription], and with it their size: 4 KiB
+// of payload for each on average. Further events are dropped, counted and reported to
+// that consumer. Default: 4096 events, 16 MiB. An event that waits for several consumers
+// is in memory once. No privilege is needed. Dial fails when n is below 1.
 func WithEventQueue(n int) Option {
 	return func(c *config) {
 		c.atLeast("WithEventQueue", n, 1)

@@ -8,9 +8,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// queue is the bounded way from the readers to the consumer of Receive. A
-// reader never waits: an event that finds the queue full is dropped, and a gap event
-// stands in its place whose count grows until the consumer takes it.
+// queue is the bounded way from the readers to one consumer. A reader never waits: an
+// event that finds the queue full is dropped, and a gap event stands in its place whose
+// count grows until the consumer takes it.
 //
 // A goroutine, started by the first event, moves events from the ring to the
 // channel. A buffered channel alone would not do: the gap at its end could
@@ -19,18 +19,17 @@ type queue struct {
 	wake    chan struct{} // one token: the ring is not empty
 	stop    chan struct{} // closed by close
 	stopped chan struct{} // closed when the goroutine is gone
+	closing sync.Once
 
 	mu sync.Mutex // guards following
 
-	ch      chan Event // what Receive returns, see channelLocked; closed by close
+	ch      chan Event // the consumer's, see channelLocked; closed by close
 	owner   *Conn      // nil until the Conn has given the channel away, so that it lives as long
 	ring    ring
 	sending bool // the first event of ring has been offered to ch and may be taken any moment
 	limit   int  // events that may wait in ring and ch, where gaps in ch count as well
-	events  int  // events, without gaps, that wait in ring
+	events  int  // events, without gaps and markers, that wait in ring
 	bytes   int  // that they hold
-	total   uint64
-	dropped uint64
 	running bool
 	closed  bool
 }
@@ -81,22 +80,32 @@ func (q *queue) fullLocked(size int) bool {
 	return waiting >= q.limit || waiting > 0 && (q.bytes+size)/eventRoom >= q.limit
 }
 
-// push queues a copy of m, or drops it and counts it in a gap.
-func (q *queue) push(m wire.Message, group uint32, nsid int32, sender uint32) {
+// push queues an event. If the queue is full, it drops the event, counts it in a gap and
+// reports false.
+func (q *queue) push(a *arrival) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return
+		return true
 	}
-	q.total++
-	if q.fullLocked(len(m.Payload)) {
-		q.dropped++
+	if q.fullLocked(len(a.Payload)) {
 		q.gapLocked(1)
-		return
+		return false
 	}
 	q.events++
-	q.bytes += len(m.Payload)
-	q.appendLocked(Event{Message: m.Clone(), Group: group, NSID: nsid, Sender: sender})
+	q.bytes += len(a.Payload)
+	q.appendLocked(a.shared())
+	return true
+}
+
+// mark queues a marker, also if the queue is full. It reports false if it is closed.
+func (q *queue) mark() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.appendLocked(own(netlink.NLMSG_NOOP))
+	}
+	return !q.closed
 }
 
 // gap marks that the kernel dropped events.
@@ -110,21 +119,27 @@ func (q *queue) gap() {
 
 // gapLocked counts lost events in the gap at the end of the queue.
 func (q *queue) gapLocked(lost uint64) {
-	if last := q.ring.last(); last != nil && isGap(*last) && !(q.sending && q.ring.len() == 1) {
+	if last := q.ring.last(); last != nil && isGap(last) && !(q.sending && q.ring.len() == 1) {
 		last.Lost += lost
 		return
 	}
-	q.appendLocked(Event{
-		Message: wire.Message{Header: wire.Header{Length: wire.HeaderLen, Type: netlink.NLMSG_OVERRUN}},
-		NSID:    demux.NoNSID,
-		Lost:    lost,
-	})
+	e := own(netlink.NLMSG_OVERRUN)
+	e.Lost = lost
+	q.appendLocked(e)
 }
 
-// isGap distinguishes the Conn's own NLMSG_OVERRUN from one that a process might send.
-func isGap(e Event) bool {
-	return e.Header.Type == netlink.NLMSG_OVERRUN && e.Group == 0 && e.Payload == nil
+// own returns an event that the Conn makes: a gap or a marker.
+func own(typ netlink.MessageType) Event {
+	return Event{
+		Message: wire.Message{Header: wire.Header{Length: wire.HeaderLen, Type: typ}},
+		NSID:    demux.NoNSID,
+	}
 }
+
+// isOwn distinguishes a gap or a marker from what a process might send.
+func isOwn(e *Event) bool { return e.Payload == nil }
+
+func isGap(e *Event) bool { return isOwn(e) && e.Header.Type == netlink.NLMSG_OVERRUN }
 
 func (q *queue) appendLocked(e Event) {
 	q.ring.push(e)
@@ -164,7 +179,7 @@ func (q *queue) taken() {
 }
 
 func (q *queue) popLocked() {
-	if e := q.ring.pop(); !isGap(e) {
+	if e := q.ring.pop(); !isOwn(&e) {
 		q.events--
 		q.bytes -= len(e.Payload)
 	}
@@ -192,24 +207,31 @@ func (q *queue) run(ch chan<- Event) {
 }
 
 // close ends the goroutine and then the channel. Events that still wait in the
-// ring are gone; those in the channel can be received.
+// ring are gone; those in the channel can be received. Every call returns when that is
+// done.
 func (q *queue) close() {
-	q.mu.Lock()
-	q.closed, q.owner = true, nil
-	running, ch := q.running, q.ch
-	q.mu.Unlock()
-	close(q.stop)
-	if running {
-		<-q.stopped
-	}
-	if ch != nil {
-		close(ch)
-	}
+	q.closing.Do(func() {
+		q.mu.Lock()
+		q.closed, q.owner = true, nil
+		running, ch := q.running, q.ch
+		q.mu.Unlock()
+		close(q.stop)
+		if running {
+			<-q.stopped
+		}
+		q.ring = ring{}
+		if ch != nil {
+			close(ch)
+		}
+	})
 }
 
-// counts returns the number of events that came and of those that were dropped.
-func (q *queue) counts() (events, dropped uint64) {
+// discard is close, and no event can be received afterwards.
+func (q *queue) discard() {
+	q.close()
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.total, q.dropped
+	ch := q.channelLocked()
+	q.mu.Unlock()
+	for range ch {
+	}
 }

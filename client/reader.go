@@ -22,9 +22,9 @@ type reader struct {
 	parked atomic.Bool   // the notification is off
 	nudge  chan struct{} // one token: come back
 
-	// members counts the groups that the socket has joined. Their messages come
-	// at any time, so the reader does not park.
-	members atomic.Int32
+	// groups counts the groups that the socket has joined. Their messages come at any
+	// time, so the reader does not park.
+	groups atomic.Int32
 
 	// Owned by the goroutine.
 	wakes   int       // since
@@ -97,7 +97,7 @@ func (m *mux) busy() bool {
 // reads it. Events that the kernel sends to this socket alone, such as the packets of
 // nfqueue, come without a membership: it expects more of them after the first.
 func (m *mux) mayPark() bool {
-	return m.reader.members.Load() == 0 && m.recv.unicast.Load() == m.reader.unicast
+	return m.reader.groups.Load() == 0 && m.recv.unicast.Load() == m.reader.unicast
 }
 
 // park turns the notification off until requests come less often or unpark is
@@ -156,36 +156,4 @@ func (m *mux) unpark() {
 	if m.reader.start.Stop() {
 		go m.run()
 	}
-}
-
-// join and leave change the membership of a group on this socket, of which it may
-// be a member already.
-func (m *mux) join(group uint32, member bool) error {
-	if member {
-		// The kernel may have ended it: genl_unregister_mc_groups does.
-		return m.sock.Join(group)
-	}
-	// First, or the first event could be taken for an echo that only the requester
-	// gets.
-	m.table.Join(group)
-	m.recv.listens.Store(true)
-	m.reader.members.Add(1)
-	m.unparkIfNeeded()
-	err := m.sock.Join(group)
-	if err != nil {
-		m.reader.members.Add(-1)
-		m.table.Leave(group)
-	}
-	return err
-}
-
-func (m *mux) leave(group uint32, member bool) error {
-	if err := m.sock.Leave(group); err != nil {
-		return err
-	}
-	m.table.Leave(group)
-	if member {
-		m.reader.members.Add(-1)
-	}
-	return nil
 }

@@ -16,47 +16,45 @@ import (
 // reader or one that sends, reads for all: it delivers each datagram to the call or
 // the event queue that it is for.
 type receiver struct {
-	sock  sock.Socket
-	table *demux.Table
-	queue *queue
-	gate  gate // shut after an overrun, until the queue was empty
-	most  int  // maximum number of datagrams that can be queued at once
+	sock       sock.Socket
+	table      *demux.Table
+	dispatcher dispatcher
+	gate       gate // shut after an overrun, until the queue was empty
+	most       int  // maximum number of datagrams that can be queued at once
 
-	// waiting counts the goroutines in readFor that wait for the lock.
+	// waiting counts the goroutines in lock.
 	waiting atomic.Int32
 	// unicast counts the events that were sent to this socket alone.
 	unicast atomic.Uint32
-	// listens is true once the socket has joined a group.
-	listens atomic.Bool
-	// quiet: the family sends no event to a socket alone.
-	quiet bool
 
 	mu sync.Mutex // guards following
 
 	found   int                // datagrams that the last read with any found
 	d       *sock.Datagram     // is being delivered
-	event   func(wire.Message) // queues a message of d as an event
+	event   func(wire.Message) // delivers a message of d as an event
 	overrun overrun
 }
 
 // newReceiver returns the read side of s, whose receive buffer has buffer bytes. It
-// delivers replies to the table and events to the queue.
+// delivers replies to the table, and to q the events that are Receive's.
 func newReceiver(family netlink.Family, s sock.Socket, buffer int, table *demux.Table, q *queue) *receiver {
-	r := &receiver{sock: s, table: table, queue: q, most: 1 + buffer/sock.Charge, quiet: demux.IsQuiet(family)}
+	r := &receiver{
+		sock:  s,
+		table: table,
+		dispatcher: dispatcher{
+			receive: []*queue{q},
+			quiet:   demux.IsQuiet(family),
+			groups:  make(map[uint32][]*queue),
+		},
+		most: 1 + buffer/sock.Charge,
+	}
 	r.event = func(m wire.Message) {
 		if r.d.Group == 0 {
 			r.unicast.Add(1)
 		}
-		q.push(m, r.d.Group, r.d.NSID, r.d.PortID)
+		r.dispatcher.deliver(Event{Message: m, Group: r.d.Group, NSID: r.d.NSID, Sender: r.d.PortID})
 	}
 	return r
-}
-
-// gap marks that events may be missing, unless none can have been on their way.
-func (r *receiver) gap() {
-	if !r.quiet || r.listens.Load() {
-		r.queue.gap()
-	}
 }
 
 // try reads for call if no other goroutine reads. It reports whether it read (ok),
@@ -74,12 +72,17 @@ func (r *receiver) try(call *demux.Call) (dry, ok bool) {
 // was queued or the result of call. The wait is short: no read of this socket waits
 // for the kernel's locks, because it runs no dump.
 func (r *receiver) readFor(call *demux.Call) (dry bool) {
-	r.waiting.Add(1)
-	r.mu.Lock()
-	r.waiting.Add(-1)
+	r.lock()
 	defer r.mu.Unlock()
 	_, dry = r.drainLocked(call, r.most)
 	return dry
+}
+
+// lock waits for the lock, which the reader gives up soon.
+func (r *receiver) lock() {
+	r.waiting.Add(1)
+	r.mu.Lock()
+	r.waiting.Add(-1)
 }
 
 // conclude tells the table that no answer to the calls is left on the queue.
@@ -168,7 +171,7 @@ func (r *receiver) deliverLocked(d *sock.Datagram) {
 	o := demux.Origin{PortID: d.PortID, Group: d.Group, NSID: d.NSID, Truncated: d.Truncated}
 	if r.table.Deliver(d.Buf[:d.N], o, r.event) {
 		r.table.MarkLost()
-		r.gap()
+		r.dispatcher.gap()
 	}
 	r.drainedLocked(d)
 	r.d = nil

@@ -1,5 +1,7 @@
 package client
 
+import "github.com/nlmux/netlink/demux"
+
 // Stats counts what a Conn has seen since [Dial], over all its sockets. Without
 // losses, RepliesLost, EventsDropped and Overruns are 0.
 type Stats struct {
@@ -7,7 +9,7 @@ type Stats struct {
 	RepliesLost   uint64 // requests that ended with ErrReplyLost; not those that were sent again
 	Late          uint64 // messages for requests that nobody waited for any more
 	Events        uint64 // events that came, dropped ones included
-	EventsDropped uint64 // events that found the queue of Receive full
+	EventsDropped uint64 // events that found the queue of a consumer full, one for each such queue
 	Overruns      uint64 // losses of replies, events or both: reported by the kernel, or in a datagram that could not be read
 	Foreign       uint64 // datagrams that were dropped because a process had sent them
 	Malformed     uint64 // datagrams that could not be parsed to their end
@@ -19,21 +21,29 @@ type Stats struct {
 // Stats returns the counts so far. Those of different fields need not be from
 // the same instant.
 func (c *Conn) Stats() Stats {
-	t := c.requests.table.Stats()
+	t, events, dropped := c.requests.stats()
 	if c.events != c.requests {
-		t = t.Add(c.events.table.Stats())
+		more, n, d := c.events.stats()
+		t, events, dropped = t.Add(more), events+n, dropped+d
 	}
 	t = t.Add(c.dumps.stats())
 	s := Stats{
-		Pending:     t.Pending,
-		RepliesLost: t.RepliesLost,
-		Late:        t.Late,
-		Overruns:    t.Overruns,
-		Foreign:     t.Foreign,
-		Malformed:   t.Malformed,
-		Truncated:   t.Truncated,
+		Pending:       t.Pending,
+		RepliesLost:   t.RepliesLost,
+		Late:          t.Late,
+		Events:        events,
+		EventsDropped: dropped,
+		Overruns:      t.Overruns,
+		Foreign:       t.Foreign,
+		Malformed:     t.Malformed,
+		Truncated:     t.Truncated,
 	}
-	s.Events, s.EventsDropped = c.queue.counts()
 	s.ReceiveBuffer, s.SendBuffer = c.requests.sock.Buffers()
 	return s
+}
+
+// stats returns the counts of one socket.
+func (m *mux) stats() (t demux.Stats, events, dropped uint64) {
+	d := &m.recv.dispatcher
+	return m.table.Stats(), d.events.Load(), d.dropped.Load()
 }

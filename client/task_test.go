@@ -121,16 +121,24 @@ func wantStats(t *testing.T, c *client.Conn, want client.Stats) {
 // gap is written as "gap" and the number that the Conn dropped.
 func wantEvents(t *testing.T, c *client.Conn, want ...string) {
 	t.Helper()
+	wantFrom(t, c.Receive, want...)
+}
+
+// wantFrom is wantEvents for any consumer. The marker of a Sync is written as "marker".
+func wantFrom(t *testing.T, events func() <-chan client.Event, want ...string) {
+	t.Helper()
 	var got []string
 	for {
 		synctest.Wait()
 		select {
-		case e, ok := <-c.Receive():
+		case e, ok := <-events():
 			switch {
 			case !ok:
 				t.Fatalf("the channel is closed after %q", got)
 			case e.Header.Type == netlink.NLMSG_OVERRUN:
 				got = append(got, fmt.Sprint("gap ", e.Lost))
+			case e.Header.Type == netlink.NLMSG_NOOP:
+				got = append(got, "marker")
 			default:
 				got = append(got, string(e.Payload))
 			}
