@@ -29,7 +29,7 @@ type Subscription struct {
 //
 // The Subscription gets each message that the kernel queues after the call, and none
 // that it queued before, even if the group was joined already. It gets no unicast
-// messages, which are [Conn.Receive]'s. A group that is named twice counts once.
+// messages, which are [Conn.Receive]'s.
 //
 // The privileges are those of AddMembership. The error is an [*OpError], which names the
 // group, around
@@ -50,9 +50,6 @@ func (c *Conn) Subscribe(groups ...uint32) (*Subscription, error) {
 	c.memberMu.Lock()
 	defer c.memberMu.Unlock()
 	for _, group := range groups {
-		if slices.Contains(s.groups, group) {
-			continue
-		}
 		if err := c.events.join(s.queue, group); err != nil {
 			_ = s.endLocked()
 			return nil, opError(fmt.Sprint("subscribe: group ", group), err, true)
