@@ -88,6 +88,18 @@ func TestDialLeavesEveryThreadWhereItWas(t *testing.T) {
 	}
 }
 
+// awaitCollected runs the garbage collector until the process has no more files and
+// goroutines than before.
+func awaitCollected(t *testing.T, files, goroutines int) {
+	t.Helper()
+	for end := time.Now().Add(Patience); OpenFiles(t) > files || runtime.NumGoroutine() > goroutines; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%d files and %d goroutines, were %d and %d", OpenFiles(t), runtime.NumGoroutine(), files, goroutines)
+		}
+		runtime.GC()
+	}
+}
+
 // TestDroppedConnIsClosed: the garbage collector closes a Conn to which there is no
 // reference any more, unless its channel of events was given away.
 func TestDroppedConnIsClosed(t *testing.T) {
@@ -102,12 +114,7 @@ func TestDroppedConnIsClosed(t *testing.T) {
 		Join(t, c, unix.RTNLGRP_LINK)
 		Request(t, c, unix.RTM_GETLINK, LinkRequest(t, 0), netlink.NLM_F_DUMP)
 	}
-	for end := time.Now().Add(Patience); OpenFiles(t) > files || runtime.NumGoroutine() > goroutines; runtime.Gosched() {
-		if time.Now().After(end) {
-			t.Fatalf("%d files and %d goroutines, were %d and %d", OpenFiles(t), runtime.NumGoroutine(), files, goroutines)
-		}
-		runtime.GC()
-	}
+	awaitCollected(t, files, goroutines)
 
 	events := func() <-chan client.Event {
 		c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(ns.FD()))
