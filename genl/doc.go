@@ -3,7 +3,7 @@
 //
 // [Resolve] asks the kernel for a family by name. [Family.Request] sends one of
 // its commands over a Conn to NETLINK_GENERIC, and [Family.Dump] walks through a
-// table. [Join] joins a multicast group by name and [ParseMessage] reads its
+// table. [Join] and [Subscribe] join multicast groups by name and [ParseMessage] reads their
 // events. [Families] lists what the kernel has, and [Family.Policy] tells what a
 // family's commands accept.
 //
@@ -19,7 +19,7 @@
 // so do its groups. What was resolved before goes on working: the kernel
 // refuses a request to an id that nobody has, and then the name is looked up
 // again and the request sent to the id that it has now. Memberships end when
-// the module is unloaded: [Join] again.
+// the module is unloaded: [Join] or [Subscribe] again.
 //
 // # Concurrency
 //

@@ -203,3 +203,38 @@ func ExampleLeave() {
 	// <nil>
 	// <nil>
 }
+
+// A consumer of one family's events on a Conn that other packages use, too.
+func ExampleSubscribe() {
+	ctx := context.Background()
+	c, err := client.Dial(netlink.NETLINK_GENERIC)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	// Families that come and go.
+	s, err := genl.Subscribe(ctx, c, "nlctrl", "notify")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	// In a program this loop runs until Close. Here it runs up to the
+	// marker, before which nothing has come.
+	if err := s.Sync(ctx); err != nil {
+		log.Fatal(err)
+	}
+	for e := range s.Events() {
+		switch e.Header.Type {
+		case netlink.NLMSG_OVERRUN:
+			fmt.Println("events are missing here")
+		case netlink.NLMSG_NOOP:
+			fmt.Println("up to here")
+			return
+		default:
+			m, err := genl.ParseMessage(e.Message)
+			fmt.Println(m.Command, err)
+		}
+	}
+	// Output: up to here
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -81,6 +82,50 @@ func TestJoinDropsAFamilyThatIsGone(t *testing.T) {
 	}
 }
 
+// groupCalls are the calls that name a group.
+var groupCalls = map[string]func(ctx context.Context, c *client.Conn, family, group string) error{
+	"Join":  Join,
+	"Leave": Leave,
+	"Subscribe": func(ctx context.Context, c *client.Conn, family, group string) error {
+		_, err := Subscribe(ctx, c, family, group)
+		return err
+	},
+}
+
+// TestSubscribeByName: a Subscription has the groups that it names, whatever others join
+// and leave.
+func TestSubscribeByName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKernel(acme())
+		c := k.dial(t)
+		s, err := Subscribe(bg, c, "acme", "alarms", "events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Join(bg, c, "acme", "alarms"); err != nil {
+			t.Fatal(err)
+		}
+		if err := Leave(bg, c, "acme", "alarms"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Subscribe(bg, c, "acme", "alarms", "nosuch"); !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
+		if _, err := Subscribe(bg, c, "acme"); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("no groups: %v", err)
+		}
+		for _, group := range []uint32{11, 12} {
+			k.Push(group, alarm())
+			if e := <-s.Events(); e.Group != group {
+				t.Errorf("%+v, want group %d", e, group)
+			}
+		}
+		if n := len(c.Receive()); n != 0 {
+			t.Errorf("%d events at Receive", n)
+		}
+	})
+}
+
 func TestGroupErrors(t *testing.T) {
 	c := newKernel(acme(), Family{ID: 39, Name: "other"}).dial(t)
 	over, cancel := context.WithCancel(bg)
@@ -100,7 +145,7 @@ func TestGroupErrors(t *testing.T) {
 		{over, c, "acme", "alarms", context.Canceled, []string{`"acme"`}},
 		{bg, closed, "acme", "alarms", net.ErrClosed, []string{`"acme"`}},
 	} {
-		for name, f := range map[string]func(context.Context, *client.Conn, string, string) error{"Join": Join, "Leave": Leave} {
+		for name, f := range groupCalls {
 			err := f(test.ctx, test.conn, test.family, test.group)
 			if !errors.Is(err, test.cause) {
 				t.Errorf("%s(%q, %q): %v, want %v", name, test.family, test.group, err, test.cause)
@@ -131,10 +176,10 @@ func (c closingCtx) Done() <-chan struct{} {
 // join the group on.
 func TestConnClosedBehindTheLookUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for name, f := range map[string]func(context.Context, *client.Conn, string, string) error{"Join": Join, "Leave": Leave} {
+		for name, f := range groupCalls {
 			c := newKernel(acme()).dial(t)
 			err := f(closingCtx{bg, c}, c, "acme", "alarms")
-			if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), `group "alarms"`) {
+			if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), `"alarms"`) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

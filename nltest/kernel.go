@@ -62,7 +62,8 @@ func (k *Kernel) Dial(opts ...client.Option) *client.Conn {
 }
 
 // Push sends an event. With a group it goes to every Conn that has joined the
-// group, without one (0) to every Conn's port. The header is sent as it is, but
+// group, to each of its consumers, without one (0) to every Conn's port. A
+// [client.Subscription] has the event in its channel, before a marker, after its Sync. The header is sent as it is, but
 // for the Length. To a group of NETLINK_KOBJECT_UEVENT it is not sent at all, the
 // payload being the whole event there.
 func (k *Kernel) Push(group uint32, m wire.Message) { k.push(socktest.Datagram{Group: group}, m) }

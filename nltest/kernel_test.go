@@ -208,6 +208,41 @@ func TestPushReachesMembersOnly(t *testing.T) {
 	})
 }
 
+// TestPushReachesEverySubscription of the group, and so does an overrun. Sync shows that
+// it has come.
+func TestPushReachesEverySubscription(t *testing.T) {
+	k := nltest.New(netlink.NETLINK_ROUTE, nil)
+	c := k.Dial(client.WithEventSocket())
+	defer c.Close()
+	one, err := c.Subscribe(40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := c.Subscribe(40, 41)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Push(40, data("up"))
+	k.PushFrom(7, 41, data("far"))
+	k.Overrun()
+	for s, want := range map[*client.Subscription]string{one: "up gap", two: "up far gap"} {
+		if err := s.Sync(bg); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for e := <-s.Events(); e.Header.Type != netlink.NLMSG_NOOP; e = <-s.Events() {
+			text := string(e.Payload)
+			if e.Header.Type == netlink.NLMSG_OVERRUN {
+				text = "gap"
+			}
+			got = append(got, text)
+		}
+		if got := strings.Join(got, " "); got != want {
+			t.Errorf("events %q, want %q", got, want)
+		}
+	}
+}
+
 // TestCapture: what a test did can be looked at, on any GOOS.
 func TestCapture(t *testing.T) {
 	var file bytes.Buffer
