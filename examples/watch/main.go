@@ -1,8 +1,9 @@
 //go:build linux
 
 // Command watch prints what changes in the network as it happens: links,
-// addresses, routes and neighbours, like ip monitor. It needs no privilege. With
-// -w it writes what it reads to a file for Wireshark as well.
+// addresses, routes and neighbours, like ip monitor, and which links go up or down: two
+// consumers share one connection. It needs no privilege. With -w it writes what it reads
+// to a file for Wireshark as well.
 package main
 
 import (
@@ -11,8 +12,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -69,12 +72,19 @@ var groups = map[uint32]string{
 
 // run prints n events of c, or all until ctx ends, and closes c.
 func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
-	defer c.Close()
-	for group, name := range groups {
-		if err := c.AddMembership(group); err != nil {
-			return fmt.Errorf("group %s: %w", name, err)
-		}
+	defer c.Close() // which closes the subscriptions
+	all, err := c.Subscribe(slices.Collect(maps.Keys(groups))...)
+	if err != nil {
+		return err
 	}
+	ofLinks, err := c.Subscribe(unix.RTNLGRP_LINK)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes := make(chan string)
+	go make(states).follow(ctx, ofLinks, changes)
 	// After joining: a link that comes in between is in the dump or an event.
 	links := make(names)
 	if err := links.read(ctx, c); err != nil {
@@ -85,7 +95,9 @@ func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case e, ok := <-c.Receive():
+		case text := <-changes:
+			fmt.Fprintln(w, "***", text)
+		case e, ok := <-all.Events():
 			if !ok {
 				return net.ErrClosed
 			}

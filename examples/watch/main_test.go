@@ -55,6 +55,20 @@ func TestChangesOfEveryKind(t *testing.T) {
 	p.WantDone()
 }
 
+// TestTwoConsumers: the links that go up and down are told beside the events.
+func TestTwoConsumers(t *testing.T) {
+	ns := nstest.New(t)
+	ns.Run(t, "ip", strings.Fields("link add left type veth peer right")...)
+	p := program.Start(t, ns.Do)
+	p.Await("watching")
+	for _, state := range []string{"up", "down", "up"} {
+		ns.Run(t, "ip", "link", "set", "left", state)
+		p.Await("***", "left", "is", state)
+	}
+	p.Interrupt()
+	p.WantDone()
+}
+
 func TestStopsAfterSomeEvents(t *testing.T) {
 	ns := nstest.New(t)
 	p := program.Start(t, ns.Do, "-n", "3")
@@ -171,6 +185,7 @@ func TestBrokenMessages(t *testing.T) {
 			m := m
 			m.Payload = m.Payload[:n]
 			make(names).describe(m) // does not panic
+			make(states).change(m)
 		}
 		m.Payload = m.Payload[:3]
 		if text := make(names).describe(m); !strings.Contains(text, fmt.Sprint(uint16(typ))) {
