@@ -163,11 +163,3 @@ func lie(r *kerneltest.Raw, kind int, port, seq uint32, links []int) bool {
 	b := wire.AppendMessage(nil, m)
 	return unix.Sendto(r.FD, b, unix.MSG_DONTWAIT, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port}) == nil
 }
-
-// membership leaves a group whose events nobody looks at, and joins it again.
-func (w *worker) membership() {
-	group := []uint32{unix.RTNLGRP_NEIGH, unix.RTNLGRP_TC, unix.RTNLGRP_NSID, unix.RTNLGRP_MDB}[w.rand.IntN(4)]
-	if err := errors.Join(w.conn.DropMembership(group), w.conn.AddMembership(group)); err != nil {
-		w.fault("group %d: %v", group, err)
-	}
-}

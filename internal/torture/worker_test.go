@@ -44,7 +44,7 @@ var operations = []struct {
 	share int
 	do    func(*worker)
 }{
-	{"get", 300, (*worker).get},
+	{"get", 295, (*worker).get},
 	{"refused", 120, (*worker).refused},
 	{"noop", 80, (*worker).noop},
 	{"change address", 180, func(w *worker) { w.change(w.own[0]) }},
@@ -55,6 +55,7 @@ var operations = []struct {
 	{"forge", 40, (*worker).forge},
 	{"churn", 36, func(w *worker) { w.churn.more() }},
 	{"membership", 5, (*worker).membership},
+	{"subscription", 5, (*worker).subscription},
 }
 
 // run does what the budget allows.
