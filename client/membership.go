@@ -119,7 +119,7 @@ func (r *receiver) leave(q *queue, group uint32, left bool) (ok bool) {
 // catchUpLocked delivers what was queued before. It reports whether something may be
 // lost that has no gap yet, and false for ok if the socket is closed.
 //
-// A drop is counted before the send returns that caused it, and may be reported later
+// The kernel counts a drop before the send that caused it returns, and may report it later
 // (netlink_overrun).
 func (r *receiver) catchUpLocked() (lost, ok bool) {
 	_, ok = r.drainLocked(nil, r.most)

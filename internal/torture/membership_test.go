@@ -1,4 +1,6 @@
-package netlink_test
+//go:build linux
+
+package torture
 
 import (
 	"errors"
@@ -8,7 +10,7 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// membership leaves a group whose events nobody looks at, and joins it again.
+// membership leaves a group whose events the test does not need, and joins it again.
 func (w *worker) membership() {
 	group := []uint32{unix.RTNLGRP_NEIGH, unix.RTNLGRP_TC, unix.RTNLGRP_NSID, unix.RTNLGRP_MDB}[w.rand.IntN(4)]
 	if err := errors.Join(w.conn.DropMembership(group), w.conn.AddMembership(group)); err != nil {
@@ -19,7 +21,7 @@ func (w *worker) membership() {
 // subscription makes a consumer of its own, changes an object, and closes it. After Sync
 // the event about the object has come, or a gap.
 func (w *worker) subscription() {
-	// The second group has no events. Workers leave it and join it, see membership.
+	// The first group has no events. Workers leave it and join it, see membership.
 	group := groupOf[anAddress]
 	s, err := w.conn.Subscribe([]uint32{unix.RTNLGRP_NSID, unix.RTNLGRP_MDB}[w.rand.IntN(2)], group)
 	if err != nil {
