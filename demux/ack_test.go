@@ -49,7 +49,7 @@ func TestExtendedAckIsRead(t *testing.T) {
 	}
 }
 
-// After a success the text is a warning, not an error.
+// After a success the message is a warning, not an error.
 func TestAckWithWarningIsSuccess(t *testing.T) {
 	warning := data("add", errnoBytes(0)+string(make([]byte, wire.HeaderLen))+attr(t, "deprecated")).
 		typed(netlink.NLMSG_ERROR).flagged(netlink.NLM_F_CAPPED | netlink.NLM_F_ACK_TLVS)
@@ -70,7 +70,7 @@ func TestPositiveCodeIsSuccess(t *testing.T) {
 			ask("data", Ack),
 			kernel(data("data", "1")), kernel(accept("data", code)),
 			got("data", nil, "1"),
-			// One that is acknowledged first goes on, as after a 0.
+			// A Deferred call waits for its data, as after a 0.
 			openTyped("deferred", Deferred, auditGet, false), sent("deferred"),
 			kernel(accept("deferred", code)),
 			kernel(data("deferred", "status")),
@@ -84,7 +84,7 @@ func TestPositiveCodeIsSuccess(t *testing.T) {
 	}
 }
 
-// So it is in a batch.
+// A positive code is a success in a batch as well.
 func TestPositiveCodeIsNoRefusalInABatch(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("b", 2),
@@ -94,7 +94,7 @@ func TestPositiveCodeIsNoRefusalInABatch(t *testing.T) {
 	)
 }
 
-// The client asks for what a success says besides, or for nothing.
+// The acknowledgement is kept if the client sets KeepAck.
 func TestAcknowledgementIsKeptOnRequest(t *testing.T) {
 	warning := data("a", codeBytes(7)+string(make([]byte, wire.HeaderLen))+attr(t, "deprecated")).
 		typed(netlink.NLMSG_ERROR).flagged(netlink.NLM_F_CAPPED | netlink.NLM_F_ACK_TLVS)
@@ -139,7 +139,7 @@ func TestAcknowledgementIsKeptOnRequest(t *testing.T) {
 	)
 }
 
-// An end that cannot be understood is an end all the same: no other comes.
+// The last message ends the call even if it cannot be parsed: no other follows.
 func TestUnreadableEndEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

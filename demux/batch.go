@@ -5,17 +5,17 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// BatchState is the messages of a call of kind [Batch] and what the kernel said
-// about them. nfnetlink reads a batch from one datagram and applies all of it or
-// nothing (nfnetlink_rcv_batch in net/netfilter/nfnetlink.c).
+// BatchState holds the messages of a call of kind [Batch] and the kernel's answers to
+// them. nfnetlink reads a batch from one datagram and applies all of it or nothing
+// (nfnetlink_rcv_batch in net/netfilter/nfnetlink.c).
 //
-// The call has Numbers sequence numbers in a row: Seq is that of the message
-// that opens the batch, the messages follow, then the one that closes it. The
-// kernel may acknowledge any subset of them. So no message ends the call;
-// [Table.Conclude] does, when all that the kernel queued in the send has been read.
+// The call has Numbers consecutive sequence numbers: Seq is that of the message that
+// opens the batch, the messages follow, then the one that closes it. The kernel may
+// acknowledge any subset of them. So no message ends the call; [Table.Conclude] does,
+// when everything that the kernel queued during the send has been read.
 type BatchState struct {
 	// Set by the caller before Open, constant until the call has left the table.
-	N    int    // messages between the one that opens and the one that closes, at least 1
+	N    int    // messages without the opening and the closing one, at least 1
 	Echo []bool // by message: it carries NLM_F_ECHO; nil if none does
 
 	// Guarded as the call's fields are.
@@ -35,8 +35,8 @@ type Refusal struct {
 // Numbers returns the number of sequence numbers that the call has.
 func (b *BatchState) Numbers() uint32 { return uint32(b.N) + 2 }
 
-// Answers returns the maximum number of messages that the kernel answers with:
-// one to each number, and the echoes.
+// Answers returns the maximum number of messages in the kernel's answer: one for each
+// number, and the echoes.
 func (b *BatchState) Answers() int {
 	n := int(b.Numbers())
 	for _, echoes := range b.Echo {
@@ -51,18 +51,18 @@ func (b *BatchState) Answers() int {
 // Refusals has, because something was lost. It may be called when Refusals may.
 func (b *BatchState) Incomplete() bool { return b.lost }
 
-// Refusals returns what the kernel refused, in its order. It may be called once
-// the call's result is a [wire.KernelError], which is that of the first.
+// Refusals returns what the kernel refused, in its order. It may be called once the
+// call's result is a [wire.KernelError], which is that of the first.
 //
-// If the kernel blames the batch as a whole it may still put the number of a
-// message into the refusal: nlmsg_hdr(oskb) in nfnetlink_rcv_batch is meant to be
-// the opening message and is the first one after it. So the caller asks for
-// acknowledgements of the first message and of the last.
+// A refusal of the batch as a whole may still carry the number of a message:
+// nlmsg_hdr(oskb) in nfnetlink_rcv_batch is meant to be the opening message and is the
+// first one after it. So the caller asks for acknowledgements of the first message and
+// of the last.
 func (b *BatchState) Refusals() []Refusal {
 	for i, r := range b.refusals {
 		switch {
-		case r.Index == b.N, // the closing message stands for the batch
-			// The commit failed: each message by itself was good.
+		case r.Index == b.N, // a refusal of the closing message is one of the batch
+			// The commit failed, although the kernel accepted each message.
 			r.Index == 0 && b.first,
 			// Out of memory: the refusals and acknowledgements so far are dropped.
 			!b.last && !b.lost:
@@ -93,8 +93,8 @@ func (b *BatchState) answer(m wire.Message, seq uint32) {
 	b.last = b.last || i == b.N-1
 }
 
-// outcome returns the result of a batch when all of its answer has come that the
-// kernel did not drop. lost: it may have dropped some.
+// outcome returns the result of a batch, once everything that the kernel queued for it
+// has been read. lost: the kernel may have dropped a part.
 func (b *BatchState) outcome(lost bool) error {
 	b.lost = b.lost || lost
 	switch {
@@ -113,14 +113,14 @@ func (b *BatchState) outcome(lost bool) error {
 	return ErrUnanswered
 }
 
-// openBatchLocked gives a batch the numbers that follow those given out so far.
+// openBatchLocked gives a batch the numbers after those given out so far.
 func (t *Table) openBatchLocked(c *Call) {
 	n := c.Batch.Numbers()
 	first := t.seq + 1
 	for again := true; again; {
 		again = false
 		if first == 0 || first+n-1 < first {
-			first = 1 // not over the 0
+			first = 1 // the numbers do not cross 0
 		}
 		for other := range t.callsLocked() {
 			if width := other.numbers(); other.Seq-first < n || first-other.Seq < width {

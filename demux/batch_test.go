@@ -21,7 +21,7 @@ func errnos(pairs ...any) (s []string) {
 	return s
 }
 
-// Linux 6.10 and later acknowledges the closing message, too.
+// Linux 6.10 and later acknowledges the closing messageas well.
 func TestBatchIsCommitted(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("b", 3),
@@ -30,7 +30,7 @@ func TestBatchIsCommitted(t *testing.T) {
 		kernel(ack("b").at(3)),
 		conclude("b"),
 		got("b", nil),
-		// Earlier kernels do not.
+		// Earlier kernels do not acknowledge it.
 		askBatch("old", 3),
 		kernel(ack("old").at(0)),
 		kernel(ack("old").at(2)),
@@ -43,8 +43,8 @@ func TestBatchIsCommitted(t *testing.T) {
 	)
 }
 
-// The kernel goes on after a message that it refuses, and acknowledges the good
-// ones although they are rolled back.
+// The kernel continues after a message that it refuses, and acknowledges the accepted
+// messages although they are rolled back.
 func TestRefusedMessagesOfABatch(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("middle", 5),
@@ -114,8 +114,8 @@ func TestUnprivilegedBatchIsRefusedAsAWhole(t *testing.T) {
 	)
 }
 
-// nfnetlink drops a batch that it cannot parse, without an answer. A loss before
-// that can have hit an answer.
+// nfnetlink drops a batch that it cannot parse, without an answer. After an overrun the
+// answer may have been dropped instead.
 func TestBatchThatTheKernelIgnores(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("b", 3),
@@ -146,7 +146,7 @@ func TestOnlyConcludeEndsABatch(t *testing.T) {
 		event(errnoBytes(0)+string(make([]byte, wire.HeaderLen))),
 		kernel(ack("before"), ack("after")),
 		got("before", nil), got("after", nil),
-		kernel(ack("b").at(3)), // the number after the last: a call had it that is gone
+		kernel(ack("b").at(3)), // the number after the last: it was that of an earlier call
 		late(1),
 		kernel(ack("b").at(2)),
 		overrun(), empty(),
@@ -155,8 +155,8 @@ func TestOnlyConcludeEndsABatch(t *testing.T) {
 	)
 }
 
-// A joined socket receives its own changes as events. Those of messages with
-// NLM_F_ECHO are replies as well.
+// A socket that joined the group receives its own changes as events. Those of messages
+// with NLM_F_ECHO are replies as well.
 func TestEchoOfABatchIsByMessage(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		join(7),
@@ -203,8 +203,8 @@ func TestNumbersOfABatchAreInARow(t *testing.T) {
 	)
 }
 
-// A batch has a number for each message, one for that which opens it and one for
-// that which closes it.
+// A batch has a number for each message, and one each for the opening and the closing
+// message.
 func TestNumbersOfABatch(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openBatch("b", 3), seq("b", 1001),

@@ -8,11 +8,11 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file are about batches of whose answer the kernel dropped a
-// part, or all.
+// The tests of this file are about batches whose answer the kernel dropped, whole or in
+// part.
 
-// An overrun can hit a refusal and spare the acknowledgement of the last message,
-// if the queue is empty in between.
+// The kernel can drop a refusal and still queue the acknowledgement of the last
+// message, if the queue is emptied in between.
 func TestBatchThatMayHaveLostARefusalIsLost(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openBatch("b", 3),
@@ -26,8 +26,8 @@ func TestBatchThatMayHaveLostARefusalIsLost(t *testing.T) {
 	)
 }
 
-// The acknowledgement of the closing message proves the commit, whatever else was
-// dropped. It does not prove that no echo is missing.
+// The acknowledgement of the closing message proves the commit, even after an overrun.
+// It does not prove that every echo arrived.
 func TestCommittedBatchIsNotLostButItsEchoIs(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openBatch("b", 3),
@@ -60,8 +60,8 @@ func TestRefusedBatchIsRefusedInSpiteOfALoss(t *testing.T) {
 		conclude("b"),
 		got("b", syscall.EEXIST),
 		refused("b", true, errnos(5, syscall.EEXIST)...),
-		// If the answer to the last message may be lost, its absence does not put the
-		// blame on the batch as a whole.
+		// If the answer to the last message may be lost, its absence does not make the
+		// refusal one of the whole batch.
 		openBatch("first", 9),
 		kernel(refuse("first", syscall.EEXIST).at(0)),
 		overrun(), empty(),
@@ -130,13 +130,13 @@ func TestUnreadableAnswerOfABatchIsALoss(t *testing.T) {
 		kernel(ack("first").at(1)),
 		conclude("first"),
 		got("first", ErrReplyLost), repliesLost(1),
-		// A commit is one all the same.
+		// A commit is still reported.
 		askBatch("committed", 2),
 		kernel(data("committed", "x").typed(netlink.NLMSG_ERROR).at(0)),
 		kernel(ack("committed").at(2)),
 		conclude("committed"),
 		got("committed", nil),
-		// A refusal is one, and there may be more.
+		// A refusal is still reported, as incomplete.
 		askBatch("refused", 3),
 		kernel(refuse("refused", syscall.EPERM).at(1)),
 		kernel(data("refused", "x").typed(netlink.NLMSG_ERROR).at(2)),

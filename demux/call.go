@@ -15,7 +15,7 @@ type Call struct {
 	Command uint8               // of a request of NETLINK_GENERIC, 0 for other families
 	Kind    Kind                // how the kernel ends its answer
 	Echo    bool                // the request carries NLM_F_ECHO
-	Room    int64               // what the client lent to the request; see New
+	Room    int64               // what the client reserved for the answer; see New
 	Batch   *BatchState         // of a call of kind Batch, nil for any other
 	KeepAck bool                // Ack will be asked for
 	Repeat  bool                // if its reply is lost, the client sends the request again
@@ -75,12 +75,12 @@ func (c *Call) Result() ([]wire.Message, error) { return c.replies.List(), c.err
 // KeepAck that succeeded. It is zero if the call ended without one.
 func (c *Call) Ack() wire.Ack { return c.ack }
 
-// Charge returns, under the same condition as Result, about what the answer was charged
-// to the receive buffer, in bytes, or more.
+// Charge returns, under the same condition as Result, an estimate, in bytes, of what
+// the kernel charged to the receive buffer for the answer. It is usually too high.
 func (c *Call) Charge() int { return c.charge + chargeOf(0) }
 
-// chargeOf returns the most that the kernel usually charges for a datagram of n bytes: its
-// buffer is made for the largest message that there can be, rounded up to a power of two,
-// and made smaller if less than half of it is used (netlink_trim in
+// chargeOf returns the most that the kernel usually charges for a datagram of n bytes.
+// The kernel allocates a buffer for the largest possible message, rounded up to a power
+// of two, and shrinks it if less than half of it is used (netlink_trim in
 // net/netlink/af_netlink.c).
 func chargeOf(n int) int { return 2*n + 832 }

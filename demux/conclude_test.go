@@ -38,8 +38,8 @@ func TestRequestWithoutAnAnswerAfterAnOverrunIsLost(t *testing.T) {
 	}
 }
 
-// The kernel counts what it drops before it reports that: another request can have
-// begun the overrun, and not have come to the report.
+// The kernel counts a drop before it reports the overrun: another request can have
+// begun the overrun and not have reported it yet.
 func TestRequestWhoseLossIsNotReportedYetIsLost(t *testing.T) {
 	for _, kind := range []Kind{Ack, First, Deferred} {
 		play(t, netlink.NETLINK_FIB_LOOKUP,
@@ -56,8 +56,8 @@ func TestRequestWhoseLossIsNotReportedYetIsLost(t *testing.T) {
 	}
 }
 
-// Nor does an acknowledgement show that an echo was dropped, or a refusal that stands
-// for a reply without room.
+// An acknowledgement does not show that an echo was dropped. A refusal can replace a
+// reply that found no room.
 func TestAnswerWithALossThatIsNotReportedYetIsLost(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		openEcho("no loss", Ack), sent("no loss"),
@@ -109,7 +109,7 @@ func TestAcknowledgedDeferredIsNotConcluded(t *testing.T) {
 		conclude("list"),
 		kernel(done("list", 0).from(0)),
 		got("list", nil, "rule"),
-		// An abandoned call waits as well.
+		// An abandoned call stays as well.
 		openTyped("left", Deferred, auditGet, false), sent("left"),
 		kernel(ack("left")),
 		abandon("left"),
@@ -129,7 +129,7 @@ func TestDeferredWithoutAcknowledgementIsConcluded(t *testing.T) {
 		overrun(), empty(),
 		conclude("b"),
 		got("b", ErrReplyLost), repliesLost(1),
-		// Being acknowledged is of one request, not of its call.
+		// The acknowledgement counts for one request, not for the next one of the call.
 		openTyped("c", Deferred, auditGet, false), sent("c"),
 		kernel(ack("c")), kernel(data("c", "1").from(0)),
 		got("c", nil, "1"),
@@ -139,7 +139,7 @@ func TestDeferredWithoutAcknowledgementIsConcluded(t *testing.T) {
 	)
 }
 
-// Other kinds have no acknowledgement that leaves them open.
+// Calls of other kinds never stay after Conclude.
 func TestConcludeAfterAllKinds(t *testing.T) {
 	play(t, netlink.NETLINK_GENERIC,
 		ask("team", Ack),
@@ -150,7 +150,7 @@ func TestConcludeAfterAllKinds(t *testing.T) {
 	)
 }
 
-// Its waiter can use a call again before the goroutine that sent it concludes.
+// A call may be in use again before the goroutine that sent it concludes.
 func TestCallInUseAgainIsNotConcluded(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("first", Ack),
@@ -161,7 +161,7 @@ func TestCallInUseAgainIsNotConcluded(t *testing.T) {
 		sent("second"),
 		kernel(ack("second")),
 		got("second", nil),
-		// In the same slot, too.
+		// Also in the same slot.
 		turnTo(1001+minSlots-1),
 		reopen("third", "second", Ack), seq("third", 1001+minSlots),
 		conclude("first"), conclude("second"),
@@ -170,7 +170,7 @@ func TestCallInUseAgainIsNotConcluded(t *testing.T) {
 	)
 }
 
-// A batch has its numbers elsewhere than other calls.
+// Batches are kept apart from other calls.
 func TestBatchInUseAgainIsNotConcluded(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		askBatch("batch", 2),
@@ -217,7 +217,7 @@ func TestSharedDatagramIsConcludedAsAWhole(t *testing.T) {
 	)
 }
 
-// Each of them has the result that its own losses give.
+// The result of each call depends on the overruns since it was opened.
 func TestSharedDatagramAcrossAnOverrun(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		open("before", Ack),
@@ -233,7 +233,7 @@ func TestSharedDatagramAcrossAnOverrun(t *testing.T) {
 	)
 }
 
-// The number is free, and an answer that comes all the same is late.
+// The number is free, and a later answer counts as late.
 func TestConcludedCallIsOutOfTheTable(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack), seq("a", 1001),
@@ -263,7 +263,7 @@ func TestAbandonedCallIsConcluded(t *testing.T) {
 	)
 }
 
-// Conclude comes too late for calls that are over.
+// Conclude comes too late for calls that have ended.
 func TestConcludeOfCallsThatAreOver(t *testing.T) {
 	down := errors.New("down")
 	play(t, netlink.NETLINK_ROUTE,

@@ -9,9 +9,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// crowd is a socket for many goroutines. Its kernel answers inside the send. From
-// time to time it drops all that comes until the queue is empty, as the real one
-// does, and it ignores some requests.
+// crowd is a socket for many goroutines. Its kernel answers inside the send. At random
+// it overruns, and then drops everything until the queue is empty, as the real kernel
+// does. It ignores some requests.
 type crowd struct {
 	table *Table
 
@@ -47,8 +47,7 @@ func (k *crowd) send(seqs ...uint32) {
 	}
 }
 
-// recv reads one datagram: a number, or that something was lost, or that the queue
-// is empty.
+// recv reads one datagram: a number, an overrun, or nothing if the queue is empty.
 func (k *crowd) recv() (seq uint32, overrun, empty bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -89,8 +88,8 @@ func (k *crowd) settle(c *Call, event func(wire.Message)) {
 	}
 }
 
-// check compares the result of a request with what the kernel did to it. A request
-// that the kernel ignored may have been lost, if there was an overrun.
+// check compares the result of a request with its fate in the kernel. A request that
+// the kernel ignored may be reported as lost if there was an overrun.
 func (k *crowd) check(t *testing.T, seq uint32, err error) {
 	k.mu.Lock()
 	fate := k.fate[seq]
@@ -109,10 +108,9 @@ type shared struct {
 	seq  uint32
 }
 
-// Every request has the result that the kernel gave it, in any order in which sends
-// return, overruns are seen and the queue is read. A call that is forgotten hangs
-// this test. The goroutine that sends for another concludes a call that may be in
-// use again.
+// Every request has the result that the kernel gave it, in any order of returning
+// sends, overruns and reads. A call that never ends hangs this test. The goroutine that
+// sends for another may conclude a call that is in use again.
 func TestEveryRequestEnds(t *testing.T) {
 	const pairs, rounds = 4, 2000
 	var released sync.WaitGroup
@@ -157,7 +155,7 @@ func TestEveryRequestEnds(t *testing.T) {
 	}
 }
 
-// open opens c for its next request, or a new call if c may not be used again.
+// open opens c for its next request, or a new call if c is still in use.
 func (k *crowd) open(t *testing.T, c *Call) *Call {
 	if c.err == nil {
 		c.Reset()

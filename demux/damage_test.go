@@ -9,7 +9,7 @@ import (
 )
 
 // The tests of this file are about datagrams that cannot be read to their end. A
-// datagram holds messages of one answer, and the first of them shows of which.
+// datagram holds messages of one answer, and the first of them shows which.
 
 var unicast = Origin{NSID: NoNSID}
 
@@ -18,7 +18,7 @@ var damages = []struct {
 	name    string
 	deliver func(first, second sketch) step
 	result  error
-	count   []step // what is counted, and whether the loss may concern others
+	count   []step // the counts, and whether other messages may be lost
 }{
 	{
 		"truncated in the middle of a message",
@@ -58,7 +58,7 @@ func countedAs(err error) step {
 	return repliesLost(0)
 }
 
-// The acknowledgement does not show that a reply before it could not be read.
+// The call fails although its acknowledgement could be read.
 func TestDamagedReplyOfAckIsToldAtItsEnd(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestDamagedReplyOfAckIsToldAtItsEnd(t *testing.T) {
 				got("a", d.result, "1...", "3"), countedAs(d.result),
 				kernel(ack("other")),
 				got("other", nil),
-				// A call that is used again is whole.
+				// The next request of the call is not damaged.
 				ask("whole", Ack), kernel(ack("whole")), got("whole", nil),
 				reopen("again", "whole", Ack), sent("again"),
 				kernel(data("again", "1")), kernel(ack("again")),
@@ -81,7 +81,7 @@ func TestDamagedReplyOfAckIsToldAtItsEnd(t *testing.T) {
 	}
 }
 
-// The first message alone can be the one that cannot be read.
+// The only message of the datagram can be the unreadable one.
 func TestDamagedFirstMessage(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("cut", Ack), ask("garbled", Ack), ask("other", Ack),
@@ -111,7 +111,7 @@ func TestDamagedReplyOfFirstEndsIt(t *testing.T) {
 		truncated(4, unicast, data("left", "too big.")),
 		gone("left"),
 	)
-	// What follows its reply is not its own.
+	// Messages after the reply belong to other calls.
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
 			play(t, netlink.NETLINK_FIB_LOOKUP,
@@ -124,7 +124,7 @@ func TestDamagedReplyOfFirstEndsIt(t *testing.T) {
 	}
 }
 
-// One that was acknowledged has no other end to come either.
+// An acknowledged Deferred call gets no other message.
 func TestDamagedReplyOfAcknowledgedDeferredEndsIt(t *testing.T) {
 	play(t, netlink.NETLINK_AUDIT,
 		openTyped("cut", Deferred, auditGet, false), sent("cut"),
@@ -135,7 +135,7 @@ func TestDamagedReplyOfAcknowledgedDeferredEndsIt(t *testing.T) {
 		kernel(ack("garbled")),
 		short(4, unicast, data("garbled", "too big.")),
 		got("garbled", ErrReplyLost), repliesLost(1), malformed(1), lost(),
-		// Before the acknowledgement it waits for that and for a reply.
+		// Before the acknowledgement it waits for both.
 		openTyped("early", Deferred, auditGet, false), sent("early"),
 		truncated(4, unicast, data("early", "too big.")),
 		kernel(ack("early")),
@@ -161,8 +161,7 @@ func TestDamagedReplyOfAListIsToldAtItsEnd(t *testing.T) {
 	}
 }
 
-// A batch that was applied lacks a reply, and one of unknown outcome is not known
-// any better.
+// A committed batch lacks a reply. A batch without a known outcome stays unknown.
 func TestDamagedReplyOfABatchIsToldByConclude(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
@@ -183,7 +182,7 @@ func TestDamagedReplyOfABatchIsToldByConclude(t *testing.T) {
 	}
 }
 
-// Without an end to come, Conclude reports the damage.
+// If no last message comes, Conclude reports the damage.
 func TestDamageIsToldByConclude(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
@@ -204,7 +203,7 @@ func TestDamageIsToldByConclude(t *testing.T) {
 	}
 }
 
-// RepliesLost counts the calls that end with ErrReplyLost, and no others.
+// RepliesLost counts only the calls that end with ErrReplyLost.
 func TestDamageAfterALossIsCountedAsWhatItIs(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack), openEcho("b", Ack), ask("c", Ack),
@@ -281,7 +280,7 @@ func TestDamagedEventIsALoss(t *testing.T) {
 	}
 }
 
-// An acknowledgement that was cut may have refused, and ends nothing.
+// A truncated NLMSG_ERROR may have been a refusal, and ends no call.
 func TestTruncatedEndIsALoss(t *testing.T) {
 	for _, end := range []func(string) sketch{
 		ack,
@@ -305,13 +304,13 @@ func TestDamagedLateReply(t *testing.T) {
 		truncated(4, unicast, data("a", "too big.")),
 		truncated(wire.HeaderLen+4, unicast, data("a", "1..."), data("a", "2...")),
 		late(1),
-		// After garbage anything may follow.
+		// Messages after the malformed one may be lost.
 		short(4, unicast, data("a", "too big.")),
 		malformed(1), lost(),
 	)
 }
 
-// What another process sends damages nothing but itself.
+// An unreadable datagram of a process damages no call.
 func TestDamagedMessageOfAPeer(t *testing.T) {
 	from := Origin{PortID: other, NSID: NoNSID}
 	play(t, netlink.NETLINK_USERSOCK,
@@ -354,7 +353,7 @@ func TestMalformedDatagramIsALoss(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE, raw(unicast, nil))
 }
 
-// A datagram without a header can be of any call.
+// A datagram without a header can belong to any call.
 func TestDatagramCutInItsHeaderIsALoss(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack),
@@ -362,7 +361,7 @@ func TestDatagramCutInItsHeaderIsALoss(t *testing.T) {
 		lost(), markLost(),
 		truncated(8, unicast, data("a", "")),
 		lost(), markLost(),
-		// Nothing is left of it.
+		// No byte is left.
 		truncated(20, unicast, data("a", "1234")),
 		lost(), markLost(),
 		kernel(ack("a")),

@@ -41,9 +41,9 @@ func (w *walk) deliver() {
 	}
 }
 
-// damage returns the bytes of a datagram, or a part of them, and the messages that
-// are whole in it. damage is ErrTruncated if the system reports that the datagram was
-// cut, ErrReplyLost if the bytes make no sense.
+// damage returns the bytes of a datagram, or a part of them, and the messages that are
+// whole in it. damage is ErrTruncated if the system reports a cut, ErrReplyLost if the
+// bytes are malformed.
 func (w *walk) damage(msgs []wire.Message) (b []byte, whole []wire.Message, damage error) {
 	last := len(msgs) - 1
 	size := 0
@@ -90,7 +90,7 @@ func (w *walk) messages(o Origin) (msgs []wire.Message) {
 		h.Length = uint32(wire.HeaderLen + len(payload))
 		msgs = append(msgs, m)
 		if w.model.family == netlink.NETLINK_AUDIT && h.Seq == 0 && h.PortID == 0 {
-			break // it could look like the head of a record
+			break // it could be taken for an audit record
 		}
 	}
 	return msgs
@@ -115,7 +115,7 @@ func (w *walk) number() uint32 {
 	return w.Uint32()
 }
 
-// verdict is the payload of an ending.
+// verdict is the payload of a last message.
 func (w *walk) verdict() string {
 	return one(w, errnoBytes(0), errnoBytes(0), errnoBytes(0), errnoBytes(syscall.EBUSY), errnoBytes(syscall.EAGAIN),
 		errnoBytes(syscall.ENOBUFS), errnoBytes(5000), codeBytes(7), "", "xx")

@@ -24,7 +24,7 @@ const (
 	toNone outcome = iota
 	// toCall is a reply.
 	toCall
-	// toEvents is an event, also when it was sent to our port alone.
+	// toEvents is an event, multicast or unsolicited.
 	toEvents
 	// toBoth is an event and, as its NLM_F_ECHO copy, a reply.
 	toBoth
@@ -44,9 +44,9 @@ func (t *Table) verdict(m *wire.Message, o Origin) (outcome, *Call) {
 	ours := h.PortID == t.port
 
 	if o.Group != 0 {
-		// nlmsg_notify sends the requester the same skb that the group got, so
-		// an echo keeps its group; a socket that has joined gets this one copy
-		// only. With an nsid the port is one of another namespace.
+		// nlmsg_notify sends the requester the same skb as the group, so an echo keeps
+		// its group; a member of the group gets only this copy. With an nsid the port
+		// is one of another namespace.
 		if call != nil && call.echoes(h.Seq) && ours && o.NSID == NoNSID && !IsEnd(h.Type) {
 			if _, joined := t.joined[o.Group]; !joined {
 				return toCall, call
@@ -65,12 +65,12 @@ func (t *Table) verdict(m *wire.Message, o Origin) (outcome, *Call) {
 	return toEvents, nil
 }
 
-// answersFromZero reports whether m, which has the number of call and nlmsg_pid
-// 0, is a reply to it. In some families every reply is like that. In generic
-// netlink the kernel's own messages are, and can have any number, but of these only
-// a reply bears the family and the command of the request: ieee802154_nl_fill_phy
-// in net/ieee802154/nl-phy.c makes such replies, and a record of taskstats
-// (prepare_reply in kernel/taskstats.c) has a command that is no request.
+// answersFromZero reports whether m, which has the number of call and nlmsg_pid 0, is a
+// reply to it. In some families every reply has nlmsg_pid 0. In generic netlink the
+// kernel's own messages have it too, with any number; of these, only a reply has the
+// family and the command of the request. ieee802154_nl_fill_phy in
+// net/ieee802154/nl-phy.c makes such replies. A record of taskstats (prepare_reply in
+// kernel/taskstats.c) has a command that is no request.
 func (t *Table) answersFromZero(call *Call, m *wire.Message) bool {
 	if t.family == netlink.NETLINK_GENERIC {
 		return m.Header.Type == call.Type && len(m.Payload) > 0 && m.Payload[0] == call.Command
@@ -87,8 +87,8 @@ func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 		t.count.truncated.Add(1)
 	}
 	if o.PortID != 0 {
-		// Anyone with CAP_NET_ADMIN may send to our port, and the header says
-		// what the sender likes. The address is the kernel's (netlink_sendmsg).
+		// A process with CAP_NET_ADMIN may send to our port and forge the header, but
+		// not the address, which the kernel sets (netlink_sendmsg).
 		f := traitsOf(t.family)
 		if !f.peers && (o.Group == 0 || o.Group != f.peerGroup) {
 			t.count.foreign.Add(1)
@@ -138,9 +138,8 @@ func (t *Table) deliverPeer(b []byte, o Origin, event func(wire.Message)) (lost 
 	return o.Truncated
 }
 
-// auditRecord reads a record of the audit family, whose nlmsg_len leaves out
-// the header (audit_log_end in kernel/audit.c). Replies and multicast copies
-// have it right.
+// auditRecord reads a record of the audit family. Its nlmsg_len does not count the
+// header (audit_log_end in kernel/audit.c); that of replies and multicast copies does.
 func (t *Table) auditRecord(b []byte) (wire.Message, bool) {
 	if t.family != netlink.NETLINK_AUDIT || len(b) < wire.HeaderLen {
 		return wire.Message{}, false
@@ -156,10 +155,10 @@ func (t *Table) auditRecord(b []byte) (wire.Message, bool) {
 	return m, true
 }
 
-// unreadable fails the call that the kernel answers with datagram b, which could
-// not be read to its end: a datagram holds messages of one answer, and the first of
-// them shows which. It reports whether the loss may concern others: if it was no
-// answer, or if the bytes make no sense although they are all there.
+// unreadable fails the call that datagram b, which could not be read to its end,
+// answers. A datagram holds messages of one answer, and the first of them shows which.
+// unreadable reports whether other calls or events may be lost: if b is no answer, or
+// if its bytes are complete but malformed.
 func (t *Table) unreadable(b []byte, o Origin) (lost bool) {
 	damage := ErrTruncated
 	if !o.Truncated {
@@ -206,9 +205,9 @@ func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
 	t.dispatch(out, m, event)
 }
 
-// deliverRun routes m, at the head of b, and those messages at the head of rest
-// that share its verdict, and returns what follows them. The messages of a run are
-// looked up and copied once.
+// deliverRun routes m, at the head of b, and the messages at the head of rest with the
+// same verdict, and returns the rest after them. The messages of a run are looked up
+// and copied once.
 func (t *Table) deliverRun(b []byte, m wire.Message, rest []byte, o Origin, event func(wire.Message)) []byte {
 	t.mu.Lock()
 	out, call := t.verdict(&m, o)
@@ -242,7 +241,7 @@ func (t *Table) deliverRun(b []byte, m wire.Message, rest []byte, o Origin, even
 	return rest
 }
 
-// dispatch handles a message that no call keeps.
+// dispatch handles a message that is kept by no call.
 func (t *Table) dispatch(out outcome, m wire.Message, event func(wire.Message)) {
 	switch out {
 	case toEvents, toBoth:
@@ -263,7 +262,7 @@ func (t *Table) dataLocked(c *Call, run []byte, count int) (freed bool) {
 	return c.wantsOneLocked() && t.finishLocked(c, nil)
 }
 
-// wantsOneLocked reports whether the next data message is the end of c's answer.
+// wantsOneLocked reports whether the next data message ends c's answer.
 func (c *Call) wantsOneLocked() bool {
 	return c.Kind == First || c.Kind == Deferred && c.acked && c.Type != auditListRules
 }
@@ -291,8 +290,8 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 	}
 	switch {
 	case m.Header.Type == netlink.NLMSG_DONE:
-		// A DONE without payload is written by hand: after it a team device still
-		// acknowledges (team_nl_send_options_get).
+		// A DONE without payload is one that a driver writes itself; an acknowledgement
+		// follows (team_nl_send_options_get in the team device).
 		if c.Kind == Ack && len(m.Payload) == 0 {
 			return false
 		}

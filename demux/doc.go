@@ -17,7 +17,7 @@
 // notifications from 1 upwards. [Table.Deliver] gives one verdict for each
 // message:
 //
-//  1. A message whose sender is not the kernel is dropped, unless processes talk to
+//  1. A message from a sender other than the kernel is dropped, unless processes talk to
 //     each other in this family, or in this group of it.
 //  2. A destination group makes an event, whatever the header says. The
 //     requester's own copy of an NLM_F_ECHO notification keeps its group, so it

@@ -45,7 +45,7 @@ func TestDoneWithoutPayloadWaitsForAck(t *testing.T) {
 		kernel(data("get", "option").flagged(netlink.NLM_F_MULTI), empty.flagged(netlink.NLM_F_MULTI)),
 		kernel(ack("get")),
 		got("get", nil, "option"),
-		// So does an abandoned call, or the acknowledgement would be a stray.
+		// So does an abandoned call, or the acknowledgement would count as late.
 		ask("left", Ack),
 		abandon("left"),
 		kernel(data("left", "").typed(netlink.NLMSG_DONE)),
@@ -55,7 +55,7 @@ func TestDoneWithoutPayloadWaitsForAck(t *testing.T) {
 	)
 }
 
-// What is a dump to the kernel, and not to MayDump, ends with NLMSG_DONE.
+// A dump that MayDump does not know ends with NLMSG_DONE.
 func TestDoneWithErrnoEndsAck(t *testing.T) {
 	play(t, netlink.NETLINK_CRYPTO,
 		ask("a", Ack),
@@ -113,7 +113,7 @@ func TestDeferredWaitsForDataAfterAck(t *testing.T) {
 	)
 }
 
-// The rules of audit are a list, closed by NLMSG_DONE without payload.
+// The rules of audit are a list, ended by an NLMSG_DONE without payload.
 func TestAuditListEndsWithDone(t *testing.T) {
 	listDone := func(to string) sketch {
 		return data(to, "").typed(netlink.NLMSG_DONE).flagged(netlink.NLM_F_MULTI).from(0)
@@ -151,8 +151,7 @@ func TestFirstTakesOneReply(t *testing.T) {
 	)
 }
 
-// A silent request is over when its send returns. An answer that comes all the same
-// is late.
+// A silent request ends when its send returns. A later answer counts as late.
 func TestSilentIsWithdrawnUnanswered(t *testing.T) {
 	play(t, netlink.NETLINK_CONNECTOR,
 		open("listen", Silent),
@@ -162,8 +161,7 @@ func TestSilentIsWithdrawnUnanswered(t *testing.T) {
 	)
 }
 
-// An abandoned request keeps its number, and what the client lent to it, until the
-// kernel's final message.
+// An abandoned request keeps its number and its room until the kernel's final message.
 func TestAnswerAfterAbandonIsDropped(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("many", Ack),
@@ -182,7 +180,7 @@ func TestAnswerAfterAbandonIsDropped(t *testing.T) {
 	)
 }
 
-// An abandoned call can stay in the table for long, and its replies are not needed.
+// An abandoned call can stay in the table for long, so it keeps no replies.
 func TestAbandonedCallHoldsNoReplies(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack),
@@ -198,7 +196,7 @@ func TestAbandonedCallHoldsNoReplies(t *testing.T) {
 	)
 }
 
-// The result beats the waiter that leaves.
+// Abandon fails if the result is already there.
 func TestAbandonComesTooLate(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack),

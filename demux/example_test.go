@@ -54,9 +54,8 @@ func Example() {
 	// answered: 0 <nil>
 }
 
-// A request that has no answer when the goroutine that sent it has read up to the
-// empty queue never gets one. Whether the kernel dropped the answer shows in the
-// error.
+// A request is concluded when the goroutine that sent it has read up to the empty
+// queue. The error shows whether the kernel may have dropped the answer.
 func ExampleTable_Conclude() {
 	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {}, nothingDropped)
 	ignored, lost := demux.NewCall(), demux.NewCall()
@@ -81,8 +80,8 @@ func ExampleTable_Conclude() {
 	// reply lost in an overrun, the request may have been applied
 }
 
-// The waiter has left. Until the kernel's final message the number is in use, and so
-// is what the client lent to the request.
+// After Abandon, the sequence number and the room of the request stay in use until the
+// kernel's final message.
 func ExampleTable_Abandon() {
 	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(room int64) { fmt.Println("released", room) }, nothingDropped)
 	c := demux.NewCall()
@@ -106,7 +105,7 @@ func ExampleTable_Abandon() {
 	// pending: 0 late: 1
 }
 
-// The same bits ask for a dump or forbid to replace: it depends on the type.
+// The same bits mean a dump for a GET and NLM_F_EXCL or NLM_F_REPLACE for a NEW.
 func ExampleMayDump() {
 	const rtmGetAddr = 22
 	for _, typ := range []netlink.MessageType{rtmGetAddr, rtmNewAddr} {

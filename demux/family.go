@@ -16,8 +16,8 @@ const (
 	Ack Kind = iota
 	// First ends with the first reply; no acknowledgement comes.
 	First
-	// Deferred is acknowledged first and gets its data afterwards, from a thread
-	// of the kernel: one message, or a list closed by NLMSG_DONE.
+	// Deferred is acknowledged first. Its data comes later, from a thread
+	// of the kernel: one message, or a list that NLMSG_DONE ends.
 	Deferred
 	// Silent is never answered; it ends when the send returns.
 	Silent
@@ -26,10 +26,9 @@ const (
 	Batch
 )
 
-// traits is what sets a family apart. The zero value describes a family about
-// which nothing is known: it answers every request before the send returns, ends
-// each answer with NLMSG_ERROR, and may answer the first message of a datagram
-// only.
+// traits describes how a family differs from others. The zero value is for an unknown
+// family: the kernel answers every request before the send returns, ends each answer
+// with NLMSG_ERROR, and may answer only the first message of a datagram.
 type traits struct {
 	kind Kind // of every request, unless kinds has its type
 
@@ -52,7 +51,7 @@ type traits struct {
 	portZero bool
 	// peers: processes, not the kernel, talk to each other here.
 	peers bool
-	// peerGroup is the one group in which processes are heard, 0 for none.
+	// peerGroup is the one group whose messages from processes are delivered, 0 for none.
 	peerGroup uint32
 	// quiet: the kernel sends no event to a socket alone.
 	quiet bool
@@ -69,8 +68,8 @@ type traits struct {
 	asks func(netlink.MessageType) bool
 }
 
-// families has what is special about a family, and nothing else in this module
-// has.
+// families has the traits by family. It is the only place in this module that knows
+// them.
 var families = [...]traits{
 	netlink.NETLINK_ROUTE: {
 		sequential: true, quiet: true,
@@ -89,8 +88,8 @@ var families = [...]traits{
 		dumps: func(_ netlink.MessageType, flags netlink.Flags) bool {
 			return flags&netlink.NLM_F_DUMP == netlink.NLM_F_DUMP
 		},
-		// The dumps that are ever marked as interrupted are lists of objects
-		// (the callers of genl_dump_check_consistent).
+		// The only dumps that are ever marked as interrupted are lists of objects (the
+		// callers of genl_dump_check_consistent).
 		reads: always,
 		asks:  func(typ netlink.MessageType) bool { return typ == genlCtrl },
 	},
@@ -170,13 +169,13 @@ var families = [...]traits{
 		kind: Silent, minType: 10, noNoop: true, dumps: never,
 	},
 	netlink.NETLINK_SCSITRANSPORT: {
-		// scsi_nl_rcv_msg in drivers/scsi/scsi_netlink.c drops what is shorter than
-		// struct scsi_nl_hdr, and with it the rest of the datagram.
+		// scsi_nl_rcv_msg in drivers/scsi/scsi_netlink.c drops a message shorter than
+		// struct scsi_nl_hdr, together with the rest of the datagram.
 		minPayload: 8, noNoop: true, dumps: never,
 	},
 	netlink.NETLINK_KOBJECT_UEVENT: {
 		text:      true, // alloc_uevent_skb in lib/kobject_uevent.c
-		peerGroup: 2,    // MONITOR_GROUP_UDEV: udev sends there what it has done
+		peerGroup: 2,    // MONITOR_GROUP_UDEV: where udev sends the events that it has processed
 		quiet:     true,
 		dumps:     never,
 	},
@@ -214,16 +213,16 @@ const (
 	rdmaLS          = 4
 )
 
-// netfilterGet is what is known of a request of NETLINK_NETFILTER that dumps.
+// netfilterGet is describes a request of NETLINK_NETFILTER that dumps.
 type netfilterGet struct {
 	always bool // whatever the flags say
 	resets bool // what it reads, so that a second dump shows other values
 }
 
-// netfilterGets has every request of NETLINK_NETFILTER that can be a dump, by
-// subsystem and message (include/uapi/linux/netfilter/nfnetlink*.h,
-// nf_tables.h, ipset/ip_set.h). All others change something, whatever their flags
-// look like, or bind something to the socket, as those of nfqueue and nflog do.
+// netfilterGets has every request of NETLINK_NETFILTER that can be a dump, by subsystem
+// and message (include/uapi/linux/netfilter/nfnetlink*.h, nf_tables.h, ipset/ip_set.h).
+// All others change something, whatever their flags, or bind something to the socket
+// (nfqueue, nflog).
 var netfilterGets = map[netlink.MessageType]netfilterGet{
 	1<<8 | 1:   {},             // IPCTNL_MSG_CT_GET
 	1<<8 | 3:   {resets: true}, // IPCTNL_MSG_CT_GET_CTRZERO
@@ -260,9 +259,9 @@ func KindOf(family netlink.Family, typ netlink.MessageType) Kind {
 	return f.kind
 }
 
-// MayDump reports whether the kernel may answer a request of type typ with these
-// flags by a dump. If that is not known it reports true: on a socket of its own a
-// request that is not a dump is acknowledged like anywhere else.
+// MayDump reports whether the kernel may answer a request of type typ with these flags
+// by a dump. If that is not known it reports true: on a socket of its own, a request
+// that is not a dump is acknowledged as usual.
 func MayDump(family netlink.Family, typ netlink.MessageType, flags netlink.Flags) bool {
 	f := traitsOf(family)
 	switch {
@@ -288,10 +287,10 @@ func ChangesNothing(family netlink.Family, typ netlink.MessageType, flags netlin
 	return f.asks != nil && f.asks(typ) && flags&netlink.NLM_F_ECHO == 0
 }
 
-// Coalescable reports whether a request may share a datagram with others of its
-// type. The kernel works through a datagram in order and in one go
-// (netlink_rcv_skb in net/netlink/af_netlink.c), so only requests may that do next
-// to nothing, or that read and take the same locks.
+// Coalescable reports whether a request may share a datagram with others of its type.
+// The kernel handles the messages of a datagram in order, without a pause
+// (netlink_rcv_skb in net/netlink/af_netlink.c). So only requests that are trivial, or
+// that read and take the same locks, may be coalesced.
 func Coalescable(family netlink.Family, typ netlink.MessageType, flags netlink.Flags) bool {
 	f := traitsOf(family)
 	if !f.sequential || flags&netlink.NLM_F_ECHO != 0 {

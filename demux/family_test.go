@@ -9,8 +9,8 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// The tests of this file go through family.go by families. everyFamily has all of
-// them, one without a name, and numbers that are none.
+// The tests of this file go through family.go by families. everyFamily has all of them,
+// one without a name, and invalid numbers.
 var everyFamily = []netlink.Family{
 	netlink.NETLINK_ROUTE, netlink.NETLINK_UNUSED, netlink.NETLINK_USERSOCK, netlink.NETLINK_FIREWALL,
 	netlink.NETLINK_SOCK_DIAG, netlink.NETLINK_NFLOG, netlink.NETLINK_XFRM, netlink.NETLINK_SELINUX,
@@ -63,8 +63,8 @@ var types = func() (all []netlink.MessageType) {
 	return append(all, 2<<10|1, 4<<10|1, 5<<10|1, 10<<8|33, 12<<8, 1<<16-1)
 }()
 
-// netfilterDumps has the requests of NETLINK_NETFILTER that dump, as the kernel's
-// tables of callbacks have them. The flags that each of them needs are in need.
+// netfilterDumps has the requests of NETLINK_NETFILTER that dump, as in the kernel's
+// tables of callbacks, each with the flags that it needs.
 var netfilterDumps = []struct {
 	typ    netlink.MessageType
 	name   string
@@ -97,7 +97,7 @@ var netfilterDumps = []struct {
 	{12 << 8, "NFNL_MSG_HOOK_GET", false, false},
 }
 
-// mayDump is MayDump as the kernel's source has it: rtnetlink_rcv_msg,
+// mayDump is MayDump written after the kernel's source: rtnetlink_rcv_msg,
 // genl_family_rcv_msg, sock_diag_rcv_msg, xfrm_user_rcv_msg, crypto_user_rcv_msg,
 // nfnetlink's callbacks and rdma_nl_rcv_msg.
 func mayDump(family netlink.Family, typ netlink.MessageType, flags netlink.Flags) bool {
@@ -202,7 +202,7 @@ func TestWhatMayDumpByExample(t *testing.T) {
 	}
 }
 
-// A dump is sent again only if it is known to read and to reset nothing.
+// A dump is sent again only if it is known to change nothing.
 func TestRepeatable(t *testing.T) {
 	reads := []netlink.Family{
 		netlink.NETLINK_ROUTE, netlink.NETLINK_GENERIC, netlink.NETLINK_SOCK_DIAG,
@@ -223,8 +223,8 @@ func TestRepeatable(t *testing.T) {
 	}
 }
 
-// Requests share a datagram only if the kernel answers each message of one, and if
-// none of them can delay the others.
+// Requests share a datagram only if the kernel answers each message of it, and if none
+// of them can delay the others.
 func TestCoalescable(t *testing.T) {
 	sequential := []netlink.Family{
 		netlink.NETLINK_ROUTE, netlink.NETLINK_GENERIC, netlink.NETLINK_SOCK_DIAG,
@@ -299,7 +299,7 @@ func TestIsText(t *testing.T) {
 	}
 }
 
-// These send nothing to a socket alone but answers.
+// These families send only answers to a single socket.
 func TestIsQuiet(t *testing.T) {
 	quiet := []netlink.Family{
 		netlink.NETLINK_ROUTE, netlink.NETLINK_SOCK_DIAG, netlink.NETLINK_XFRM, netlink.NETLINK_CRYPTO,

@@ -37,9 +37,9 @@ func fuzzCalls() (calls []*Call) {
 	return calls
 }
 
-// FuzzDeliver has the table read anything while calls of every kind are in flight.
-// After any datagram each call is released once and has one result, and Conclude
-// leaves only Deferred calls that were acknowledged.
+// FuzzDeliver passes any bytes to the table while calls of every kind are in flight.
+// After any datagram each call is released once and has one result, and Conclude leaves
+// only Deferred calls that were acknowledged.
 func FuzzDeliver(f *testing.F) {
 	ending := append([]byte(errnoBytes(syscall.EPERM)), make([]byte, wire.HeaderLen)...)
 	message := func(typ netlink.MessageType, seq, port uint32, payload []byte) []byte {
@@ -170,7 +170,7 @@ func (z *fuzzed) conclude(lost bool) {
 		ready[c] = c.Ready()
 		goesOn[c] = c.registered && c.Kind == Deferred && c.acked
 	}
-	// The number of another call concludes nothing.
+	// A call is not concluded by the number of another one.
 	z.table.Conclude(z.calls, append(slices.Clone(z.seqs[1:]), z.seqs[0]))
 	z.balanced("conclude by wrong numbers")
 	for i, c := range z.calls {

@@ -64,15 +64,15 @@ func (t *Table) Empty() {
 	t.mu.Unlock()
 }
 
-// Conclude ends those of the calls that have no answer. The goroutine that sent
-// them in one datagram calls it, after a read of its own that began when the send
-// had returned, and that found the queue empty or brought the answer to the last
-// of the calls. Nobody reads meanwhile, so no overrun has been reported that the
-// table does not know. calls[i] was opened with the number seqs[i]; it may have been
-// answered and be in use again.
+// Conclude ends those of the calls that have no answer. The goroutine that sent them in
+// one datagram calls it after a read of its own. That read began when the send had
+// returned, and found the queue empty or the answer to the last of the calls. No other
+// goroutine reads meanwhile, so the table knows of every overrun that was reported.
+// calls[i] was opened with the number seqs[i]; it may have been answered and be in use
+// again.
 //
-// A Deferred call that was acknowledged goes on: a thread of the kernel answers it,
-// which waits for room (audit_send_reply_thread in kernel/audit.c).
+// A Deferred call that was acknowledged stays: a thread of the kernel answers it, and
+// waits for room (audit_send_reply_thread in kernel/audit.c).
 func (t *Table) Conclude(calls []*Call, seqs []uint32) {
 	var freed []int64
 	t.mu.Lock()
@@ -106,7 +106,7 @@ func (t *Table) notReportedLocked(c *Call) {
 	}
 }
 
-// silenceLocked returns the result of a call to which no more answers come.
+// silenceLocked returns the result of a call that gets no more answers.
 func (c *Call) silenceLocked() error {
 	switch {
 	case c.Kind == Batch:
@@ -117,8 +117,8 @@ func (c *Call) silenceLocked() error {
 	return ErrUnanswered
 }
 
-// lacksEcho reports whether a part of what NLM_F_ECHO asked for may be missing.
-// An acknowledgement does not show what the kernel dropped of an echo
-// (nlmsg_notify's error is not looked at), and the number of echoes, two or more
-// for a pair of links, is not known.
+// lacksEcho reports whether a part of what NLM_F_ECHO asked for may be missing. An
+// acknowledgement does not show that the kernel dropped an echo (the error of
+// nlmsg_notify is ignored), and the number of echoes, two or more for a pair of links,
+// is not known.
 func (c *Call) lacksEcho() bool { return c.Echo && (c.replies.Len() == 0 || c.overlapped) }

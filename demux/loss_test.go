@@ -9,7 +9,7 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// The tests of this file go through the table of loss.go, all but Conclude.
+// The tests of this file go through the table of loss.go, except Conclude.
 
 // An overrun is reported before what was queued, so the answers may still come.
 func TestOverrunAloneEndsNothing(t *testing.T) {
@@ -44,8 +44,8 @@ func TestCallInFlightMayBeLost(t *testing.T) {
 	)
 }
 
-// From the report of the overrun until the queue is empty the kernel drops what
-// comes.
+// From the report of the overrun until the queue is empty, the kernel drops every
+// message.
 func TestCallOpenedBetweenOverrunAndEmptyMayBeLost(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("before", Ack),
@@ -79,7 +79,7 @@ func TestLossBeforeARepeatDoesNotCount(t *testing.T) {
 	)
 }
 
-// Empty is about calls that are opened afterwards. What may be lost stays so.
+// After Empty, new calls are not lost. Earlier ones still may be.
 func TestEmptyQueueClearsNoLoss(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack),
@@ -87,7 +87,7 @@ func TestEmptyQueueClearsNoLoss(t *testing.T) {
 		empty(), empty(),
 		conclude("a"),
 		got("a", ErrReplyLost), repliesLost(1),
-		// Without an overrun it says nothing.
+		// Without an overrun it has no effect.
 		ask("b", Ack),
 		empty(),
 		conclude("b"),
@@ -124,8 +124,7 @@ func TestLossIsOfOneRequest(t *testing.T) {
 	)
 }
 
-// What was lost without an overrun was lost before the report: the kernel goes on
-// queueing.
+// MarkLost concerns earlier messages only: the kernel keeps queueing.
 func TestMarkLost(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("before", Ack),
@@ -159,8 +158,8 @@ func TestMarkLostDuringAnOverrun(t *testing.T) {
 	)
 }
 
-// A part of an echo may have been dropped inside the send, and the acknowledgement
-// queued later in the same send, if the queue was read in between.
+// The kernel may drop an echo and queue the acknowledgement later in the same send, if
+// the queue is read in between.
 func TestEchoWithAnOverrunDuringTheSendIsLost(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		openEcho("none", Ack),
@@ -173,7 +172,7 @@ func TestEchoWithAnOverrunDuringTheSendIsLost(t *testing.T) {
 		got("one", ErrReplyLost, "echo"),
 		got("plain", nil),
 		repliesLost(2),
-		// The sends of those that are opened before the queue is empty, too.
+		// Calls that are opened before the queue is empty may be lost as well.
 		overrun(),
 		openEcho("into it", Ack),
 		empty(),
@@ -185,7 +184,7 @@ func TestEchoWithAnOverrunDuringTheSendIsLost(t *testing.T) {
 	)
 }
 
-// An acknowledgement that was queued before the report follows all echoes.
+// An acknowledgement that was queued before the report comes after all echoes.
 func TestEchoWithAnOverrunAfterTheSendIsWhole(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		openEcho("one", Ack), sent("one"),
@@ -217,14 +216,14 @@ func TestEchoWithOverrunsDuringAndAfterTheSendIsLost(t *testing.T) {
 	)
 }
 
-// A loss that hit the only echo shows in the answer without one.
+// If an answer has no echo after an overrun, the echo was lost.
 func TestEchoThatIsMissingAfterALossIsLost(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		openEcho("a", Ack), sent("a"),
 		overrun(), empty(),
 		kernel(ack("a")),
 		got("a", ErrReplyLost), repliesLost(1),
-		// The kernel's refusal needs no echo.
+		// A refusal has no echo.
 		openEcho("b", Ack),
 		overrun(), empty(), sent("b"),
 		kernel(refuse("b", syscall.EEXIST)),
@@ -232,8 +231,8 @@ func TestEchoThatIsMissingAfterALossIsLost(t *testing.T) {
 	)
 }
 
-// If the reply is dropped and the queue is read before the acknowledgement is made,
-// the acknowledgement comes and is a refusal with EAGAIN or ENOBUFS.
+// If the kernel drops the reply and the queue is read before the acknowledgement is
+// made, the acknowledgement is a refusal with EAGAIN or ENOBUFS.
 func TestRefusalForWantOfRoomIsALoss(t *testing.T) {
 	for _, kind := range []Kind{Ack, First, Deferred} {
 		for _, errno := range []syscall.Errno{syscall.EAGAIN, syscall.ENOBUFS} {
@@ -242,7 +241,7 @@ func TestRefusalForWantOfRoomIsALoss(t *testing.T) {
 				overrun(), empty(), sent("a"),
 				kernel(refuse("a", errno)),
 				got("a", ErrReplyLost), repliesLost(1),
-				// Without a loss it is the kernel's own refusal.
+				// Without an overrun it is the request's refusal.
 				ask("b", kind),
 				kernel(refuse("b", errno)),
 				got("b", errno),
@@ -251,7 +250,7 @@ func TestRefusalForWantOfRoomIsALoss(t *testing.T) {
 				overrun(), empty(),
 				kernel(refuse("c", syscall.ENOMEM)),
 				got("c", syscall.ENOMEM),
-				// The waiter of an abandoned call receives nothing.
+				// An abandoned call has no result.
 				ask("d", kind),
 				abandon("d"),
 				overrun(), empty(),

@@ -11,10 +11,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// A model is a table in its simplest form. It goes through all calls and all
-// messages one by one, and it remembers when things happened instead of what
-// follows from that. It is written after the package documentation and the
-// kernel, not after the table.
+// A model is a table in its simplest form. It searches all calls for each message, and
+// records when things happened instead of deriving state. It is written after the
+// package documentation and the kernel, not after the table.
 type model struct {
 	family netlink.Family
 	calls  map[uint32]*modelCall // by each of their numbers
@@ -129,8 +128,8 @@ func (m *model) end(c *modelCall, err error) {
 	}
 }
 
-// settle ends a call with what is known of its answer. That a reply could not be
-// read is known better than what the end says.
+// settle ends a call with what is known of its answer. An unreadable reply takes
+// precedence over the last message.
 func (m *model) settle(c *modelCall, err error) {
 	if c.damage != nil {
 		err = c.damage
@@ -150,8 +149,8 @@ func (m *model) markLost() {
 
 func (m *model) empty() { m.empties = append(m.empties, m.now) }
 
-// dropping reports whether the kernel may have dropped all that came at a time: an
-// overrun had been reported, and since then no empty queue.
+// dropping reports whether the kernel may have dropped everything at a time: an overrun
+// had been reported, and the queue had not been empty since.
 func (m *model) dropping(at int) bool {
 	last := latest(m.overruns, at)
 	return last > 0 && latest(m.empties, at) < last
@@ -172,8 +171,8 @@ func (m *model) mayBeLost(c *modelCall) bool {
 	return m.dropping(c.openedAt) || latest(m.losses, math.MaxInt) > c.openedAt
 }
 
-// lostInSend reports whether that may have happened inside the send, with a later
-// part of the answer queued all the same.
+// lostInSend reports whether that may have happened inside the send, before a later
+// part of the answer was queued.
 func (m *model) lostInSend(c *modelCall) bool {
 	if m.dropping(c.openedAt) {
 		return true
@@ -188,9 +187,9 @@ func (m *model) conclude(calls []*modelCall) {
 	for _, c := range calls {
 		switch {
 		case !m.holds(c):
-			// It was answered, and its call may serve another request.
+			// It has ended, and its call may be in use again.
 		case c.kind == Deferred && c.acked:
-			// A thread of the kernel answers it, and waits for room.
+			// A thread of the kernel still answers it.
 		case c.batch != nil:
 			m.settle(c, m.outcome(c))
 		case m.mayBeLost(c):
@@ -254,8 +253,7 @@ func (c *modelCall) single() bool {
 	return c.kind == First || c.kind == Deferred && c.acked && c.typ != auditListRules
 }
 
-// deliver takes the whole messages of a datagram. first is the first of all, whole or
-// not.
+// deliver takes the whole messages of a datagram. first is the first one, whole or not.
 func (m *model) deliver(whole []wire.Message, first wire.Message, o Origin, damage error) (lost bool) {
 	if damage == ErrTruncated {
 		m.stats.Truncated++
@@ -288,7 +286,7 @@ func (m *model) deliver(whole []wire.Message, first wire.Message, o Origin, dama
 	if o.PortID != 0 {
 		return true
 	}
-	// A datagram is of one answer.
+	// A datagram holds messages of one answer.
 	c, event := m.place(first, o)
 	if c != nil {
 		c.damage = damage
@@ -312,7 +310,7 @@ func (m *model) reply(c *modelCall, msg wire.Message) {
 		case c.kind == Deferred && err == nil:
 			c.acked = true
 		case (err == syscall.EAGAIN || err == syscall.ENOBUFS) && m.mayBeLost(c):
-			// The kernel says so if the reply found no room.
+			// The kernel refuses like this if the reply found no room.
 			m.settle(c, ErrReplyLost)
 		case err == nil && c.echo && (m.lostInSend(c) || len(c.replies) == 0 && m.mayBeLost(c)):
 			m.settle(c, ErrReplyLost)
@@ -338,7 +336,7 @@ func (m *model) reply(c *modelCall, msg wire.Message) {
 	}
 }
 
-// verdictOf is what an ending with payload p says.
+// verdictOf is the result in a last message with payload p.
 func verdictOf(p []byte) error {
 	if len(p) < 4 {
 		return wire.ErrMalformed

@@ -39,7 +39,7 @@ func (c *modelCall) wantsEcho(seq uint32) bool {
 	return at >= 1 && int(at) <= c.batch.n && c.batch.echo[at-1]
 }
 
-// answer takes an ending that belongs to the batch with the first number seq.
+// answer takes a last message for the batch with the first number seq.
 func (b *modelBatch) answer(msg wire.Message, seq uint32) {
 	if msg.Header.Type == netlink.NLMSG_DONE {
 		return
@@ -76,10 +76,10 @@ func (b *modelBatch) answered(i int) bool {
 	return slices.ContainsFunc(b.answers, func(a modelAnswer) bool { return a.i == i })
 }
 
-// outcome returns the result of a batch with these answers. The kernel applies it
-// as a whole, or refuses at least one message, or ignores it. It acknowledges the
-// closing message after the commit, or never (before Linux 6.10); the last message,
-// which the client has acknowledged, shows that the batch was not ignored.
+// outcome returns the result of a batch with these answers. The kernel applies it as a
+// whole, refuses at least one message, or ignores it. It acknowledges the closing
+// message after the commit, or never (before Linux 6.10). The acknowledgement of the
+// last message, which the client requests, shows that the batch was not ignored.
 func (m *model) outcome(c *modelCall) error {
 	b := c.batch
 	incomplete := m.incomplete(c)
@@ -125,7 +125,7 @@ func (w *walk) batch() *BatchState {
 	return b
 }
 
-// compareBatch compares what was refused of a batch.
+// compareBatch compares the refusals of a batch.
 func (w *walk) compareBatch(mc *modelCall) {
 	w.Helper()
 	b := mc.call.Batch

@@ -51,7 +51,7 @@ func TestTaskstatsRecordWithANumberInFlightIsAnEvent(t *testing.T) {
 		event(record),
 		kernel(ack("phy")),
 		got("phy", nil),
-		// A request to taskstats itself has another command than the record.
+		// A request to taskstats has another command than the record.
 		openCommand("stats", taskstats, taskstatsGet), sent("stats"),
 		kernel(data("stats", record).typed(taskstats).from(0)),
 		event(record),
@@ -97,7 +97,7 @@ func TestPortZeroNeedsTheNumberOfTheRequest(t *testing.T) {
 		event(phy),
 		kernel(notice(1001+minSlots, phy).typed(wpan).from(0)),
 		event(phy),
-		// Nor does a port that is neither 0 nor ours answer.
+		// A message with a third port is no reply either.
 		kernel(data("phy", phy).typed(wpan).from(other)),
 		event(phy),
 		kernel(ack("phy")),
@@ -105,8 +105,8 @@ func TestPortZeroNeedsTheNumberOfTheRequest(t *testing.T) {
 	)
 }
 
-// Type and command are those of a request of NETLINK_GENERIC only. In another family
-// nlmsg_pid 0 is no reply, whatever the bytes are.
+// Type and command count for NETLINK_GENERIC only. In another family a message with
+// nlmsg_pid 0 is no reply.
 func TestTypeAndCommandAreOfGenericOnly(t *testing.T) {
 	for _, family := range []netlink.Family{netlink.NETLINK_ROUTE, netlink.NETLINK_NETFILTER, netlink.NETLINK_XFRM} {
 		play(t, family,
@@ -136,7 +136,7 @@ func TestEachMessageFromPortZeroIsRoutedByItself(t *testing.T) {
 	)
 }
 
-// The head of a message that was cut shows whose it is.
+// The header of a truncated message shows which call it answers.
 func TestTruncatedReplyFromPortZeroDamagesItsCall(t *testing.T) {
 	unicast := Origin{NSID: NoNSID}
 	play(t, netlink.NETLINK_GENERIC,
@@ -144,7 +144,7 @@ func TestTruncatedReplyFromPortZeroDamagesItsCall(t *testing.T) {
 		truncated(4, unicast, data("phy", generic(listPhy, "too big.")).typed(wpan).from(0)),
 		kernel(ack("phy")),
 		got("phy", ErrTruncated),
-		// A record that was cut is an event that is missing, and no reply.
+		// A truncated record is a lost event.
 		openCommand("other", wpan, listPhy), sent("other"),
 		truncated(4, unicast, data("other", generic(taskstatsNew, "too big.")).typed(taskstats).from(0)),
 		lost(),

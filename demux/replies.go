@@ -8,9 +8,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Replies holds the messages of an answer as they came. The zero value is empty.
-// Messages are decoded when the list is taken, and not when they are kept, so that
-// a goroutine that delivers for others is done soon.
+// Replies holds the messages of an answer, undecoded. The zero value is empty. Messages
+// are decoded when the list is taken, not when they are kept, so that delivery stays
+// short.
 type Replies struct {
 	runs  []run
 	count int // messages in all of them
@@ -45,15 +45,15 @@ func (r *Replies) Keep(b []byte, count int) {
 	r.count += count
 }
 
-// minParallel is the number of messages from which another processor decodes
-// alongside: some 100 microseconds of work.
+// minParallel is the number of messages from which a second processor helps to decode:
+// about 100 microseconds of work.
 const minParallel = 8 << 10
 
 // List returns the messages in the order in which they came, nil if there are
 // none. They belong to the caller.
 func (r *Replies) List() []wire.Message { return r.list(runtime.GOMAXPROCS(0)) }
 
-// list is List on a machine with this many processors.
+// list is List with the number of processors as a parameter.
 func (r *Replies) list(processors int) []wire.Message {
 	if r.count == 0 {
 		return nil
@@ -83,7 +83,7 @@ func decodeParallel(n int, msgs []wire.Message, runs []run) {
 	g.Wait()
 }
 
-// decode reads the messages of the runs, all of which were read before.
+// decode reads the messages of the runs, which are known to be readable.
 func decode(msgs []wire.Message, runs []run) {
 	i := 0
 	for _, r := range runs {

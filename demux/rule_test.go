@@ -18,17 +18,17 @@ func TestForeignSenderAnswersNothing(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("ack", Ack),
 		ask("first", First),
-		// Every field of these headers is as in the true answer.
+		// These headers are equal to those of the kernel's answer.
 		datagram(from, data("ack", "forged"), refuse("ack", syscall.EPERM)),
 		foreign(1),
 		datagram(from, data("first", "forged")),
 		foreign(1),
 		datagram(from, notice(0, "forged event")),
 		foreign(1),
-		// A forged multicast is no event: the group does not vouch for it.
+		// A multicast message of a process is no event.
 		datagram(Origin{PortID: other, Group: 5, NSID: NoNSID}, notice(0, "forged event")),
 		foreign(1),
-		// The bytes are not read, so they can damage nothing.
+		// The bytes are not read, so no call is damaged.
 		raw(from, []byte("short")),
 		foreign(1),
 		short(4, from, data("ack", "forged")),
@@ -48,7 +48,7 @@ func TestMessagesOfPeersAreEvents(t *testing.T) {
 		ask("a", Ack),
 		datagram(from, notice(0, "hello"), notice(7, "again")),
 		event("hello", "again"),
-		// But it is the kernel that answers.
+		// Only the kernel answers.
 		datagram(from, data("a", "as if"), ack("a")),
 		event("as if", errnoBytes(0)+string(make([]byte, wire.HeaderLen))),
 		datagram(Origin{PortID: other, Group: 2, NSID: NoNSID}, notice(0, "group")),
@@ -85,11 +85,11 @@ func TestOwnMulticastIsNoReply(t *testing.T) {
 	)
 }
 
-// A number that is ours by chance is a family's counter or another socket's.
+// A family's counter, or another socket, can have our number by chance.
 func TestForeignMulticastWithOurNumberIsNoReply(t *testing.T) {
 	play(t, netlink.NETLINK_GENERIC,
 		join(6),
-		openEcho("a", Ack), // so that nothing but the port tells the copy apart
+		openEcho("a", Ack), // so that only the port distinguishes the copy
 		sent("a"),
 		multicast(6, data("a", "counter").from(0)),
 		event("counter"),
@@ -102,7 +102,7 @@ func TestForeignMulticastWithOurNumberIsNoReply(t *testing.T) {
 	)
 }
 
-// XFRM copies the port from whatever another process writes into its request.
+// XFRM copies the port from the request of another process.
 func TestForgedPortInMulticastIsNoReply(t *testing.T) {
 	play(t, netlink.NETLINK_XFRM,
 		join(4),
@@ -114,8 +114,8 @@ func TestForgedPortInMulticastIsNoReply(t *testing.T) {
 	)
 }
 
-// The connector's events are of type NLMSG_DONE, and a team device multicasts
-// one as well. Even in a request with NLM_F_ECHO they end nothing.
+// The connector's events are of type NLMSG_DONE, and a team device multicasts one as
+// well. They end no call, not even one with NLM_F_ECHO.
 func TestMulticastOfTypeDoneEndsNothing(t *testing.T) {
 	for _, kind := range []Kind{Ack, First, Deferred, Silent} {
 		play(t, netlink.NETLINK_CONNECTOR,
@@ -127,15 +127,15 @@ func TestMulticastOfTypeDoneEndsNothing(t *testing.T) {
 			event(errnoBytes(0), errnoBytes(0)),
 			multicast(1, refuse("plain", syscall.EIO), refuse("echo", syscall.EIO)),
 			event(errnoBytes(syscall.EIO), errnoBytes(syscall.EIO)),
-			// Nor without a membership.
+			// The same without a membership.
 			multicast(2, done("plain", 0), done("echo", 0)),
 			event(errnoBytes(0), errnoBytes(0)),
 		)
 	}
 }
 
-// Without a membership the requester's copy of an NLM_F_ECHO notification has its
-// group as well, and only the request asked for it.
+// Without a membership the requester's copy of an NLM_F_ECHO notification has its group
+// as well, but is no event.
 func TestEchoWithoutMembershipIsReplyOnly(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		openEcho("add", Ack),
@@ -156,7 +156,7 @@ func TestEchoWithMembershipIsBoth(t *testing.T) {
 		event("address", "second"),
 		kernel(ack("add")),
 		got("add", nil, "address", "second"),
-		// What counts is the group of this very message.
+		// The socket must have joined the group of this message.
 		openEcho("other group", Ack),
 		sent("other group"),
 		multicast(6, data("other group", "route")),
@@ -171,7 +171,7 @@ func TestEchoWithMembershipIsBoth(t *testing.T) {
 	)
 }
 
-// The consumer receives the event after the request was given up, too.
+// The consumer also receives the event after the request was abandoned.
 func TestEchoOfAbandonedRequestIsStillAnEvent(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		join(5),
@@ -265,7 +265,7 @@ func TestRequestsOfTheKernelAreEvents(t *testing.T) {
 	)
 }
 
-// A reply of the port that another socket has is not ours, whatever its number.
+// A message with another socket's port is no reply, whatever its number.
 func TestOtherPortIsNoReply(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack),

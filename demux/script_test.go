@@ -11,18 +11,17 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// A script plays one order of events against a table. Its steps are of two
-// sorts: actions (open, sent, kernel, overrun, conclude, ...) and expectations
-// (got, gone, event, late, ...). An action fails the script if the steps before it
-// had an effect that no expectation names. So a script lists everything that
-// happens, and nothing else happens.
+// A script plays one order of events against a table. Its steps are actions (open,
+// sent, kernel, overrun, conclude, ...) and expectations (got, gone, event, late, ...).
+// An action fails the script if the steps before it had an effect that no expectation
+// names. So a script lists everything that happens.
 
 const (
 	port  = 4711 // of the socket under test
 	other = 815  // of another process
 )
 
-// Types of messages in the tests; the table does not tell them apart.
+// Types of messages in the tests; the table treats them alike.
 const (
 	newAddr netlink.MessageType = 20
 	getAddr netlink.MessageType = 22
@@ -44,13 +43,13 @@ type script struct {
 	table    *Table
 	calls    map[string]*Call
 	seqs     map[string]uint32 // by name: the number that Open gave
-	rooms    map[string]int64  // by name: the room that was lent, another for each
+	rooms    map[string]int64  // by name: the room, different for each
 	reused   map[string]bool   // by name: the call serves another request now
 	phases   map[string]phase
-	released []int64  // rooms that no expectation has named yet
+	released []int64  // rooms that no expectation named yet
 	events   []string // likewise: payloads
 	lost     bool     // likewise: what Deliver returned
-	dropped  bool     // something of which no read has told
+	dropped  bool     // a drop that no read reported yet
 	want     Stats    // without Pending
 	at       int      // index of the step that runs, for messages
 }
@@ -103,8 +102,7 @@ func (s *script) failf(format string, args ...any) {
 	s.Fatalf("step %d: %s", s.at, fmt.Sprintf(format, args...))
 }
 
-// settled fails the script if the steps so far had an effect that no expectation
-// names.
+// settled fails the script if the steps so far had an effect that no expectation names.
 func (s *script) settled() {
 	s.Helper()
 	pending := 0
@@ -180,9 +178,8 @@ func (s *script) result(name string, err error, payloads ...string) *Call {
 	return c
 }
 
-// matches reports whether err, the result of c, is what want says. An errno means
-// that the kernel refused this very request; any other error has to be err or what
-// err wraps.
+// matches reports whether err, the result of c, is want. An errno means that the kernel
+// refused this request; any other error has to be err or an error that err wraps.
 func matches(c *Call, err, want error) bool {
 	errno, ok := want.(syscall.Errno)
 	if !ok {
@@ -252,7 +249,7 @@ func openCommand(name string, typ netlink.MessageType, command uint8) step {
 	})
 }
 
-// reopen opens the call of old, which is over, for another request.
+// reopen opens the call of old, which has ended, for another request.
 func reopen(name, old string, kind Kind) step {
 	return act(func(s *script) {
 		s.Helper()
@@ -348,8 +345,8 @@ func markLost() step {
 // empty: a read found the queue empty.
 func empty() step { return act(func(s *script) { s.table.Empty() }) }
 
-// conclude: the goroutine that sent the calls in one datagram has read up to the
-// empty queue since.
+// conclude: the goroutine that sent the calls in one datagram has read up to the empty
+// queue.
 func conclude(names ...string) step {
 	return act(func(s *script) {
 		s.Helper()
@@ -379,14 +376,13 @@ func datagram(o Origin, msgs ...sketch) step {
 	})
 }
 
-// truncated delivers what is left of a datagram of the kernel without its last
-// cut bytes.
+// truncated delivers a datagram of the kernel without its last cut bytes.
 func truncated(cut int, o Origin, msgs ...sketch) step {
 	o.Truncated = true
 	return short(cut, o, msgs...)
 }
 
-// short is truncated without the system's report of it.
+// short is truncated, but the system does not report the cut.
 func short(cut int, o Origin, msgs ...sketch) step {
 	return func(s *script) {
 		s.Helper()
@@ -414,8 +410,8 @@ func (s *script) bytes(msgs []sketch) (b []byte) {
 	return b
 }
 
-// deliver delivers a copy of b and overwrites it, so that a call has to hold a copy
-// of its own.
+// deliver delivers a copy of b and overwrites it, so that a call has to copy what it
+// keeps.
 func (s *script) deliver(b []byte, o Origin) {
 	b = slices.Clone(b)
 	s.lost = s.table.Deliver(b, o, func(m wire.Message) {

@@ -10,8 +10,8 @@ import (
 // The tests of this file are about requests that another goroutine sends, in
 // one datagram with its own.
 
-// A request that could not be sent ends for its waiter, once. If its call is in use
-// again, the later request goes on.
+// Reject ends the request for its waiter, once. If the call is in use again, the later
+// request is not affected.
 func TestRejectEndsWhatWasOpenedThen(t *testing.T) {
 	refused := errors.New("refused")
 	var released []int64
@@ -37,7 +37,7 @@ func TestRejectEndsWhatWasOpenedThen(t *testing.T) {
 	if c.Ready() || len(released) != 1 || tab.Stats().Pending != 1 {
 		t.Error("the call's next request has ended")
 	}
-	// Without a waiter the room is free all the same.
+	// Without a waiter the room is still freed.
 	tab.Abandon(c)
 	tab.Reject(c, c.Seq, refused)
 	if c.Ready() || len(released) != 2 || tab.Stats().Pending != 0 {

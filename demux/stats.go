@@ -5,7 +5,7 @@ import "sync/atomic"
 // Stats counts what a table has seen since it was made.
 type Stats struct {
 	Pending     int    // calls whose final answer has not come, abandoned ones included
-	Late        uint64 // messages for calls that nobody waits for any more
+	Late        uint64 // messages for calls that were abandoned or have ended
 	Foreign     uint64 // datagrams that a process, not the kernel, sent
 	Malformed   uint64 // datagrams that could not be parsed to their end
 	Truncated   uint64 // datagrams that did not fit the receive buffer

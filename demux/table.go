@@ -27,8 +27,7 @@ type Table struct {
 	used     int     // slots that are not nil
 	joined   map[uint32]struct{}
 
-	// Batches have no slots: they have many numbers, for which the array would have
-	// to be huge.
+	// Batches have no slots: a batch has many numbers, which would make the array huge.
 	batches []*Call
 }
 
@@ -40,9 +39,8 @@ const minSlots = 64
 // sequence number is the one after seq, which should be random: kernel-made
 // counters start at 1 and must not meet ours.
 //
-// release is called with a call's Room, without a lock held, when the call leaves
-// the table: the kernel is done with it or never saw it, and what the client lent
-// to the request is free again.
+// release is called with a call's Room, without a lock held, when the call leaves the
+// table: the kernel is done with it or never saw it, and the room is free again.
 //
 // dropped reports whether the socket has dropped something that no read has reported
 // yet. It is called by Deliver and Conclude, with a lock held.
@@ -114,8 +112,8 @@ func (t *Table) growLocked() {
 	}
 }
 
-// Withdraw removes a call whose request the kernel never saw or, of a Silent one,
-// does not answer.
+// Withdraw removes a call: the kernel never saw its request, or it is Silent and the
+// kernel does not answer it.
 func (t *Table) Withdraw(c *Call) {
 	t.mu.Lock()
 	removed := t.removeLocked(c)
@@ -146,9 +144,9 @@ func (t *Table) Reject(c *Call, seq uint32, err error) {
 	}
 }
 
-// Abandon notes that the waiter leaves. The call keeps its sequence number until
-// the kernel's final message or Conclude. Abandon reports false when the result is
-// there already: the caller takes it.
+// Abandon notes that the waiter leaves. The call keeps its sequence number until the
+// kernel's final message or Conclude. Abandon reports false if the result is already
+// there; the caller then takes it.
 func (t *Table) Abandon(c *Call) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -160,7 +158,7 @@ func (t *Table) Abandon(c *Call) bool {
 	return true
 }
 
-// Fail ends every call with err and lets none be opened again.
+// Fail ends every call with err and makes Open fail with err from then on.
 func (t *Table) Fail(err error) {
 	var freed []int64
 	t.mu.Lock()
@@ -182,9 +180,8 @@ func (t *Table) releaseAll(freed []int64) {
 	}
 }
 
-// finishLocked ends c with err, or with what damaged its answer, and reports
-// whether its sequence numbers were in use. NB: if somebody waits, the call is the
-// waiter's from here on.
+// finishLocked ends c with err, or with what damaged its answer, and reports whether
+// its sequence numbers were in use. NB: if c has a waiter, it owns c from here on.
 func (t *Table) finishLocked(c *Call, err error) (freed bool) {
 	removed := t.removeLocked(c)
 	if c.waiting {
@@ -221,8 +218,8 @@ func (t *Table) holdsLocked(c *Call, seq uint32) bool {
 	return (*t.slotLocked(seq) == c || t.batchLocked(seq) == c) && c.Seq == seq
 }
 
-// callsLocked returns an iterator over the registered calls. The loop may remove
-// the one at hand.
+// callsLocked returns an iterator over the registered calls. The loop body may remove
+// the current one.
 func (t *Table) callsLocked() iter.Seq[*Call] {
 	return func(yield func(*Call) bool) {
 		for _, c := range t.slots {

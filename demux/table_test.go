@@ -35,7 +35,7 @@ func TestNumbersSkipZero(t *testing.T) {
 // turnTo makes the next number that the table tries the one after last.
 func turnTo(last uint32) step { return act(func(s *script) { s.table.seq = last }) }
 
-// After a turn the numbers of calls in the table are in use, abandoned ones included.
+// When numbers wrap, those of calls in the table are skipped, also of abandoned ones.
 func TestNumbersSkipThoseInFlight(t *testing.T) {
 	playFrom(t, netlink.NETLINK_ROUTE, 1<<32-2,
 		ask("before 0", Ack), seq("before 0", 1<<32-1),
@@ -50,7 +50,7 @@ func TestNumbersSkipThoseInFlight(t *testing.T) {
 		got("before 0", nil, "1"),
 		kernel(ack("new")), got("new", nil),
 		kernel(ack("waits")), got("waits", nil),
-		// Its answer has ended, so the number is free.
+		// The call has ended, so its number is free.
 		turnTo(0),
 		ask("again", Ack), seq("again", 1),
 		kernel(ack("again")), got("again", nil),
@@ -77,8 +77,8 @@ func TestTableGrows(t *testing.T) {
 	if got := table.Stats().Pending; got != n {
 		t.Fatalf("%d calls are pending, want %d", got, n)
 	}
-	// The numbers are looked up by their low bits, so another order is worth
-	// more than another number; 7 has no factor in common with n.
+	// Calls are looked up by the low bits of their numbers, so test another order; 7
+	// has no factor in common with n.
 	for i := range calls {
 		c := calls[i*7%n]
 		b := wire.AppendMessage(nil, answer(c, newAddr, "x"))
@@ -131,7 +131,7 @@ func TestFailEndsEverything(t *testing.T) {
 				s.failf("got %v", err)
 			}
 		},
-		// What other goroutines still do with their calls has no effect.
+		// Later operations on the calls have no effect.
 		sent("sending"),
 		overrun(),
 		empty(),
@@ -180,7 +180,7 @@ func TestWithdrawnCallIsForgotten(t *testing.T) {
 	)
 }
 
-// The send can report an error for a request that was answered.
+// The send can fail for a request that was answered.
 func TestWithdrawAfterAnswer(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		open("a", Ack),
@@ -190,7 +190,7 @@ func TestWithdrawAfterAnswer(t *testing.T) {
 	)
 }
 
-// A call that is used again starts from nothing.
+// A call that is used again starts anew.
 func TestResetCallIsNew(t *testing.T) {
 	table := New(netlink.NETLINK_GENERIC, port, 1000, func(int64) {}, nothingDropped)
 	c := NewCall()
@@ -222,7 +222,7 @@ func TestResetCallIsNew(t *testing.T) {
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
 	}
-	// The return of the old send is not that of the new one.
+	// The mark of the old send does not count for the new one.
 	if c.sent.Load() {
 		t.Error("sent before its send")
 	}
@@ -236,7 +236,7 @@ func TestResetCallIsNew(t *testing.T) {
 	}
 }
 
-// Every field counts, one that is added later as well.
+// Every field is added, including those that are added to Stats later.
 func TestStatsAdd(t *testing.T) {
 	var a, b, want Stats
 	for i := range reflect.TypeFor[Stats]().NumField() {
@@ -274,8 +274,8 @@ func TestResetCallHoldsNoReplies(t *testing.T) {
 	}
 }
 
-// What a call holds is its own: neither the reader's buffer nor the payload of
-// another message.
+// A call owns its replies: they share memory neither with the reader's buffer nor with
+// each other.
 func TestRepliesOwnTheirBytes(t *testing.T) {
 	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {}, nothingDropped)
 	c := NewCall()

@@ -9,9 +9,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file go through point 4 of the rule in the package
-// documentation, messages to our port that answer nothing, and through the
-// families whose datagrams look different.
+// The tests of this file go through point 4 of the rule in the package documentation,
+// unsolicited messages to our port, and through the families with other datagrams.
 
 // nfqueue, nflog, nl80211 frames, ACCT_QUOTA: no group, number 0.
 func TestUnaskedUnicastIsAnEvent(t *testing.T) {
@@ -22,7 +21,7 @@ func TestUnaskedUnicastIsAnEvent(t *testing.T) {
 		// taskstats: a counter of its own.
 		kernel(notice(3, "exit record").from(0)),
 		event("exit record"),
-		// Neither has the kernel's own NLMSG_ERROR without a number an owner.
+		// An NLMSG_ERROR without a number answers no call either.
 		kernel(notice(0, errnoBytes(syscall.EIO)).typed(netlink.NLMSG_ERROR).from(0)),
 		event(errnoBytes(syscall.EIO)),
 		kernel(ack("a")),
@@ -39,7 +38,7 @@ func TestLateRepliesAreCounted(t *testing.T) {
 		late(3),
 		kernel(notice(77, "never asked")),
 		late(1),
-		// The slot of a call that lives is another number's, too.
+		// Other numbers share the slot of a pending call.
 		ask("b", Ack),
 		kernel(notice(1002+minSlots, "same slot")),
 		late(1),
@@ -70,11 +69,11 @@ func TestUeventIsHandedOnWhole(t *testing.T) {
 		event("add@/devices\x00ACTION=add\x00"),
 		raw(Origin{Group: 1, NSID: NoNSID, Truncated: true}, []byte("add@/dev")),
 		event("add@/dev"), lost(),
-		// What comes to one port alone is a message.
+		// A unicast datagram is a message.
 		ask("a", Ack),
 		kernel(ack("a")),
 		got("a", nil),
-		// udev sends to group 2, from its port. To others no process is heard.
+		// udev sends to group 2, from its port. Messages of processes to other groups are dropped.
 		raw(Origin{Group: 2, PortID: other, NSID: NoNSID}, []byte("libudev\x00")),
 		event("libudev\x00"),
 		raw(Origin{Group: 1, PortID: other, NSID: NoNSID}, []byte("forged")),
@@ -84,7 +83,7 @@ func TestUeventIsHandedOnWhole(t *testing.T) {
 	)
 }
 
-// auditRecord is a record as audit_log_end writes it: the length leaves out the
+// auditRecord is a record as audit_log_end writes it: the length does not count the
 // header.
 func auditRecord(text string) []byte {
 	b := wire.AppendMessage(nil, wire.Message{Header: wire.Header{Type: 1300}})
@@ -104,7 +103,7 @@ func TestAuditRecordIsHandedOnWhole(t *testing.T) {
 		event(long),
 		raw(alone, auditRecord("")),
 		event(""),
-		// Multicast copies and replies of the same family have it right.
+		// Multicast copies and replies of the same family count it.
 		multicast(1, notice(0, long).from(0)),
 		event(long),
 		kernel(notice(0, long).from(0), notice(0, short).from(0)),
@@ -114,7 +113,7 @@ func TestAuditRecordIsHandedOnWhole(t *testing.T) {
 		got("status", nil, "0123456789abcdef"),
 		raw(alone, auditRecord(long)[:wire.HeaderLen-1]),
 		malformed(1), lost(),
-		// What is missing after it is not known.
+		// More records may be missing after it.
 		raw(Origin{NSID: NoNSID, Truncated: true}, auditRecord(long)),
 		event(long), lost(),
 	)
@@ -146,8 +145,8 @@ func TestShortLengthIsMalformedElsewhere(t *testing.T) {
 	)
 }
 
-// What a record looks like to its consumer: its length is put right, and it
-// aliases the datagram, so the consumer copies what it keeps.
+// The header of a record has the true length. The record aliases the datagram, so the
+// consumer copies what it keeps.
 func TestAuditRecordHeader(t *testing.T) {
 	b := auditRecord("a record of audit")
 	var got []wire.Message

@@ -13,9 +13,9 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// TestRandomWalk does the same random steps with a table and a model and compares
-// them after each step. The steps are the same in each run; TEST_SEED gives other
-// ones, or those that failed elsewhere.
+// TestRandomWalk applies the same random steps to a table and a model and compares them
+// after each step. The steps are the same in each run; TEST_SEED sets others, such as
+// those that failed elsewhere.
 func TestRandomWalk(t *testing.T) {
 	seed := uint64(1)
 	if s := os.Getenv("TEST_SEED"); s != "" {
@@ -49,7 +49,7 @@ type walk struct {
 	live  []*modelCall // in the table, or out of it while the send has not returned
 	gone  []*modelCall // the latest that were live
 	spare []*Call      // whose result was taken, to be used again
-	rooms int64        // lent so far: another number for each call
+	rooms int64        // the rooms so far: different for each call
 
 	events   []string
 	released []int64
@@ -122,7 +122,7 @@ func (w *walk) run(steps int) {
 		case n < 63:
 			w.membership()
 		case n < 64 && len(w.gone) > 0:
-			// The next numbers meet those in flight.
+			// The next numbers collide with those in flight.
 			w.table.seq = one(w, w.gone...).seq - w.Uint32N(8)
 			w.note("turn to %d", w.table.seq)
 		default:
@@ -201,9 +201,9 @@ func (w *walk) anyLive(fits func(*modelCall) bool) *modelCall {
 	return nil
 }
 
-// anyGone returns a call that is over, or nil. Its Call may be in use again, but not
-// with the same number: a table gives that out after 1<<32 others, and the walk, which
-// turns back, at once.
+// anyGone returns a call that has ended, or nil. Its Call may be in use again, but not
+// with the same number: a table reuses a number only after 1<<32 others, the walk,
+// which sets the number back, at once.
 func (w *walk) anyGone() *modelCall {
 	if len(w.gone) == 0 {
 		return nil
@@ -231,12 +231,12 @@ func (w *walk) withdraw() {
 		w.note("withdraw %d", c.seq)
 		w.table.Withdraw(c.call)
 		w.model.withdraw(c)
-		c.sentAt = w.model.now // to the walk, a send that has returned
+		c.sentAt = w.model.now // the walk treats its send as returned
 	}
 }
 
 func (w *walk) reject() {
-	// Also calls that are over, whose numbers are of the past.
+	// Also calls that have ended.
 	c := w.anyLive(unsentYet)
 	if old := w.anyGone(); old != nil && w.chance(20) {
 		c = old
@@ -245,7 +245,7 @@ func (w *walk) reject() {
 		err := errors.New("not sent")
 		w.note("reject %d", c.seq)
 		w.table.Reject(c.call, c.seq, err)
-		// What cannot be sent has no answer, so nothing can be wrong with it.
+		// A request that was not sent has no answer that could be damaged.
 		if c.damage != nil {
 			err = c.damage
 		}
@@ -260,8 +260,8 @@ func (w *walk) abandon() {
 	}
 }
 
-// conclude concludes calls that have been sent, among them some that are over and
-// whose calls may be in use again.
+// conclude concludes calls that were sent, including some that have ended and may be in
+// use again.
 func (w *walk) conclude() {
 	var of []*modelCall
 	for range 1 + w.IntN(5) {
@@ -350,8 +350,8 @@ func (w *walk) result(mc *modelCall) {
 	}
 }
 
-// leave forgets a call that is over, and keeps it for another request where the
-// client may do so: after a result that was the kernel's.
+// leave removes a call that has ended, and keeps it for another request if the client
+// may do so: after a result of the kernel.
 func (w *walk) leave(mc *modelCall) {
 	w.gone = append(w.gone, mc)
 	if len(w.gone) > 50 {
