@@ -4,21 +4,20 @@ import "github.com/nlmux/netlink/internal/sock"
 
 // This file is what the client does about an overrun; demux/loss.go has what it
 // means for a request. The kernel drops a message that finds the receive buffer
-// full, reports that once as ENOBUFS, before the data that is queued, and drops all
-// that comes until the queue is empty (netlink_overrun, netlink_attachskb and
+// full, reports that once as ENOBUFS, before the data that is queued, and drops every
+// message until the queue is empty (netlink_overrun, netlink_attachskb and
 // netlink_broadcast_deliver in net/netlink/af_netlink.c).
 //
 //	event                       draining is false      draining is true
-//	Recv fails (ENOBUFS, ...)   shut the gate, mark    the same; an overrun after an
-//	                            the calls (Overrun),   overrun: the queue was empty in
+//	Recv fails (ENOBUFS, ...)   shut the gate,         the same; an overrun after an
+//	                            MarkOverrun,           overrun: the queue was empty in
 //	                            draining = true        between, so a gap comes first
-//	the queue is empty          -                      gap, Empty, open the gate,
+//	the queue is empty          -                      gap, MarkEmpty, open the gate,
 //	                                                   draining = false
 //	the backlog has been read   -                      the same
 //	a goroutine wants to send   it sends               it waits at the gate
 //	the sender read its answer  it returns             it drains, then returns
-//	a datagram is unreadable    mark the calls         the same
-//	                            (MarkLost), gap
+//	a datagram is unreadable    MarkLost, gap          the same
 //
 // The gap goes to each consumer that can have lost an event: a consumer of a group that
 // the socket has joined, and Receive in a family that sends events to a socket alone.
@@ -47,7 +46,7 @@ func (r *receiver) overrunLocked(congested bool) {
 		r.dispatcher.gap()
 	}
 	r.gate.shut()
-	r.table.Overrun()
+	r.table.MarkOverrun()
 	*o = overrun{draining: true, congested: congested, backlog: r.sock.Backlog()}
 }
 
@@ -69,7 +68,7 @@ func (r *receiver) emptyLocked() {
 	if r.overrun.draining {
 		r.overrun = overrun{}
 		r.dispatcher.gap()
-		r.table.Empty()
+		r.table.MarkEmpty()
 		r.gate.open()
 	}
 }

@@ -318,7 +318,7 @@ func (m *mux) open(ctx context.Context, call *demux.Call) error {
 		}
 	}
 	if err != nil {
-		m.window.release(call.Room)
+		m.window.release(call.Credit)
 		return err
 	}
 	if err := m.register(call); err != nil {
@@ -345,7 +345,7 @@ func (m *mux) tryOpen(call *demux.Call) bool {
 func (m *mux) register(call *demux.Call) error {
 	err := m.table.Open(call)
 	if err != nil {
-		m.window.release(call.Room)
+		m.window.release(call.Credit)
 	}
 	return err
 }
@@ -367,7 +367,7 @@ func (m *mux) send(call *demux.Call, frame []byte) error {
 		m.table.Withdraw(call)
 		return err
 	}
-	m.table.Sent(call)
+	m.table.MarkSent(call)
 	if call.Kind == demux.Silent {
 		return nil
 	}

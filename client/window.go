@@ -14,7 +14,7 @@ import (
 // hold, since the kernel drops an answer that finds it full. A request gives its
 // room back when the kernel is done with it, not when its waiter leaves.
 type window struct {
-	credit  *semaphore.Weighted // in the unit of Call.Room
+	credit  *semaphore.Weighted // in the unit of Call.Credit
 	size    int64
 	counted bool // the unit is a request, otherwise answerRoom
 
@@ -47,25 +47,25 @@ func newWindow(receiveBuffer, n int) *window {
 // acquire waits for room for the answer to a call.
 func (w *window) acquire(ctx context.Context, call *demux.Call) error {
 	w.measure(call)
-	return w.credit.Acquire(ctx, call.Room)
+	return w.credit.Acquire(ctx, call.Credit)
 }
 
 // tryAcquire is acquire without the wait.
 func (w *window) tryAcquire(call *demux.Call) bool {
 	w.measure(call)
-	return w.credit.TryAcquire(call.Room)
+	return w.credit.TryAcquire(call.Credit)
 }
 
 // measure sets the room that a call takes.
 func (w *window) measure(call *demux.Call) {
-	call.Room = 1
+	call.Credit = 1
 	switch {
 	case w.counted:
 	case call.Kind == demux.Batch:
-		call.Room = min(w.size, 1+int64(call.Batch.Answers())*refusalRoom/answerRoom)
+		call.Credit = min(w.size, 1+int64(call.Batch.Answers())*refusalRoom/answerRoom)
 	default:
 		if bytes := w.of(call.Type).Load(); bytes > answerRoom {
-			call.Room = min(w.size, (bytes+answerRoom-1)/answerRoom)
+			call.Credit = min(w.size, (bytes+answerRoom-1)/answerRoom)
 		}
 	}
 }

@@ -19,13 +19,13 @@ func TestExtendedAckIsRead(t *testing.T) {
 		Payload: []byte("the whole request"),
 	})
 	attrs := attr(t, text)
-	explained := func(echo string, flags netlink.Flags) sketch {
+	explained := func(echo string, flags netlink.Flags) template {
 		return data("get", errnoBytes(syscall.ENODEV)+echo+attrs).
 			typed(netlink.NLMSG_ERROR).flagged(flags | netlink.NLM_F_ACK_TLVS)
 	}
 	for _, tt := range []struct {
 		name string
-		end  sketch
+		end  template
 	}{
 		{"capped", explained(string(full[:wire.HeaderLen]), netlink.NLM_F_CAPPED)},
 		{"whole", explained(string(full), 0)},

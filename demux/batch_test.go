@@ -70,7 +70,7 @@ func TestRefusedMessagesOfABatch(t *testing.T) {
 }
 
 // The kernel puts different numbers into such refusals.
-func TestKernelBlamesTheBatchAsAWhole(t *testing.T) {
+func TestRefusalOfTheWholeBatch(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		// A stale generation, an unknown subsystem.
 		askBatch("stale", 3),
@@ -179,26 +179,26 @@ func TestEchoOfABatchIsByMessage(t *testing.T) {
 	)
 }
 
-func TestNumbersOfABatchAreInARow(t *testing.T) {
+func TestNumbersOfABatchAreConsecutive(t *testing.T) {
 	playFrom(t, netlink.NETLINK_NETFILTER, 1<<32-10,
 		openBatch("fits", 7), seq("fits", 1<<32-9),
 		// The numbers may not include 0.
-		turnTo(1<<32-10),
+		setSeq(1<<32-10),
 		openBatch("turn", 5), seq("turn", 1),
 		open("a", Ack), seq("a", 8),
-		turnTo(1<<32-10),
+		setSeq(1<<32-10),
 		open("b", Ack), seq("b", 9),
-		turnTo(1<<32-1),
+		setSeq(1<<32-1),
 		openBatch("after", 2), seq("after", 10),
-		turnTo(15),
+		setSeq(15),
 		open("c", Ack), seq("c", 16),
-		turnTo(13),
+		setSeq(13),
 		// There is room for two numbers, but not for four.
 		openBatch("next", 2), seq("next", 17),
-		turnTo(13),
+		setSeq(13),
 		open("gap", Ack), seq("gap", 14),
 		withdraw("fits"), withdraw("turn"),
-		turnTo(0),
+		setSeq(0),
 		openBatch("again", 5), seq("again", 1),
 	)
 }
@@ -257,17 +257,17 @@ func TestAbandonedBatchKeepsItsNumbers(t *testing.T) {
 		late(1),
 		kernel(ack("b").at(2)),
 		late(1),
-		turnTo(1000),
+		setSeq(1000),
 		open("a", Ack), seq("a", 1005),
 		withdraw("a"),
 		conclude("b"),
 		gone("b"),
-		turnTo(1000),
+		setSeq(1000),
 		open("c", Ack), seq("c", 1001),
 	)
 }
 
-func TestWithdrawnBatchIsForgotten(t *testing.T) {
+func TestWithdrawRemovesTheBatch(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openBatch("b", 3),
 		withdraw("b"),

@@ -51,7 +51,7 @@ func TestCommittedBatchIsNotLostButItsEchoIs(t *testing.T) {
 }
 
 // One refusal is enough to know that nothing was applied.
-func TestRefusedBatchIsRefusedInSpiteOfALoss(t *testing.T) {
+func TestRefusedBatchIsRefusedDespiteALoss(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		openBatch("b", 9),
 		kernel(refuse("b", syscall.EEXIST).at(5)),

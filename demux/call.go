@@ -15,7 +15,7 @@ type Call struct {
 	Command uint8               // of a request of NETLINK_GENERIC, 0 for other families
 	Kind    Kind                // how the kernel ends its answer
 	Echo    bool                // the request carries NLM_F_ECHO
-	Room    int64               // what the client reserved for the answer; see New
+	Credit  int64               // what the client reserved for the answer; see New
 	Batch   *BatchState         // of a call of kind Batch, nil for any other
 	KeepAck bool                // Ack will be asked for
 	Repeat  bool                // if its reply is lost, the client sends the request again

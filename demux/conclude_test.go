@@ -162,7 +162,7 @@ func TestCallInUseAgainIsNotConcluded(t *testing.T) {
 		kernel(ack("second")),
 		got("second", nil),
 		// Also in the same slot.
-		turnTo(1001+minSlots-1),
+		setSeq(1001+minSlots-1),
 		reopen("third", "second", Ack), seq("third", 1001+minSlots),
 		conclude("first"), conclude("second"),
 		conclude("third"),
@@ -234,7 +234,7 @@ func TestSharedDatagramAcrossAnOverrun(t *testing.T) {
 }
 
 // The number is free, and a later answer counts as late.
-func TestConcludedCallIsOutOfTheTable(t *testing.T) {
+func TestConcludeRemovesTheCall(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack), seq("a", 1001),
 		conclude("a"),
@@ -242,14 +242,14 @@ func TestConcludedCallIsOutOfTheTable(t *testing.T) {
 		conclude("a"),
 		kernel(data("a", "1"), ack("a")),
 		late(2),
-		turnTo(1000),
+		setSeq(1000),
 		ask("b", Ack), seq("b", 1001),
 		kernel(ack("b")),
 		got("b", nil),
 	)
 }
 
-// The waiter has left: the room is free, and no reply counts as lost.
+// The waiter has left: the credit is free, and no reply counts as lost.
 func TestAbandonedCallIsConcluded(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack), ask("b", Ack),
@@ -264,7 +264,7 @@ func TestAbandonedCallIsConcluded(t *testing.T) {
 }
 
 // Conclude comes too late for calls that have ended.
-func TestConcludeOfCallsThatAreOver(t *testing.T) {
+func TestConcludeOfEndedCalls(t *testing.T) {
 	down := errors.New("down")
 	play(t, netlink.NETLINK_ROUTE,
 		open("withdrawn", Ack),
@@ -283,14 +283,14 @@ func TestConcludeOfCallsThatAreOver(t *testing.T) {
 // release may use the table: no lock is held.
 func TestReleaseMayUseTheTable(t *testing.T) {
 	var table *Table
-	var rooms []int64
-	table = New(netlink.NETLINK_ROUTE, port, 1000, func(room int64) {
+	var credits []int64
+	table = New(netlink.NETLINK_ROUTE, port, 1000, func(credit int64) {
 		table.Stats()
-		rooms = append(rooms, room)
+		credits = append(credits, credit)
 	}, nothingDropped)
-	call := func(kind Kind, room int64) *Call {
+	call := func(kind Kind, credit int64) *Call {
 		c := NewCall()
-		c.Kind, c.Room = kind, room
+		c.Kind, c.Credit = kind, credit
 		if err := table.Open(c); err != nil {
 			t.Fatal(err)
 		}
@@ -313,12 +313,12 @@ func TestReleaseMayUseTheTable(t *testing.T) {
 	table.Conclude([]*Call{c}, []uint32{c.Seq})
 	call(Ack, 7)
 	table.Fail(syscall.EBADF)
-	for i, room := range rooms {
-		if room != int64(i+1) {
-			t.Fatalf("released %d", rooms)
+	for i, credit := range credits {
+		if credit != int64(i+1) {
+			t.Fatalf("released %d", credits)
 		}
 	}
-	if len(rooms) != 7 {
-		t.Errorf("released %d, want 1 to 7", rooms)
+	if len(credits) != 7 {
+		t.Errorf("released %d, want 1 to 7", credits)
 	}
 }

@@ -16,18 +16,18 @@ var unicast = Origin{NSID: NoNSID}
 // damages are three ways in which the last of two messages cannot be read.
 var damages = []struct {
 	name    string
-	deliver func(first, second sketch) step
+	deliver func(first, second template) step
 	result  error
 	count   []step // the counts, and whether other messages may be lost
 }{
 	{
 		"truncated in the middle of a message",
-		func(first, second sketch) step { return truncated(4, unicast, first, second) },
+		func(first, second template) step { return truncated(4, unicast, first, second) },
 		ErrTruncated, nil,
 	},
 	{
 		"truncated between messages",
-		func(first, second sketch) step {
+		func(first, second template) step {
 			second.Payload = make([]byte, 4)
 			return truncated(wire.HeaderLen+4, unicast, first, second)
 		},
@@ -35,7 +35,7 @@ var damages = []struct {
 	},
 	{
 		"garbage",
-		func(first, second sketch) step { return short(4, unicast, first, second) },
+		func(first, second template) step { return short(4, unicast, first, second) },
 		ErrReplyLost, []step{malformed(1), lost()},
 	},
 }
@@ -59,7 +59,7 @@ func countedAs(err error) step {
 }
 
 // The call fails although its acknowledgement could be read.
-func TestDamagedReplyOfAckIsToldAtItsEnd(t *testing.T) {
+func TestDamagedReplyOfAckIsReportedAtItsEnd(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
 			play(t, netlink.NETLINK_ROUTE,
@@ -145,7 +145,7 @@ func TestDamagedReplyOfAcknowledgedDeferredEndsIt(t *testing.T) {
 }
 
 // The list of audit rules ends with NLMSG_DONE, which comes in another datagram.
-func TestDamagedReplyOfAListIsToldAtItsEnd(t *testing.T) {
+func TestDamagedReplyOfAListIsReportedAtItsEnd(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
 			play(t, netlink.NETLINK_AUDIT,
@@ -162,7 +162,7 @@ func TestDamagedReplyOfAListIsToldAtItsEnd(t *testing.T) {
 }
 
 // A committed batch lacks a reply. A batch without a known outcome stays unknown.
-func TestDamagedReplyOfABatchIsToldByConclude(t *testing.T) {
+func TestDamagedReplyOfABatchIsReportedByConclude(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
 			play(t, netlink.NETLINK_NETFILTER,
@@ -183,7 +183,7 @@ func TestDamagedReplyOfABatchIsToldByConclude(t *testing.T) {
 }
 
 // If no last message comes, Conclude reports the damage.
-func TestDamageIsToldByConclude(t *testing.T) {
+func TestDamageIsReportedByConclude(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
 			play(t, netlink.NETLINK_ROUTE,
@@ -204,7 +204,7 @@ func TestDamageIsToldByConclude(t *testing.T) {
 }
 
 // RepliesLost counts only the calls that end with ErrReplyLost.
-func TestDamageAfterALossIsCountedAsWhatItIs(t *testing.T) {
+func TestDamageAfterALossIsNotCountedAsALostReply(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("a", Ack), openEcho("b", Ack), ask("c", Ack),
 		truncated(4, unicast, data("a", "too big.")),
@@ -282,10 +282,10 @@ func TestDamagedEventIsALoss(t *testing.T) {
 
 // A truncated NLMSG_ERROR may have been a refusal, and ends no call.
 func TestTruncatedEndIsALoss(t *testing.T) {
-	for _, end := range []func(string) sketch{
+	for _, end := range []func(string) template{
 		ack,
-		func(to string) sketch { return refuse(to, syscall.EPERM) },
-		func(to string) sketch { return done(to, 0) },
+		func(to string) template { return refuse(to, syscall.EPERM) },
+		func(to string) template { return done(to, 0) },
 	} {
 		play(t, netlink.NETLINK_ROUTE,
 			ask("a", Ack),

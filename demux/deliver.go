@@ -170,20 +170,20 @@ func (t *Table) unreadable(b []byte, o Origin) (lost bool) {
 	}
 	var first wire.Message
 	_, _ = first.Decode(b) // the header is enough
-	var room int64
+	var credit int64
 	freed := false
 	t.mu.Lock()
 	out, call := t.verdict(&first, o)
 	if call != nil {
 		call.damage = damage
 		if freed = call.wantsOneLocked(); freed {
-			room = call.Room
+			credit = call.Credit
 			t.finishLocked(call, nil)
 		}
 	}
 	t.mu.Unlock()
 	if freed {
-		t.release(room)
+		t.release(credit)
 	}
 	return !o.Truncated || out == toEvents || out == toBoth || IsEnd(first.Header.Type)
 }
@@ -192,15 +192,15 @@ func (t *Table) unreadable(b []byte, o Origin) (lost bool) {
 func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
 	t.mu.Lock()
 	out, call := t.verdict(&m, o)
-	var room int64
+	var credit int64
 	freed := false
 	if out == toCall {
-		room = call.Room
+		credit = call.Credit
 		freed = t.endLocked(call, m)
 	}
 	t.mu.Unlock()
 	if freed {
-		t.release(room)
+		t.release(credit)
 	}
 	t.dispatch(out, m, event)
 }
@@ -227,11 +227,11 @@ func (t *Table) deliverRun(b []byte, m wire.Message, rest []byte, o Origin, even
 		count, rest = count+1, after
 	}
 	run := b[:len(b)-len(rest)]
-	room := call.Room
+	credit := call.Credit
 	freed := t.dataLocked(call, run, count)
 	t.mu.Unlock()
 	if freed {
-		t.release(room)
+		t.release(credit)
 	}
 	if out == toBoth {
 		for m := range wire.Messages(run) {

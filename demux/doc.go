@@ -50,7 +50,7 @@
 // Table.mu guards the table and every registered call, the [BatchState] of a batch
 // included. No other lock is taken and no function of the client's runs while it
 // is held. From the token of [Call.Done] on, a call is its waiter's. Deliver,
-// Overrun, MarkLost and Empty are called by one goroutine at a time, the one that
+// MarkOverrun, MarkLost and MarkEmpty are called by one goroutine at a time, the one that
 // reads the socket, so their order is the kernel's order. Everything else may be
 // called by any goroutine.
 //

@@ -115,7 +115,7 @@ func TestDeferredWaitsForDataAfterAck(t *testing.T) {
 
 // The rules of audit are a list, ended by an NLMSG_DONE without payload.
 func TestAuditListEndsWithDone(t *testing.T) {
-	listDone := func(to string) sketch {
+	listDone := func(to string) template {
 		return data(to, "").typed(netlink.NLMSG_DONE).flagged(netlink.NLM_F_MULTI).from(0)
 	}
 	play(t, netlink.NETLINK_AUDIT,
@@ -161,7 +161,7 @@ func TestSilentIsWithdrawnUnanswered(t *testing.T) {
 	)
 }
 
-// An abandoned request keeps its number and its room until the kernel's final message.
+// An abandoned request keeps its number and its credit until the kernel's final message.
 func TestAnswerAfterAbandonIsDropped(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("many", Ack),

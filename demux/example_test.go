@@ -35,7 +35,7 @@ func Example() {
 		return
 	}
 	// Here the request is sent, with the number c.Seq.
-	t.Sent(c)
+	t.MarkSent(c)
 
 	header := wire.Header{Type: rtmNewAddr, Seq: c.Seq, PortID: port}
 	event := demux.Origin{Group: groupIPv4Addr, NSID: demux.NoNSID}
@@ -65,11 +65,11 @@ func ExampleTable_Conclude() {
 			return
 		}
 		// Here the request is sent.
-		t.Sent(c)
+		t.MarkSent(c)
 		if c == lost {
-			t.Overrun() // a read returned ENOBUFS
+			t.MarkOverrun() // a read returned ENOBUFS
 		}
-		t.Empty() // and the next one EAGAIN
+		t.MarkEmpty() // and the next one EAGAIN
 		t.Conclude([]*demux.Call{c}, []uint32{c.Seq})
 		<-c.Done()
 		_, err := c.Result()
@@ -80,17 +80,17 @@ func ExampleTable_Conclude() {
 	// reply lost in an overrun, the request may have been applied
 }
 
-// After Abandon, the sequence number and the room of the request stay in use until the
+// After Abandon, the sequence number and the credit of the request stay in use until the
 // kernel's final message.
 func ExampleTable_Abandon() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(room int64) { fmt.Println("released", room) }, nothingDropped)
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(credit int64) { fmt.Println("released", credit) }, nothingDropped)
 	c := demux.NewCall()
-	c.Type, c.Room = rtmNewAddr, 832
+	c.Type, c.Credit = rtmNewAddr, 832
 	if err := t.Open(c); err != nil {
 		fmt.Println(err)
 		return
 	}
-	t.Sent(c)
+	t.MarkSent(c)
 
 	fmt.Println("abandoned:", t.Abandon(c), "pending:", t.Stats().Pending)
 	ack := wire.Message{

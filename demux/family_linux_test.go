@@ -10,7 +10,7 @@ import (
 
 // The numbers of family.go are those of the kernel's headers, as far as package unix
 // has them.
-func TestNumbersAreTheKernels(t *testing.T) {
+func TestNumbersMatchTheKernelHeaders(t *testing.T) {
 	netfilter := func(subsystem, msg int) netlink.MessageType { return netlink.MessageType(subsystem<<8 | msg) }
 	for _, tt := range []struct {
 		name string
@@ -65,7 +65,7 @@ func TestNumbersAreTheKernels(t *testing.T) {
 }
 
 // rtnetlink's types come in fours, of which the third is a GET.
-func TestRouteGetsAreTheKernels(t *testing.T) {
+func TestRouteGetsMatchTheKernelHeaders(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		typ  netlink.MessageType

@@ -327,15 +327,15 @@ func TestPortZeroAnswersOnlyWhereTheFamilyDoes(t *testing.T) {
 		answers := family == netlink.NETLINK_AUDIT || family == netlink.NETLINK_RDMA
 		t.Run(family.String(), func(t *testing.T) {
 			var replies []string
-			unasked := event("from port 0")
+			unsolicited := event("from port 0")
 			if answers {
 				replies = []string{"from port 0"}
-				unasked = event()
+				unsolicited = event()
 			}
 			play(t, family,
 				ask("a", Ack),
 				kernel(data("a", "from port 0").from(0)),
-				unasked,
+				unsolicited,
 				kernel(ack("a")),
 				got("a", nil, replies...),
 			)
@@ -344,7 +344,7 @@ func TestPortZeroAnswersOnlyWhereTheFamilyDoes(t *testing.T) {
 }
 
 // On NETLINK_USERSOCK processes talk to each other; elsewhere they cannot answer.
-func TestPeersAreHeardOnUsersockOnly(t *testing.T) {
+func TestPeersAreDeliveredOnUsersockOnly(t *testing.T) {
 	for _, family := range everyFamily {
 		heard := all(foreign(1))
 		if family == netlink.NETLINK_USERSOCK {

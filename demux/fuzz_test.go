@@ -30,7 +30,7 @@ func fuzzCalls() (calls []*Call) {
 					c.Batch.Echo = []bool{false, true}
 				}
 			}
-			c.Room = int64(len(calls) + 1)
+			c.Credit = int64(len(calls) + 1)
 			calls = append(calls, c)
 		}
 	}
@@ -83,7 +83,7 @@ func FuzzDeliver(f *testing.F) {
 				z.ended[c] = true
 			}
 			if i%3 == 0 {
-				z.table.Sent(c)
+				z.table.MarkSent(c)
 			}
 		}
 		// The second time every other call is abandoned.
@@ -105,13 +105,13 @@ type fuzzed struct {
 	table    *Table
 	calls    []*Call
 	seqs     []uint32
-	released map[int64]int  // by room
+	released map[int64]int  // by credit
 	ended    map[*Call]bool // had their result before half of the calls were abandoned
 }
 
 func newFuzzed(t *testing.T, family netlink.Family) *fuzzed {
 	z := &fuzzed{T: t, calls: fuzzCalls(), released: make(map[int64]int), ended: make(map[*Call]bool)}
-	z.table = New(family, port, firstSeq-1, func(room int64) { z.released[room]++ }, nothingDropped)
+	z.table = New(family, port, firstSeq-1, func(credit int64) { z.released[credit]++ }, nothingDropped)
 	z.table.Join(5)
 	for _, c := range z.calls {
 		if err := z.table.Open(c); err != nil {
@@ -125,9 +125,9 @@ func newFuzzed(t *testing.T, family netlink.Family) *fuzzed {
 // balanced fails the test unless each call is released once or pending.
 func (z *fuzzed) balanced(when string) {
 	z.Helper()
-	for room, n := range z.released {
+	for credit, n := range z.released {
 		if n != 1 {
-			z.Fatalf("%s: room %d released %d times", when, room, n)
+			z.Fatalf("%s: credit %d released %d times", when, credit, n)
 		}
 	}
 	if n, p := len(z.released), z.table.Stats().Pending; n+p != len(z.calls) {

@@ -6,41 +6,41 @@ package demux
 //     net/netlink/af_netlink.c), so its answer is queued, or dropped, when the send
 //     returns. Only a Deferred call gets its data later.
 //   - An overrun (ENOBUFS) is reported once, before the queued data. From the first
-//     message that finds no room until the queue is empty, the kernel drops all that
-//     comes (netlink_overrun, netlink_rcv_wake).
-//   - What is dropped is counted before the send returns whose answer it is. The report
-//     can come later: the request that begins an overrun marks the socket first and
-//     reports then, and another one whose answer is dropped in between reports nothing
+//     message that finds no room until the queue is empty, the kernel drops
+//     every message (netlink_overrun, netlink_rcv_wake).
+//   - A dropped answer is counted before the send of its request returns. The report
+//     can come later: the request that begins an overrun first marks the socket and
+//     then reports. Another request whose answer is dropped in between reports nothing
 //     (netlink_overrun).
 //
 // What follows from it:
 //
-//	event                            call in the table             result
-//	[Table.Overrun]                  in flight                     may be lost
-//	[Table.Open] before [Table.Empty]                              may be lost
-//	a drop that is not reported yet  refused, concluded or an echo may be lost
-//	its answer                       in flight                     as without a loss
-//	its answer, of several echoes    Overrun came during the send  ErrReplyLost
-//	its acknowledgement, no echo     may be lost                   ErrReplyLost
-//	EAGAIN or ENOBUFS as refusal     may be lost                   ErrReplyLost
-//	[Table.Conclude]                 may be lost                   ErrReplyLost
-//	[Table.Conclude]                 in flight                     ErrUnanswered
+//	event                               call in the table               result
+//	[Table.MarkOverrun]                 in flight                       may be lost
+//	[Table.Open] until [Table.MarkEmpty]                                may be lost
+//	a drop that is not reported yet     refused, concluded or an echo   may be lost
+//	its answer                          in flight                       as without a loss
+//	its answer, of several echoes       overrun during the send         ErrReplyLost
+//	its acknowledgement, no echo        may be lost                     ErrReplyLost
+//	EAGAIN or ENOBUFS as refusal        may be lost                     ErrReplyLost
+//	[Table.Conclude]                    may be lost                     ErrReplyLost
+//	[Table.Conclude]                    in flight                       ErrUnanswered
 //
 // Conclude says that the goroutine that sent the request has read since, up to the
 // empty queue. The reads of other goroutines do not count: one that found the queue
 // empty may have begun before the send.
 
-// Overrun notes that the socket reported an overrun. Until [Table.Empty] new calls
-// may be lost as well.
-func (t *Table) Overrun() {
+// MarkOverrun records that the socket reported an overrun. Until [Table.MarkEmpty], new
+// calls may be lost as well.
+func (t *Table) MarkOverrun() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dropping = true
 	t.markLostLocked()
 }
 
-// MarkLost notes that messages were lost in some other way: the answer of every
-// call may be among them.
+// MarkLost records that messages were lost in another way. The answer of every call may
+// be among them.
 func (t *Table) MarkLost() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -56,9 +56,9 @@ func (t *Table) markLostLocked() {
 	}
 }
 
-// Empty notes that the queue was empty after an overrun: the kernel queues again
-// what comes.
-func (t *Table) Empty() {
+// MarkEmpty records that the queue was empty after an overrun: the kernel queues
+// messages again.
+func (t *Table) MarkEmpty() {
 	t.mu.Lock()
 	t.dropping = false
 	t.mu.Unlock()
@@ -78,7 +78,7 @@ func (t *Table) Conclude(calls []*Call, seqs []uint32) {
 	t.mu.Lock()
 	for i, c := range calls {
 		if t.holdsLocked(c, seqs[i]) && !(c.Kind == Deferred && c.acked) {
-			freed = append(freed, c.Room)
+			freed = append(freed, c.Credit)
 			t.notReportedLocked(c)
 			t.finishLocked(c, c.silenceLocked())
 		}

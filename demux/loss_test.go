@@ -112,7 +112,7 @@ func TestSecondOverrunBeforeEmpty(t *testing.T) {
 }
 
 // A call that is used again starts without a loss.
-func TestLossIsOfOneRequest(t *testing.T) {
+func TestLossEndsWithTheRequest(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		ask("first", Ack),
 		overrun(), empty(),
@@ -233,7 +233,7 @@ func TestEchoThatIsMissingAfterALossIsLost(t *testing.T) {
 
 // If the kernel drops the reply and the queue is read before the acknowledgement is
 // made, the acknowledgement is a refusal with EAGAIN or ENOBUFS.
-func TestRefusalForWantOfRoomIsALoss(t *testing.T) {
+func TestRefusalForLackOfRoomIsALoss(t *testing.T) {
 	for _, kind := range []Kind{Ack, First, Deferred} {
 		for _, errno := range []syscall.Errno{syscall.EAGAIN, syscall.ENOBUFS} {
 			play(t, netlink.NETLINK_ROUTE,

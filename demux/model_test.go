@@ -42,7 +42,7 @@ type modelCall struct {
 	typ      netlink.MessageType
 	command  uint8
 	echo     bool
-	room     int64
+	credit   int64
 	openedAt int
 	sentAt   int  // 0 before
 	waits    bool // there is a waiter without a result
@@ -60,7 +60,7 @@ func newModel(family netlink.Family) *model {
 
 func (m *model) open(c *Call) *modelCall {
 	mc := &modelCall{
-		call: c, seq: c.Seq, kind: c.Kind, typ: c.Type, command: c.Command, echo: c.Echo, room: c.Room,
+		call: c, seq: c.Seq, kind: c.Kind, typ: c.Type, command: c.Command, echo: c.Echo, credit: c.Credit,
 		openedAt: m.now, waits: true,
 	}
 	if c.Kind == Batch {
@@ -113,7 +113,7 @@ func (m *model) remove(c *modelCall) {
 	for i := range c.width() {
 		delete(m.calls, c.seq+i)
 	}
-	m.released = append(m.released, c.room)
+	m.released = append(m.released, c.credit)
 }
 
 // end ends a call with err.

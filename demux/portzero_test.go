@@ -107,7 +107,7 @@ func TestPortZeroNeedsTheNumberOfTheRequest(t *testing.T) {
 
 // Type and command count for NETLINK_GENERIC only. In another family a message with
 // nlmsg_pid 0 is no reply.
-func TestTypeAndCommandAreOfGenericOnly(t *testing.T) {
+func TestTypeAndCommandCountForGenericOnly(t *testing.T) {
 	for _, family := range []netlink.Family{netlink.NETLINK_ROUTE, netlink.NETLINK_NETFILTER, netlink.NETLINK_XFRM} {
 		play(t, family,
 			openCommand("a", wpan, listPhy), sent("a"),
@@ -121,7 +121,7 @@ func TestTypeAndCommandAreOfGenericOnly(t *testing.T) {
 
 // Each message has a verdict of its own, also where several in a row have the same
 // number and port.
-func TestEachMessageFromPortZeroIsRoutedByItself(t *testing.T) {
+func TestEachMessageFromPortZeroHasItsOwnVerdict(t *testing.T) {
 	phy, record := generic(listPhy, "phy0"), generic(taskstatsNew, "record")
 	play(t, netlink.NETLINK_GENERIC,
 		openCommand("phy", wpan, listPhy), sent("phy"),

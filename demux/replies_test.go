@@ -54,7 +54,7 @@ func TestListOfReplies(t *testing.T) {
 }
 
 // The common answer is one message: its bytes are an allocation, the list is one.
-func TestReplyCostsTwoAllocations(t *testing.T) {
+func TestReplyTakesTwoAllocations(t *testing.T) {
 	b := wire.AppendMessage(nil, wire.Message{Payload: []byte("an answer")})
 	var r Replies
 	r.Keep(b, 1)

@@ -13,7 +13,7 @@ import (
 
 // Point 1: the sender's address decides, not the header.
 
-func TestForeignSenderAnswersNothing(t *testing.T) {
+func TestMessageOfAProcessIsNoReply(t *testing.T) {
 	from := Origin{PortID: other, NSID: NoNSID}
 	play(t, netlink.NETLINK_ROUTE,
 		ask("ack", Ack),
@@ -58,7 +58,7 @@ func TestMessagesOfPeersAreEvents(t *testing.T) {
 	)
 }
 
-func TestMalformedPeerCostsItsDatagramOnly(t *testing.T) {
+func TestMalformedDatagramOfAPeerIsNoLoss(t *testing.T) {
 	from := Origin{PortID: other, NSID: NoNSID}
 	b := wire.AppendMessage(nil, notice(0, "hello").Message)
 	play(t, netlink.NETLINK_USERSOCK,

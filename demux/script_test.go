@@ -43,10 +43,10 @@ type script struct {
 	table    *Table
 	calls    map[string]*Call
 	seqs     map[string]uint32 // by name: the number that Open gave
-	rooms    map[string]int64  // by name: the room, different for each
+	credits  map[string]int64  // by name: the credit, different for each
 	reused   map[string]bool   // by name: the call serves another request now
 	phases   map[string]phase
-	released []int64  // rooms that no expectation named yet
+	released []int64  // credits that no expectation named yet
 	events   []string // likewise: payloads
 	lost     bool     // likewise: what Deliver returned
 	dropped  bool     // a drop that no read reported yet
@@ -67,14 +67,14 @@ func nothingDropped() bool { return false }
 func playFrom(t *testing.T, family netlink.Family, seq uint32, steps ...step) {
 	t.Helper()
 	s := &script{
-		T:      t,
-		calls:  make(map[string]*Call),
-		seqs:   make(map[string]uint32),
-		rooms:  make(map[string]int64),
-		reused: make(map[string]bool),
-		phases: make(map[string]phase),
+		T:       t,
+		calls:   make(map[string]*Call),
+		seqs:    make(map[string]uint32),
+		credits: make(map[string]int64),
+		reused:  make(map[string]bool),
+		phases:  make(map[string]phase),
 	}
-	s.table = New(family, port, seq, func(room int64) { s.released = append(s.released, room) }, func() bool { return s.dropped })
+	s.table = New(family, port, seq, func(credit int64) { s.released = append(s.released, credit) }, func() bool { return s.dropped })
 	for i, do := range steps {
 		s.at = i
 		do(s)
@@ -147,7 +147,7 @@ func (s *script) call(name string) *Call {
 
 func (s *script) takeRelease(name string) {
 	s.Helper()
-	i := slices.Index(s.released, s.rooms[name])
+	i := slices.Index(s.released, s.credits[name])
 	if i < 0 {
 		s.failf("%s is not released", name)
 	}
@@ -231,12 +231,12 @@ func (s *script) open(name string, c *Call) {
 	if _, used := s.calls[name]; used {
 		s.failf("%s was opened before", name)
 	}
-	c.Room = int64(len(s.calls) + 1)
+	c.Credit = int64(len(s.calls) + 1)
 	if err := s.table.Open(c); err != nil {
 		s.failf("open %s: %v", name, err)
 	}
 	s.calls[name], s.phases[name] = c, waits
-	s.seqs[name], s.rooms[name] = c.Seq, c.Room
+	s.seqs[name], s.credits[name] = c.Seq, c.Credit
 }
 
 // openCommand opens a call for a request of NETLINK_GENERIC.
@@ -295,7 +295,7 @@ func ask(name string, kind Kind) step {
 	}
 }
 
-func sent(name string) step { return act(func(s *script) { s.table.Sent(s.call(name)) }) }
+func sent(name string) step { return act(func(s *script) { s.table.MarkSent(s.call(name)) }) }
 
 func withdraw(name string) step {
 	return act(func(s *script) {
@@ -329,7 +329,7 @@ func drop() step { return act(func(s *script) { s.dropped = true }) }
 func overrun() step {
 	return act(func(s *script) {
 		s.dropped = false
-		s.table.Overrun()
+		s.table.MarkOverrun()
 		s.want.Overruns++
 	})
 }
@@ -343,7 +343,7 @@ func markLost() step {
 }
 
 // empty: a read found the queue empty.
-func empty() step { return act(func(s *script) { s.table.Empty() }) }
+func empty() step { return act(func(s *script) { s.table.MarkEmpty() }) }
 
 // conclude: the goroutine that sent the calls in one datagram has read up to the empty
 // queue.
@@ -362,14 +362,14 @@ func conclude(names ...string) step {
 func fail(err error) step { return act(func(s *script) { s.table.Fail(err) }) }
 
 // kernel delivers one datagram of the kernel to our port.
-func kernel(msgs ...sketch) step { return datagram(Origin{NSID: NoNSID}, msgs...) }
+func kernel(msgs ...template) step { return datagram(Origin{NSID: NoNSID}, msgs...) }
 
 // multicast delivers one datagram of the kernel to a group.
-func multicast(group uint32, msgs ...sketch) step {
+func multicast(group uint32, msgs ...template) step {
 	return datagram(Origin{Group: group, NSID: NoNSID}, msgs...)
 }
 
-func datagram(o Origin, msgs ...sketch) step {
+func datagram(o Origin, msgs ...template) step {
 	return act(func(s *script) {
 		s.Helper()
 		s.deliver(s.bytes(msgs), o)
@@ -377,13 +377,13 @@ func datagram(o Origin, msgs ...sketch) step {
 }
 
 // truncated delivers a datagram of the kernel without its last cut bytes.
-func truncated(cut int, o Origin, msgs ...sketch) step {
+func truncated(cut int, o Origin, msgs ...template) step {
 	o.Truncated = true
 	return short(cut, o, msgs...)
 }
 
 // short is truncated, but the system does not report the cut.
-func short(cut int, o Origin, msgs ...sketch) step {
+func short(cut int, o Origin, msgs ...template) step {
 	return func(s *script) {
 		s.Helper()
 		b := s.bytes(msgs)
@@ -402,7 +402,7 @@ func raw(o Origin, b []byte) step {
 	})
 }
 
-func (s *script) bytes(msgs []sketch) (b []byte) {
+func (s *script) bytes(msgs []template) (b []byte) {
 	s.Helper()
 	for _, m := range msgs {
 		b = wire.AppendMessage(b, m.message(s))

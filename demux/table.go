@@ -12,7 +12,7 @@ import (
 type Table struct {
 	family  netlink.Family
 	port    uint32
-	release func(room int64)
+	release func(credit int64)
 	dropped func() bool
 
 	count counters
@@ -39,12 +39,12 @@ const minSlots = 64
 // sequence number is the one after seq, which should be random: kernel-made
 // counters start at 1 and must not meet ours.
 //
-// release is called with a call's Room, without a lock held, when the call leaves the
-// table: the kernel is done with it or never saw it, and the room is free again.
+// release is called with a call's Credit, without a lock held, when the call leaves the
+// table: the kernel is done with it or never saw it, and the credit is free again.
 //
 // dropped reports whether the socket has dropped something that no read has reported
 // yet. It is called by Deliver and Conclude, with a lock held.
-func New(family netlink.Family, port, seq uint32, release func(room int64), dropped func() bool) *Table {
+func New(family netlink.Family, port, seq uint32, release func(credit int64), dropped func() bool) *Table {
 	return &Table{
 		family:  family,
 		port:    port,
@@ -120,12 +120,12 @@ func (t *Table) Withdraw(c *Call) {
 	c.waiting = false
 	t.mu.Unlock()
 	if removed {
-		t.release(c.Room)
+		t.release(c.Credit)
 	}
 }
 
-// Sent notes that the send of c has returned.
-func (t *Table) Sent(c *Call) { c.sent.Store(true) }
+// MarkSent records that the send of c has returned.
+func (t *Table) MarkSent(c *Call) { c.sent.Store(true) }
 
 // Reject ends the call that was opened with the number seq, if it has not ended
 // yet, with err: a goroutine other than its waiter tried to send it, and the
@@ -133,14 +133,14 @@ func (t *Table) Sent(c *Call) { c.sent.Store(true) }
 func (t *Table) Reject(c *Call, seq uint32, err error) {
 	t.mu.Lock()
 	held := t.holdsLocked(c, seq)
-	var room int64
+	var credit int64
 	if held {
-		room = c.Room
+		credit = c.Credit
 		t.finishLocked(c, err)
 	}
 	t.mu.Unlock()
 	if held {
-		t.release(room)
+		t.release(credit)
 	}
 }
 
@@ -166,7 +166,7 @@ func (t *Table) Fail(err error) {
 		t.err = err
 	}
 	for c := range t.callsLocked() {
-		freed = append(freed, c.Room)
+		freed = append(freed, c.Credit)
 		c.damage = nil
 		t.finishLocked(c, err)
 	}
@@ -175,8 +175,8 @@ func (t *Table) Fail(err error) {
 }
 
 func (t *Table) releaseAll(freed []int64) {
-	for _, room := range freed {
-		t.release(room)
+	for _, credit := range freed {
+		t.release(credit)
 	}
 }
 

@@ -32,8 +32,8 @@ func TestNumbersSkipZero(t *testing.T) {
 	)
 }
 
-// turnTo makes the next number that the table tries the one after last.
-func turnTo(last uint32) step { return act(func(s *script) { s.table.seq = last }) }
+// setSeq makes the next number that the table tries the one after last.
+func setSeq(last uint32) step { return act(func(s *script) { s.table.seq = last }) }
 
 // When numbers wrap, those of calls in the table are skipped, also of abandoned ones.
 func TestNumbersSkipThoseInFlight(t *testing.T) {
@@ -42,7 +42,7 @@ func TestNumbersSkipThoseInFlight(t *testing.T) {
 		ask("left", Ack), seq("left", 1),
 		abandon("left"),
 		ask("waits", Ack), seq("waits", 2),
-		turnTo(1<<32-2),
+		setSeq(1<<32-2),
 		ask("new", Ack), seq("new", 3),
 		kernel(data("left", "tail"), done("left", 0)),
 		gone("left"), late(2),
@@ -51,7 +51,7 @@ func TestNumbersSkipThoseInFlight(t *testing.T) {
 		kernel(ack("new")), got("new", nil),
 		kernel(ack("waits")), got("waits", nil),
 		// The call has ended, so its number is free.
-		turnTo(0),
+		setSeq(0),
 		ask("again", Ack), seq("again", 1),
 		kernel(ack("again")), got("again", nil),
 	)
@@ -162,12 +162,12 @@ func TestDeliverAfterFail(t *testing.T) {
 	)
 }
 
-// The kernel never saw the request, so its number and its room are free.
-func TestWithdrawnCallIsForgotten(t *testing.T) {
+// The kernel never saw the request, so its number and its credit are free.
+func TestWithdrawRemovesTheCall(t *testing.T) {
 	play(t, netlink.NETLINK_ROUTE,
 		open("a", Ack),
 		withdraw("a"),
-		turnTo(1000),
+		setSeq(1000),
 		ask("b", Ack), seq("b", 1001),
 		func(s *script) {
 			s.table.Withdraw(s.call("a")) // a second time it is not in the table
@@ -191,16 +191,16 @@ func TestWithdrawAfterAnswer(t *testing.T) {
 }
 
 // A call that is used again starts anew.
-func TestResetCallIsNew(t *testing.T) {
+func TestResetCallStartsAnew(t *testing.T) {
 	table := New(netlink.NETLINK_GENERIC, port, 1000, func(int64) {}, nothingDropped)
 	c := NewCall()
 	done := c.Done()
-	c.Type, c.Command, c.Kind, c.Echo, c.Room = getAddr, 3, Deferred, true, 7
+	c.Type, c.Command, c.Kind, c.Echo, c.Credit = getAddr, 3, Deferred, true, 7
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
 	}
-	table.Overrun()
-	table.Sent(c)
+	table.MarkOverrun()
+	table.MarkSent(c)
 	deliver := func(m wire.Message, cut int) {
 		b := wire.AppendMessage(nil, m)
 		table.Deliver(b[:len(b)-cut], Origin{NSID: NoNSID, Truncated: cut > 0}, noEvent(t))
@@ -214,7 +214,7 @@ func TestResetCallIsNew(t *testing.T) {
 		t.Fatalf("got %v, %v", msgs, err)
 	}
 
-	table.Empty()
+	table.MarkEmpty()
 	c.Reset()
 	if !reflect.DeepEqual(c, &Call{done: c.done, replies: Replies{runs: []run{}}}) || c.Done() != done {
 		t.Fatalf("got %+v", c)
@@ -308,7 +308,7 @@ func TestRepliesOwnTheirBytes(t *testing.T) {
 
 // The messages of a datagram are copied at once: they are small, and an answer can
 // have hundreds.
-func TestDatagramCostsOneAllocation(t *testing.T) {
+func TestDatagramTakesOneAllocation(t *testing.T) {
 	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {}, nothingDropped)
 	c := NewCall()
 	if err := table.Open(c); err != nil {

@@ -46,10 +46,10 @@ type walk struct {
 	table *Table
 	model *model
 
-	live  []*modelCall // in the table, or out of it while the send has not returned
-	gone  []*modelCall // the latest that were live
-	spare []*Call      // whose result was taken, to be used again
-	rooms int64        // the rooms so far: different for each call
+	live    []*modelCall // in the table, or out of it while the send has not returned
+	gone    []*modelCall // the latest that were live
+	spare   []*Call      // whose result was taken, to be used again
+	credits int64        // the credits so far: different for each call
 
 	events   []string
 	released []int64
@@ -63,7 +63,7 @@ func newWalk(t *testing.T, family netlink.Family, rng *rand.Rand) *walk {
 	if w.chance(50) {
 		start = -rng.Uint32N(200)
 	}
-	w.table = New(family, port, start, func(room int64) { w.released = append(w.released, room) }, nothingDropped)
+	w.table = New(family, port, start, func(credit int64) { w.released = append(w.released, credit) }, nothingDropped)
 	return w
 }
 
@@ -107,7 +107,7 @@ func (w *walk) run(steps int) {
 			w.abandon()
 		case n < 49:
 			w.note("overrun")
-			w.table.Overrun()
+			w.table.MarkOverrun()
 			w.model.overrun()
 		case n < 50:
 			w.note("mark lost")
@@ -115,7 +115,7 @@ func (w *walk) run(steps int) {
 			w.model.markLost()
 		case n < 54:
 			w.note("empty")
-			w.table.Empty()
+			w.table.MarkEmpty()
 			w.model.empty()
 		case n < 61:
 			w.conclude()
@@ -164,8 +164,8 @@ func (w *walk) open() {
 		c = NewCall()
 	}
 	c.Kind, c.Type, c.Echo = one(w, Ack, Ack, Ack, First, Deferred, Silent, Batch), getAddr, w.chance(30)
-	w.rooms++
-	c.Room = w.rooms
+	w.credits++
+	c.Credit = w.credits
 	switch {
 	case c.Kind == Batch:
 		c.Batch = w.batch()
@@ -220,7 +220,7 @@ func unsentYet(c *modelCall) bool { return c.sentAt == 0 }
 func (w *walk) sent() {
 	if c := w.anyLive(unsentYet); c != nil {
 		w.note("sent %d", c.seq)
-		w.table.Sent(c.call)
+		w.table.MarkSent(c.call)
 		c.sentAt = w.model.now
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// A sketch is a message whose sequence number is that of a call, found when it
+// A template is a message whose sequence number is that of a call, found when it
 // is delivered.
-type sketch struct {
+type template struct {
 	wire.Message
 	to    string
 	ahead uint32 // of the call's first number
 }
 
-func (m sketch) message(s *script) wire.Message {
+func (m template) message(s *script) wire.Message {
 	s.Helper()
 	if m.to != "" {
 		s.call(m.to)
@@ -26,15 +26,15 @@ func (m sketch) message(s *script) wire.Message {
 }
 
 // data is a message of type newAddr that answers a call.
-func data(to, payload string) sketch {
-	m := sketch{to: to}
+func data(to, payload string) template {
+	m := template{to: to}
 	m.Header = wire.Header{Type: newAddr, PortID: port}
 	m.Payload = []byte(payload)
 	return m
 }
 
 // notice is a message with a number of its own.
-func notice(seq uint32, payload string) sketch {
+func notice(seq uint32, payload string) template {
 	m := data("", payload)
 	m.Header.Seq = seq
 	return m
@@ -42,34 +42,34 @@ func notice(seq uint32, payload string) sketch {
 
 // ack acknowledges a call. Like netlink_ack it echoes the header of the request
 // only, and says so.
-func ack(to string) sketch {
+func ack(to string) template {
 	return data(to, errnoBytes(0)+string(make([]byte, wire.HeaderLen))).
 		typed(netlink.NLMSG_ERROR).flagged(netlink.NLM_F_CAPPED)
 }
 
 // refuse is the kernel's refusal of a call, without the echo of the request.
-func refuse(to string, errno syscall.Errno) sketch {
+func refuse(to string, errno syscall.Errno) template {
 	return data(to, errnoBytes(errno)).typed(netlink.NLMSG_ERROR)
 }
 
 // accept acknowledges a call with a positive code.
-func accept(to string, code int32) sketch {
+func accept(to string, code int32) template {
 	return data(to, codeBytes(code)+string(make([]byte, wire.HeaderLen))).
 		typed(netlink.NLMSG_ERROR).flagged(netlink.NLM_F_CAPPED)
 }
 
 // done is an NLMSG_DONE for a call.
-func done(to string, errno syscall.Errno) sketch {
+func done(to string, errno syscall.Errno) template {
 	return data(to, errnoBytes(errno)).typed(netlink.NLMSG_DONE).flagged(netlink.NLM_F_MULTI)
 }
 
-func (m sketch) typed(typ netlink.MessageType) sketch { m.Header.Type = typ; return m }
-func (m sketch) flagged(f netlink.Flags) sketch       { m.Header.Flags |= f; return m }
-func (m sketch) from(port uint32) sketch              { m.Header.PortID = port; return m }
+func (m template) typed(typ netlink.MessageType) template { m.Header.Type = typ; return m }
+func (m template) flagged(f netlink.Flags) template       { m.Header.Flags |= f; return m }
+func (m template) from(port uint32) template              { m.Header.PortID = port; return m }
 
 // at makes the message answer the i-th message of a batch; the one that opens it
 // is at -1.
-func (m sketch) at(i int) sketch { m.ahead = uint32(i + 1); return m }
+func (m template) at(i int) template { m.ahead = uint32(i + 1); return m }
 
 // errnoBytes is the payload of an NLMSG_DONE.
 func errnoBytes(errno syscall.Errno) string { return codeBytes(-int32(errno)) }

@@ -9,10 +9,10 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// crowd is a socket for many goroutines. Its kernel answers inside the send. At random
+// fakeSocket is a socket for many goroutines. Its kernel answers inside the send. At random
 // it overruns, and then drops everything until the queue is empty, as the real kernel
 // does. It ignores some requests.
-type crowd struct {
+type fakeSocket struct {
 	table *Table
 
 	read sync.Mutex // held by the goroutine that reads
@@ -27,7 +27,7 @@ type crowd struct {
 }
 
 // send handles the requests of one datagram.
-func (k *crowd) send(seqs ...uint32) {
+func (k *fakeSocket) send(seqs ...uint32) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, seq := range seqs {
@@ -48,7 +48,7 @@ func (k *crowd) send(seqs ...uint32) {
 }
 
 // recv reads one datagram: a number, an overrun, or nothing if the queue is empty.
-func (k *crowd) recv() (seq uint32, overrun, empty bool) {
+func (k *fakeSocket) recv() (seq uint32, overrun, empty bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.overrun {
@@ -63,8 +63,8 @@ func (k *crowd) recv() (seq uint32, overrun, empty bool) {
 	return seq, false, false
 }
 
-// settle reads until c has its result or the queue is empty.
-func (k *crowd) settle(c *Call, event func(wire.Message)) {
+// readFor reads until c has its result or the queue is empty.
+func (k *fakeSocket) readFor(c *Call, event func(wire.Message)) {
 	k.read.Lock()
 	defer k.read.Unlock()
 	var b []byte
@@ -73,10 +73,10 @@ func (k *crowd) settle(c *Call, event func(wire.Message)) {
 		seq, overrun, empty := k.recv()
 		switch {
 		case overrun:
-			k.table.Overrun()
+			k.table.MarkOverrun()
 			draining = true
 		case empty:
-			k.table.Empty()
+			k.table.MarkEmpty()
 			return
 		default:
 			b = wire.AppendMessage(b[:0], answer(&Call{Seq: seq}, netlink.NLMSG_ERROR, errnoBytes(0)))
@@ -90,7 +90,7 @@ func (k *crowd) settle(c *Call, event func(wire.Message)) {
 
 // check compares the result of a request with its fate in the kernel. A request that
 // the kernel ignored may be reported as lost if there was an overrun.
-func (k *crowd) check(t *testing.T, seq uint32, err error) {
+func (k *fakeSocket) check(t *testing.T, seq uint32, err error) {
 	k.mu.Lock()
 	fate := k.fate[seq]
 	k.mu.Unlock()
@@ -115,7 +115,7 @@ func TestEveryRequestEnds(t *testing.T) {
 	const pairs, rounds = 4, 2000
 	var released sync.WaitGroup
 	released.Add(2 * pairs * rounds)
-	k := &crowd{fate: make(map[uint32]error)}
+	k := &fakeSocket{fate: make(map[uint32]error)}
 	k.table = New(netlink.NETLINK_ROUTE, port, 1000, func(int64) { released.Done() }, nothingDropped)
 
 	var all sync.WaitGroup
@@ -139,7 +139,7 @@ func TestEveryRequestEnds(t *testing.T) {
 				c = k.open(t, c)
 				calls, seqs := []*Call{partner.call, c}, []uint32{partner.seq, c.Seq}
 				k.send(seqs...)
-				k.settle(c, noEvent(t))
+				k.readFor(c, noEvent(t))
 				k.table.Conclude(calls, seqs)
 				<-c.Done()
 				_, err := c.Result()
@@ -156,7 +156,7 @@ func TestEveryRequestEnds(t *testing.T) {
 }
 
 // open opens c for its next request, or a new call if c is still in use.
-func (k *crowd) open(t *testing.T, c *Call) *Call {
+func (k *fakeSocket) open(t *testing.T, c *Call) *Call {
 	if c.err == nil {
 		c.Reset()
 	} else {

@@ -13,7 +13,7 @@ import (
 // unsolicited messages to our port, and through the families with other datagrams.
 
 // nfqueue, nflog, nl80211 frames, ACCT_QUOTA: no group, number 0.
-func TestUnaskedUnicastIsAnEvent(t *testing.T) {
+func TestUnsolicitedUnicastIsAnEvent(t *testing.T) {
 	play(t, netlink.NETLINK_NETFILTER,
 		ask("a", Ack),
 		kernel(notice(0, "packet").from(0), notice(0, "packet to our port")),
@@ -53,8 +53,8 @@ func TestLateRepliesAreCounted(t *testing.T) {
 func TestNumberZeroIsNeverInFlight(t *testing.T) {
 	playFrom(t, netlink.NETLINK_ROUTE, minSlots-1,
 		ask("slot 0", Ack),
-		kernel(notice(0, "unasked")),
-		event("unasked"),
+		kernel(notice(0, "unsolicited")),
+		event("unsolicited"),
 		kernel(notice(0, errnoBytes(0)).typed(netlink.NLMSG_ERROR)),
 		event(errnoBytes(0)),
 		kernel(ack("slot 0")),
@@ -63,7 +63,7 @@ func TestNumberZeroIsNeverInFlight(t *testing.T) {
 }
 
 // Uevents have no netlink header at all.
-func TestUeventIsHandedOnWhole(t *testing.T) {
+func TestUeventIsDeliveredWhole(t *testing.T) {
 	play(t, netlink.NETLINK_KOBJECT_UEVENT,
 		raw(Origin{Group: 1, NSID: NoNSID}, []byte("add@/devices\x00ACTION=add\x00")),
 		event("add@/devices\x00ACTION=add\x00"),
@@ -91,7 +91,7 @@ func auditRecord(text string) []byte {
 	return append(b, text...)
 }
 
-func TestAuditRecordIsHandedOnWhole(t *testing.T) {
+func TestAuditRecordIsDeliveredWhole(t *testing.T) {
 	alone := Origin{NSID: NoNSID}
 	const short, long = "arch", "audit(1700000000.123:45): arch=c000003e"
 	play(t, netlink.NETLINK_AUDIT,

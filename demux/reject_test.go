@@ -12,10 +12,10 @@ import (
 
 // Reject ends the request for its waiter, once. If the call is in use again, the later
 // request is not affected.
-func TestRejectEndsWhatWasOpenedThen(t *testing.T) {
+func TestRejectEndsTheCallWithThatNumber(t *testing.T) {
 	refused := errors.New("refused")
 	var released []int64
-	tab := New(netlink.NETLINK_ROUTE, port, 0, func(room int64) { released = append(released, room) }, nothingDropped)
+	tab := New(netlink.NETLINK_ROUTE, port, 0, func(credit int64) { released = append(released, credit) }, nothingDropped)
 	c := NewCall()
 	if err := tab.Open(c); err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestRejectEndsWhatWasOpenedThen(t *testing.T) {
 	if c.Ready() || len(released) != 1 || tab.Stats().Pending != 1 {
 		t.Error("the call's next request has ended")
 	}
-	// Without a waiter the room is still freed.
+	// Without a waiter the credit is still freed.
 	tab.Abandon(c)
 	tab.Reject(c, c.Seq, refused)
 	if c.Ready() || len(released) != 2 || tab.Stats().Pending != 0 {
