@@ -13,20 +13,19 @@ import (
 	"github.com/nlmux/netlink/client"
 )
 
-// caches has the *cache of each Conn that was used here, by
-// weak.Pointer[client.Conn]: neither the map nor a cache keeps a Conn alive, and
-// an entry goes when its Conn has been collected. It is read with every request
-// and hardly ever written, hence no plain map.
+// caches has the *cache of each Conn that was used here, by weak.Pointer[client.Conn]:
+// neither the map nor a cache keeps a Conn alive, and an entry is deleted when its Conn
+// has been collected. It is a sync.Map because every request reads it and few write it.
 var caches sync.Map
 
-// cache is what is known of the families that one Conn talks to.
+// cache holds what is known of the families of one Conn.
 type cache struct {
-	lookups singleflight.Group // by name; a look-up that is in it belongs to flights[name]
+	lookups singleflight.Group // by name; each look-up in it has an entry in flights
 
 	mu sync.Mutex // guards following
 
-	families map[string]Family  // shared: cloned before anybody else sees them
-	flights  map[string]*flight // look-ups that somebody waits for
+	families map[string]Family  // never handed out, only clones are
+	flights  map[string]*flight // look-ups with a caller that waits
 }
 
 // Causes of bad arguments.
@@ -50,7 +49,7 @@ func cacheOf(c *client.Conn) (*cache, error) {
 		return nil, fmt.Errorf("genl: %w", err)
 	}
 	if family != netlink.NETLINK_GENERIC {
-		return nil, fmt.Errorf("genl: the Conn is of %v, want %v", family, netlink.NETLINK_GENERIC)
+		return nil, fmt.Errorf("genl: Conn has family %v, want %v", family, netlink.NETLINK_GENERIC)
 	}
 	made, loaded := caches.LoadOrStore(key, &cache{
 		families: make(map[string]Family),

@@ -15,8 +15,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// overCtx is a ctx that ends when it is waited for, at which time the result has
-// come as well.
+// overCtx is a ctx that ends when a caller waits for it. By then the result has arrived
+// as well.
 type overCtx struct {
 	context.Context
 	over chan struct{}
@@ -27,7 +27,7 @@ func (c overCtx) Done() <-chan struct{} {
 	return c.over
 }
 
-// TestResultBeatsCtx, whichever a select happens to see first.
+// TestResultBeatsCtx, whichever of the two a select picks.
 func TestResultBeatsCtx(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		over := make(chan struct{})
@@ -51,7 +51,7 @@ func TestFailuresAreNotKept(t *testing.T) {
 	mustResolve(t, c, "acme")
 }
 
-// TestUnknownNames: those that no family can have are not asked for.
+// TestUnknownNames: the kernel is not asked for impossible names.
 func TestUnknownNames(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -79,10 +79,10 @@ func TestUnknownNames(t *testing.T) {
 	}
 }
 
-// TestCopiesAreTheCallers: what one does to a Family, no other caller sees.
+// TestCopiesAreTheCallers: no caller sees what another does to its Family.
 func TestCopiesAreTheCallers(t *testing.T) {
 	c := newKernel(acme()).dial(t)
-	for range 2 { // from the look-up, from what is kept
+	for range 2 { // from the look-up, from the cache
 		f := mustResolve(t, c, "acme")
 		clear(f.Groups)
 		f.Groups["mine"] = 1
@@ -101,7 +101,7 @@ func TestArguments(t *testing.T) {
 	if _, err := Resolve(over, c, "acme"); !errors.Is(err, context.Canceled) {
 		t.Errorf("ctx that has ended: %v", err)
 	}
-	//lint:ignore SA1012 what happens then is the test
+	//lint:ignore SA1012 the test is about a nil ctx
 	if _, err := Resolve(nil, c, "acme"); !errors.Is(err, errNilContext) {
 		t.Errorf("nil ctx: %v", err)
 	}
@@ -139,7 +139,7 @@ func TestKeptAnswersNeedNeitherCtxNorKernel(t *testing.T) {
 	}
 }
 
-// TestConnIsNotKeptInMemory: what is kept for it goes with it.
+// TestConnIsNotKeptInMemory: its cache is deleted with it.
 func TestConnIsNotKeptInMemory(t *testing.T) {
 	key := func() weak.Pointer[client.Conn] {
 		k := newKernel(acme())
@@ -152,7 +152,7 @@ func TestConnIsNotKeptInMemory(t *testing.T) {
 		if _, ok := caches.Load(key); !ok {
 			return
 		}
-		// The test's deadline is the limit.
+		// The deadline of the test ends this loop.
 		runtime.GC()
 		runtime.Gosched()
 	}

@@ -2,8 +2,8 @@ package genl
 
 import "github.com/nlmux/netlink"
 
-// The controller is the family that knows the others, "nlctrl"; it has a fixed
-// id. The numbers here are those of include/uapi/linux/genetlink.h.
+// The controller, "nlctrl", is the family that describes the others. It has a fixed id.
+// The numbers here are those of include/uapi/linux/genetlink.h.
 const (
 	ctrlID      netlink.MessageType = 16 // GENL_ID_CTRL
 	ctrlVersion uint8               = 2  // of genl_ctrl in net/netlink/genetlink.c
@@ -51,6 +51,6 @@ const (
 	attrPolicyDump = 2
 )
 
-// controller returns the family that answers for the others. Its version is not
-// compared, so that any kernel's will do.
+// controller returns the controller's family. Its version is not compared, so any
+// kernel's is accepted.
 func controller() Family { return Family{ID: ctrlID} }

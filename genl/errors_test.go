@@ -11,8 +11,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// TestErrorsAreClear: each names what it is about and says what is wrong with it,
-// and can be told by its cause.
+// TestErrorsAreClear: each error names the family or group and the fault, and wraps its
+// cause.
 func TestErrorsAreClear(t *testing.T) {
 	truncated := message(ctrlID, ctrlNewFamily, ctrlVersion, named("acme", 40), raw(0xff, 0x0f, attrVersion, 0))
 	short := wire.Message{Header: wire.Header{Type: acme().ID}, Payload: []byte{1, 3, 0}}

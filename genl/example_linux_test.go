@@ -54,7 +54,7 @@ func ExampleFamilies() {
 	// Output: nlctrl has id 16
 }
 
-// The controller tells of the family that has a given id.
+// The controller describes the family with a given id.
 func ExampleFamily_Request() {
 	const (
 		ctrlCmdGetFamily   = 3 // CTRL_CMD_GETFAMILY
@@ -161,13 +161,13 @@ func ExampleJoin() {
 	err = genl.Join(ctx, c, "nlctrl", "nosuchgroup")
 	fmt.Println(errors.Is(err, fs.ErrNotExist), err)
 
-	// Families that come and go.
+	// Events about families that are loaded and unloaded.
 	if err := genl.Join(ctx, c, "nlctrl", "notify"); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("joined")
 
-	// Close ends the loop; here there is nothing to wait for.
+	// Close ends the loop; no event is expected here.
 	c.Close()
 	for e := range c.Receive() {
 		if e.Header.Type == netlink.NLMSG_OVERRUN {
@@ -188,7 +188,7 @@ func ExampleJoin() {
 	// joined
 }
 
-// Groups have names, ids only until the family's module is unloaded.
+// A group keeps its name. Its id changes when the family's module is loaded again.
 func ExampleLeave() {
 	ctx := context.Background()
 	c, err := client.Dial(netlink.NETLINK_GENERIC)

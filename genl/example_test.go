@@ -45,7 +45,7 @@ func ExampleParseMessage() {
 	// Output: 5 1 0 <nil>
 }
 
-// The controller tells of a family that comes.
+// The controller announces a new family.
 func ExampleParseFamily() {
 	const (
 		ctrlCmdNewFamily   = 1 // CTRL_CMD_NEWFAMILY
@@ -70,8 +70,8 @@ func ExampleParseFamily() {
 	// Output: 1 wireguard 30 <nil>
 }
 
-// A Family made by hand is used as it is, without a look-up. Replies of another
-// version come together with an error.
+// A Family made by hand is used as it is, without a look-up. Replies of another version
+// are returned with an error.
 func ExampleFamily_Request_version() {
 	c := nltest.Dial(netlink.NETLINK_GENERIC, func(req wire.Message) []wire.Message {
 		var b wire.Builder
@@ -90,8 +90,8 @@ func ExampleFamily_Request_version() {
 	// Output: 1 true
 }
 
-// A test of a program that resolves a family: the handler is the controller,
-// "nlctrl", and the family that the program looks for.
+// A test of a program that resolves a family. The handler plays both the controller,
+// "nlctrl", and the family.
 func Example_test() {
 	const (
 		ctrlID           = 16 // GENL_ID_CTRL

@@ -11,11 +11,11 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// endsWith reports whether err has a text that ends so.
+// endsWith reports whether err has a text that ends with text.
 func endsWith(err error, text string) bool { return err != nil && strings.HasSuffix(err.Error(), text) }
 
 // TestRefusalsNameCommandAndAttribute: the attribute is after the family's own header,
-// which acme has and which only a Family knows.
+// which acme has. Its size is known to the Family, not to the Conn.
 func TestRefusalsNameCommandAndAttribute(t *testing.T) {
 	var b wire.Builder
 	b.Struct(make([]byte, acme().HeaderSize))
@@ -58,7 +58,7 @@ func TestRefusalsNameCommandAndAttribute(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfTheControllerHaveNames, since package client knows it.
+// TestRefusalsOfTheControllerHaveNames, which package client knows.
 func TestRefusalsOfTheControllerHaveNames(t *testing.T) {
 	k := newKernel()
 	k.controller = func(Message, netlink.Flags) ([]wire.Message, bool) {

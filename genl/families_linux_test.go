@@ -16,7 +16,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// TestEthtool asks for the features of lo, and hears of a change of them.
+// TestEthtool asks for the features of lo, and receives an event when they change.
 func TestEthtool(t *testing.T) {
 	c := dialKernel(t, netlink.NETLINK_GENERIC)
 	f := resolveKernel(t, c, "ethtool")
@@ -32,7 +32,7 @@ func TestEthtool(t *testing.T) {
 	}
 	value(t, msgs[0], unix.ETHTOOL_A_FEATURES_ACTIVE)
 
-	// The family numbers its events by itself; this is not taken for a reply.
+	// The family counts its events; their numbers are not taken for those of replies.
 	// tx-tcp-segmentation can be changed on lo.
 	off := attributes(t, func(b *wire.Builder) {
 		lo(b)
@@ -59,7 +59,7 @@ func TestEthtool(t *testing.T) {
 	if err := Leave(patient(t), c, "ethtool", "monitor"); err != nil {
 		t.Error(err)
 	}
-	// A command's own refusal comes with the kernel's explanation.
+	// A refusal by the command has the kernel's explanation.
 	_, err = f.Request(patient(t), c, unix.ETHTOOL_MSG_FEATURES_GET, attributes(t, func(b *wire.Builder) {
 		b.Nest(unix.ETHTOOL_A_FEATURES_HEADER, func(b *wire.Builder) { b.String(unix.ETHTOOL_A_HEADER_DEV_NAME, "nosuch0") })
 	}), 0)
@@ -111,7 +111,7 @@ func TestMPTCP(t *testing.T) {
 	if _, err := value(t, msgs[0], subflows).Uint32(); err != nil {
 		t.Error(err)
 	}
-	// Its events are for CAP_NET_ADMIN, which root has over the namespace.
+	// Its events need CAP_NET_ADMIN, which root has over the namespace.
 	if err := Join(patient(t), c, "mptcp_pm", "mptcp_pm_events"); err != nil {
 		t.Error(err)
 	}
@@ -145,7 +145,7 @@ func TestNetdev(t *testing.T) {
 	t.Error("no lo")
 }
 
-// TestTCPMetrics asks for the metrics of a peer that nobody has talked to.
+// TestTCPMetrics asks for the metrics of a peer without connections.
 func TestTCPMetrics(t *testing.T) {
 	c := dialKernel(t, netlink.NETLINK_GENERIC)
 	f := resolveKernel(t, c, "tcp_metrics")
@@ -163,8 +163,8 @@ func TestTCPMetrics(t *testing.T) {
 	}
 }
 
-// TestGroupsOfTheKernel are joined with no privilege, and told apart from those
-// that are not there.
+// TestGroupsOfTheKernel joins groups without privilege; unknown groups give an error
+// that names them.
 func TestGroupsOfTheKernel(t *testing.T) {
 	for name, opts := range map[string][]client.Option{"one socket": nil, "event socket": {client.WithEventSocket()}} {
 		c := dialKernel(t, netlink.NETLINK_GENERIC, opts...)
@@ -181,8 +181,8 @@ func TestGroupsOfTheKernel(t *testing.T) {
 	}
 }
 
-// TestPoliciesOfTheKernel reads those of all families, and knows the
-// controller's own.
+// TestPoliciesOfTheKernel reads the policies of all families, and checks the
+// controller's.
 func TestPoliciesOfTheKernel(t *testing.T) {
 	c := dialKernel(t, netlink.NETLINK_GENERIC)
 	families, err := Families(patient(t), c)
@@ -207,7 +207,7 @@ func TestPoliciesOfTheKernel(t *testing.T) {
 				t.Errorf("%s: policy of command %d, which it does not have", f.Name, o.Command)
 			}
 			if o.Do < 0 && o.Dump < 0 {
-				t.Errorf("%s: command %d checks nothing", f.Name, o.Command)
+				t.Errorf("%s: command %d has no policy", f.Name, o.Command)
 			}
 		}
 		for _, set := range p.Sets {

@@ -13,27 +13,26 @@ import (
 )
 
 // Family is a generic netlink family as the kernel describes it. [Resolve] and
-// [Families] make one, and it is the caller's own: nothing that is done to it
-// has an effect elsewhere. Its methods may be called by any number of goroutines
-// as long as nobody changes it.
+// [Families] return one, and it is the caller's own: changes to it have no effect
+// elsewhere. Its methods may be called by any number of goroutines as long as none
+// changes it.
 //
-// A Family made by hand needs an ID. Without a Name it is used as it is, and
-// without a Version, replies of any version are taken. The zero value is of no
-// use.
+// A Family made by hand needs an ID. Without a Name it is used as it is; without a
+// Version, replies of any version are accepted. The zero value is not usable.
 type Family struct {
-	// ID is the message type of the family's requests, replies and events,
-	// from 16 up. It holds until the family's module is unloaded; a family that
-	// comes gets the next number, and the first ones again only after about a
-	// thousand (genl_register_family in net/netlink/genetlink.c).
+	// ID is the message type of the family's requests, replies and events, from 16 up.
+	// It is valid until the family's module is unloaded. A new family gets the next
+	// number; numbers are reused after about a thousand (genl_register_family in
+	// net/netlink/genetlink.c).
 	ID netlink.MessageType
 
 	Name       string // 1 to 15 bytes
 	Version    uint32 // of the family's messages; most families never change it
 	HeaderSize uint32 // bytes of the family's own header before the attributes, mostly 0
-	MaxAttr    uint32 // highest attribute type, 0 where the commands differ in it
+	MaxAttr    uint32 // highest attribute type, 0 if it differs between commands
 
 	// Groups has the ids of the multicast groups by name, nil if there are none.
-	// The ids hold as long as ID does. [Join] joins by name.
+	// The ids are valid as long as ID is. [Join] joins by name.
 	Groups map[string]uint32
 
 	// Ops are the commands in the kernel's order, nil if there are none.
@@ -43,10 +42,10 @@ type Family struct {
 // Op is a command of a family.
 type Op struct {
 	Command uint8   // the argument of [Family.Request]
-	Flags   OpFlags // what it can do, and who may use it
+	Flags   OpFlags // what it can do, and the privilege it needs
 }
 
-// OpFlags say what a command can do, and who may use it.
+// OpFlags says what a command can do and which privilege it needs.
 type OpFlags uint32
 
 // Flags of a command (include/uapi/linux/genetlink.h).
@@ -94,12 +93,13 @@ func (f Family) label() string {
 	return fmt.Sprintf("family %q", f.Name)
 }
 
-// ParseFamily reads the description of a family in a message of the controller:
-// a reply, or one of the events of its group "notify", which tell of families
-// that come (CTRL_CMD_NEWFAMILY, 1) and go (CTRL_CMD_DELFAMILY, 2) and of their
-// groups (CTRL_CMD_NEWMCAST_GRP, 7, and CTRL_CMD_DELMCAST_GRP, 8, which leave
-// out all but ID, Name and the one group). The result shares no memory with m.
-// An error wraps [wire.ErrMalformed].
+// ParseFamily reads the description of a family in a message of the controller: a
+// reply, or an event of its group "notify". These events announce
+//   - new and deleted families (CTRL_CMD_NEWFAMILY, 1, and CTRL_CMD_DELFAMILY, 2),
+//   - new and deleted groups (CTRL_CMD_NEWMCAST_GRP, 7, and CTRL_CMD_DELMCAST_GRP, 8),
+//     with only ID, Name and the one group.
+//
+// The result shares no memory with m. An error wraps [wire.ErrMalformed].
 func ParseFamily(m Message) (Family, error) {
 	f, err := parseFamily(m.Payload)
 	if err != nil {
@@ -131,7 +131,7 @@ func parseFamily(b []byte) (Family, error) {
 			d.Nest(func() { f.Groups = parseGroups(&d) })
 		}
 	}
-	// A type below that belongs to netlink itself.
+	// Lower types are netlink's control messages.
 	if f.ID < minID {
 		d.Fail(fmt.Errorf("%w: family %q with id %d", wire.ErrMalformed, f.Name, uint16(f.ID)))
 	}

@@ -49,7 +49,7 @@ func named(name string, id uint16) func(b *wire.Builder) {
 	}
 }
 
-// nested is an otherwise good description with a nest in it.
+// nested is a description that is valid except for the content of one nest.
 func nested(typ uint16, content func(b *wire.Builder)) wire.Message {
 	return message(ctrlID, ctrlNewFamily, ctrlVersion, named("acme", 40), nest(typ, content))
 }
@@ -79,7 +79,7 @@ func TestMalformedAnswers(t *testing.T) {
 	}
 }
 
-// TestAnswersToAnotherQuestion: a family of another name, or none at all.
+// TestAnswersToAnotherQuestion: one about another family, or an empty one.
 func TestAnswersToAnotherQuestion(t *testing.T) {
 	for name, answer := range map[string][]wire.Message{
 		"other name": {describe(Family{ID: 50, Name: "other"})},
@@ -93,7 +93,7 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 	}
 }
 
-// TestUnknownAttributesAreSkipped: newer kernels may say more.
+// TestUnknownAttributesAreSkipped: newer kernels may send more.
 func TestUnknownAttributesAreSkipped(t *testing.T) {
 	more := func(b *wire.Builder) { b.String(999, "more") }
 	f, err := ParseFamily(parsed(t, message(ctrlID, ctrlNewFamily, ctrlVersion, named("acme", 40), more,
@@ -108,7 +108,7 @@ func TestUnknownAttributesAreSkipped(t *testing.T) {
 	}
 }
 
-// parsed is ParseMessage or the end of the test.
+// parsed is ParseMessage that ends the test on an error.
 func parsed(t testing.TB, m wire.Message) Message {
 	t.Helper()
 	p, err := ParseMessage(m)

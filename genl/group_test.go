@@ -14,14 +14,14 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// alarm is an event that tests push.
+// alarm is an event that the tests push.
 func alarm() wire.Message { return message(acme().ID, 9, 3, raw([]byte("fire")...)) }
 
 func TestJoinAndLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKernel(acme())
 		c := k.dial(t)
-		for range 2 { // again does nothing
+		for range 2 { // the second call has no effect
 			if err := Join(bg, c, "acme", "alarms"); err != nil {
 				t.Fatal(err)
 			}
@@ -47,8 +47,8 @@ func TestJoinAndLeave(t *testing.T) {
 	})
 }
 
-// TestGroupOfAReloadedFamily has another id now, which may once have been
-// another family's.
+// TestGroupOfAReloadedFamily: the group has a new id, which may have been another
+// family's.
 func TestGroupOfAReloadedFamily(t *testing.T) {
 	k := newKernel(acme())
 	c := k.dial(t)
@@ -68,7 +68,7 @@ func TestGroupOfAReloadedFamily(t *testing.T) {
 	}
 }
 
-// TestJoinDropsAFamilyThatIsGone from what is kept.
+// TestJoinDropsAFamilyThatIsGone from the cache.
 func TestJoinDropsAFamilyThatIsGone(t *testing.T) {
 	k := newKernel(acme())
 	c := k.dial(t)
@@ -160,21 +160,21 @@ func TestGroupErrors(t *testing.T) {
 	}
 }
 
-// closingCtx closes the Conn once it has been asked whether the call may wait.
+// closingCtx closes the Conn when Err is called.
 type closingCtx struct {
 	context.Context
 	c *client.Conn
 }
 
 func (c closingCtx) Done() <-chan struct{} {
-	synctest.Wait() // the answer has come
+	synctest.Wait() // the answer has arrived
 	c.c.Close()
 	return nil
 }
 
-// TestConnClosedBehindTheLookUp: the id is known, and then there is no Conn to
-// join the group on.
-func TestConnClosedBehindTheLookUp(t *testing.T) {
+// TestConnClosedAfterTheLookUp: the id is known, and the Conn is closed before the
+// join.
+func TestConnClosedAfterTheLookUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, f := range groupCalls {
 			c := newKernel(acme()).dial(t)

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { nstest.Main(m) }
 
-// patient returns a ctx that ends the test's waiting when something is wrong.
+// patient returns a ctx that ends when the test has waited too long.
 func patient(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(bg, time.Minute)
@@ -40,8 +40,7 @@ func dialKernel(t *testing.T, family netlink.Family, opts ...client.Option) *cli
 	return c
 }
 
-// resolveKernel resolves a family of this kernel, or skips the test for want of
-// it.
+// resolveKernel resolves a family of this kernel, or skips the test if there is none.
 func resolveKernel(t *testing.T, c *client.Conn, name string) Family {
 	t.Helper()
 	f, err := Resolve(patient(t), c, name)
@@ -81,8 +80,7 @@ func value(t *testing.T, m Message, typ uint16) wire.Attr {
 	return wire.Attr{}
 }
 
-// TestController: the family that every kernel has, with the id that it always
-// has.
+// TestController: every kernel has this family, with a fixed id.
 func TestController(t *testing.T) {
 	c := dialKernel(t, netlink.NETLINK_GENERIC)
 	f := resolveKernel(t, c, "nlctrl")
@@ -92,7 +90,7 @@ func TestController(t *testing.T) {
 	if !slices.ContainsFunc(f.Ops, func(o Op) bool {
 		return o.Command == ctrlGetFamily && o.Flags&(GENL_CMD_CAP_DO|GENL_CMD_CAP_DUMP|GENL_ADMIN_PERM) == GENL_CMD_CAP_DO|GENL_CMD_CAP_DUMP
 	}) {
-		t.Errorf("commands %+v; want one that gets families, for anybody", f.Ops)
+		t.Errorf("commands %+v; want one that gets families, without privilege", f.Ops)
 	}
 	byID := attributes(t, func(b *wire.Builder) { b.Uint16(attrFamilyID, 16) })
 	msgs, err := f.Request(patient(t), c, ctrlGetFamily, byID, 0)
@@ -104,7 +102,7 @@ func TestController(t *testing.T) {
 	}
 }
 
-// TestFamiliesOfTheKernel: the list and the single answers say the same.
+// TestFamiliesOfTheKernel: the list and the single answers are equal.
 func TestFamiliesOfTheKernel(t *testing.T) {
 	c := dialKernel(t, netlink.NETLINK_GENERIC)
 	families, err := Families(patient(t), c)
@@ -122,7 +120,7 @@ func TestFamiliesOfTheKernel(t *testing.T) {
 		}
 	}
 	if !ids[16] {
-		t.Error("nlctrl is not among them")
+		t.Error("no nlctrl")
 	}
 	var streamed []string
 	for m, err := range resolveKernel(t, c, "nlctrl").Dump(patient(t), c, ctrlGetFamily, nil) {
@@ -140,7 +138,7 @@ func TestFamiliesOfTheKernel(t *testing.T) {
 	}
 }
 
-// TestUnknownFamilyOfTheKernel, in every way that a name can be wrong.
+// TestUnknownFamilyOfTheKernel, for every kind of invalid name.
 func TestUnknownFamilyOfTheKernel(t *testing.T) {
 	c := dialKernel(t, netlink.NETLINK_GENERIC)
 	for _, name := range []string{"nosuchfamily", "nlctr", "NLCTRL", "", "longer-than-any-name"} {
@@ -148,15 +146,15 @@ func TestUnknownFamilyOfTheKernel(t *testing.T) {
 			t.Errorf("%q: %+v, %v", name, f, err)
 		}
 	}
-	// The kernel would refuse one that is too long with another errno.
+	// The kernel refuses a name that is too long with another errno.
 	long := attributes(t, func(b *wire.Builder) { b.String(attrFamilyName, "longer-than-any-name") })
 	if _, err := controller().Request(patient(t), c, ctrlGetFamily, long, 0); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("too long a name: %v", err)
 	}
 }
 
-// TestStaleIDOfTheKernel: an id that nobody has is refused with ENOENT before
-// anything else, even though no family has checked the command.
+// TestStaleIDOfTheKernel: an unknown id is refused with ENOENT before anything else is
+// checked.
 func TestStaleIDOfTheKernel(t *testing.T) {
 	c := dialKernel(t, netlink.NETLINK_GENERIC)
 	stale := Family{ID: 1023}
@@ -167,7 +165,7 @@ func TestStaleIDOfTheKernel(t *testing.T) {
 	if _, err := stale.Request(patient(t), c, 255, nil, 0); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "is gone") {
 		t.Errorf("%v", err)
 	}
-	// The name leads to the id that it has now.
+	// The request is sent again to the current id.
 	f := resolveKernel(t, c, "ethtool")
 	f.ID = 1023
 	all := attributes(t, func(b *wire.Builder) { b.Nest(unix.ETHTOOL_A_FEATURES_HEADER, func(*wire.Builder) {}) })

@@ -11,20 +11,19 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Policy is what a family's commands accept: for each command the attributes
-// that it knows, and for each of these what its value has to be. It belongs to
-// whoever asked for it.
+// Policy is what a family's commands accept: the attributes of each command, and the
+// values of each attribute. It is the caller's own.
 type Policy struct {
 	// Ops are the commands that check their attributes, in the kernel's order.
 	Ops []OpPolicy
-	// Sets are the attributes, by the numbers that Ops and AttrPolicy.Set refer
-	// to and in each set by type. An attribute that a set lacks is unknown to
-	// the command; a set that is not there has none. Sets may contain themselves.
+	// Sets are the attributes, by set number and attribute type. Ops and AttrPolicy.Set
+	// refer to the numbers. An attribute that a set lacks is unknown to the command; a
+	// missing set has none. Sets may contain themselves.
 	Sets map[int]map[uint16]AttrPolicy
 }
 
-// OpPolicy tells which set of attributes a command checks. A set of -1 is none:
-// it checks nothing, or there is no such operation.
+// OpPolicy says which set of attributes a command checks. -1 is no set: the command
+// checks nothing, or has no such operation.
 type OpPolicy struct {
 	Command uint8
 	Do      int // key of Policy.Sets for requests, or -1
@@ -38,7 +37,7 @@ type AttrType uint32
 // include/uapi/linux/netlink.h).
 const (
 	NL_ATTR_TYPE_INVALID      AttrType = iota // must not be there
-	NL_ATTR_TYPE_FLAG                         // no value: that it is there says it
+	NL_ATTR_TYPE_FLAG                         // no value: its presence is the value
 	NL_ATTR_TYPE_U8                           // unsigned integer of 1 byte
 	NL_ATTR_TYPE_U16                          // unsigned integer of 2 bytes
 	NL_ATTR_TYPE_U32                          // unsigned integer of 4 bytes
@@ -71,13 +70,12 @@ func (t AttrType) String() string {
 	return fmt.Sprintf("AttrType(%d)", uint32(t))
 }
 
-// AttrPolicy is what an attribute's value has to be, as far as the kernel tells.
+// AttrPolicy is what an attribute's value has to be, as far as the kernel reports it.
 type AttrPolicy struct {
 	Type AttrType
 
-	// The limits of an integer, which may have either value; valid with
-	// HasRange. Min and Max are for the unsigned types, the others for the
-	// signed ones.
+	// The limits of an integer, which may be either; valid with HasRange. Min and Max
+	// are for unsigned types, the others for signed ones.
 	HasRange       bool
 	Min, Max       uint64
 	MinInt, MaxInt int64
@@ -89,18 +87,17 @@ type AttrPolicy struct {
 	Set int // key of Policy.Sets for what is nested in it, -1 if nothing is
 }
 
-// Policy asks the kernel what f's commands accept. The family is asked for by
-// name, by ID if f has none, and nothing is kept; the result is the caller's
-// own. No privilege is needed. Before Linux 5.8 the kernel cannot tell, and the
-// error wraps EOPNOTSUPP; before 5.10 it does not tell which commands use which
-// set, and Ops is nil. A family without any policy gives an error that wraps
-// ENODATA. Of commands that only dump, newer kernels lose the number; it is
-// taken from f.Ops, and is 0 if f lacks them.
+// Policy asks the kernel what f's commands accept, by f's name, or by ID if f has none.
+// It keeps nothing; the result is the caller's own. No privilege is needed. The error
+// wraps EOPNOTSUPP before Linux 5.8, which has no policies to report, and ENODATA for a
+// family without any policy. Before 5.10 Ops is nil: the kernel does not report which
+// commands use which set. For commands that only dump, newer kernels send no number; it
+// is taken from f.Ops, and is 0 if f lacks them.
 //
-// ctx and other errors are those of [client.Conn.Request] for a request that
-// dumps, though [client.ErrDumpInterrupted] comes without a Policy. For a family
-// that the kernel does not have, errors.Is(err, fs.ErrNotExist) holds; a reply
-// that cannot be read gives an error that wraps [wire.ErrMalformed].
+// ctx and other errors are those of [client.Conn.Request] for a request that dumps,
+// except that [client.ErrDumpInterrupted] comes without a Policy. For an unknown
+// family, errors.Is(err, fs.ErrNotExist) holds; a reply that cannot be read yields an
+// error that wraps [wire.ErrMalformed].
 func (f Family) Policy(ctx context.Context, c *client.Conn) (Policy, error) {
 	p, err := f.policy(ctx, c)
 	if err != nil {
@@ -137,10 +134,9 @@ func (f Family) policy(ctx context.Context, c *client.Conn) (Policy, error) {
 	return p, nil
 }
 
-// number gives commands that only dump their number: the kernel names them 0,
-// since ctrl_dumppolicy_put_op takes the number of the half that answers
-// requests (seen on 6.18). It goes through the commands in the order in which it
-// lists them elsewhere, and tells of those that have a policy.
+// number fills in the numbers of commands that only dump. The kernel sends 0 for them,
+// since ctrl_dumppolicy_put_op takes the number of the half that answers requests (seen
+// on 6.18). It lists the commands with a policy in the order of ops.
 func (p *Policy) number(ops []Op) {
 	ops = slices.DeleteFunc(slices.Clone(ops), func(o Op) bool { return o.Flags&GENL_CMD_CAP_HASPOL == 0 })
 	if len(ops) != len(p.Ops) {
@@ -153,8 +149,8 @@ func (p *Policy) number(ops []Op) {
 	}
 }
 
-// add reads one message of ctrl_dumppolicy in net/netlink/genetlink.c. Each
-// tells of one command, or of one attribute of one set.
+// add reads one message of ctrl_dumppolicy in net/netlink/genetlink.c. Each describes
+// one command, or one attribute of one set.
 func (p *Policy) add(b []byte) error {
 	d := wire.NewDecoder(b)
 	for d.Next() {
@@ -247,7 +243,7 @@ func parseAttrPolicy(d *wire.Decoder) AttrPolicy {
 	return p
 }
 
-// index reads the number of a set, which is a type of attribute as well.
+// index reads the number of a set, which is encoded as an attribute type.
 func index(d *wire.Decoder) int {
 	v := d.Uint32()
 	if v > math.MaxUint16 {

@@ -18,12 +18,12 @@ func policyMessage(attrs ...func(b *wire.Builder)) wire.Message {
 	return message(ctrlID, ctrlGetPolicy, ctrlVersion, append([]func(*wire.Builder){id}, attrs...)...)
 }
 
-// attrMessage tells of one attribute of one set.
+// attrMessage describes one attribute of one set.
 func attrMessage(set, typ uint16, content func(b *wire.Builder)) wire.Message {
 	return policyMessage(nest(attrPolicy, nest(set, nest(typ, content))))
 }
 
-// withPolicy is a kernel that answers questions about policies so.
+// withPolicy is a kernel with this answer to requests for policies.
 func withPolicy(answer ...wire.Message) *kernel {
 	k := newKernel(acme())
 	k.controller = func(m Message, flags netlink.Flags) ([]wire.Message, bool) {
@@ -96,7 +96,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestCommandsThatOnlyDumpGetTheirNumber, which the kernel does not send.
+// TestCommandsThatOnlyDumpGetTheirNumber, which the kernel does not send itself.
 func TestCommandsThatOnlyDumpGetTheirNumber(t *testing.T) {
 	k := withPolicy(
 		policyMessage(nest(attrOpPolicy, nest(3, func(b *wire.Builder) { b.Uint32(attrPolicyDo, 0) }))),
@@ -122,7 +122,7 @@ func TestCommandsThatOnlyDumpGetTheirNumber(t *testing.T) {
 	}
 }
 
-// TestPolicyIsAskedForByName, and by id without one.
+// TestPolicyIsAskedForByName, or by id if there is no name.
 func TestPolicyIsAskedForByName(t *testing.T) {
 	var asked []wire.Attr
 	k := newKernel()

@@ -9,8 +9,8 @@ import (
 	"github.com/nlmux/netlink/client"
 )
 
-// familyOf returns the family that c was dialled to. A scripted kernel's socket
-// has no descriptor to ask, and passes for generic netlink.
+// familyOf returns the family that c was dialled to. A scripted kernel's socket has no
+// descriptor to ask, and counts as generic netlink.
 func familyOf(c *client.Conn) (netlink.Family, error) {
 	raw, err := c.SyscallConn()
 	if errors.Is(err, errors.ErrUnsupported) {

@@ -7,5 +7,5 @@ import (
 	"github.com/nlmux/netlink/client"
 )
 
-// familyOf has nobody to ask: only a scripted kernel can be dialled here.
+// familyOf returns a constant: only a scripted kernel can be dialled here.
 func familyOf(*client.Conn) (netlink.Family, error) { return netlink.NETLINK_GENERIC, nil }

@@ -25,7 +25,7 @@ func reloaded() Family {
 	return f
 }
 
-// TestReloadedFamily: what was resolved before goes on working.
+// TestReloadedFamily: a Family that was resolved before keeps working.
 func TestReloadedFamily(t *testing.T) {
 	k := newKernel(acme())
 	c := k.dial(t)
@@ -39,7 +39,7 @@ func TestReloadedFamily(t *testing.T) {
 	if n := k.lookups(); n != 2 {
 		t.Errorf("%d look-ups, want 2", n)
 	}
-	// The old value keeps its id, and what is kept now is used with it.
+	// The old value keeps its id, and the cached id is used in its place.
 	if got, err := dump(f, c); err != nil || fmt.Sprint(got) != "[new]" {
 		t.Errorf("dump: %q, %v", got, err)
 	}
@@ -51,7 +51,7 @@ func TestReloadedFamily(t *testing.T) {
 	}
 }
 
-// TestDumpOfAReloadedFamily is the first to notice.
+// TestDumpOfAReloadedFamily: the dump is the first to notice.
 func TestDumpOfAReloadedFamily(t *testing.T) {
 	k := newKernel(acme())
 	c := k.dial(t)
@@ -62,7 +62,7 @@ func TestDumpOfAReloadedFamily(t *testing.T) {
 	}
 }
 
-// TestManyNoticeAReload, and look the name up once all together.
+// TestManyNoticeAReload: their requests share one look-up.
 func TestManyNoticeAReload(t *testing.T) {
 	k := newKernel(acme())
 	c := k.dial(t)
@@ -82,8 +82,8 @@ func TestManyNoticeAReload(t *testing.T) {
 	}
 }
 
-// TestLookUpFromBeforeAReloadIsNotKept: its answer is on its way when another
-// request tells that the family has another id.
+// TestLookUpFromBeforeAReloadIsNotKept: its answer is on its way when another request
+// finds that the family has a new id.
 func TestLookUpFromBeforeAReloadIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKernel(acme())
@@ -119,7 +119,7 @@ func TestLookUpFromBeforeAReloadIsNotKept(t *testing.T) {
 	})
 }
 
-// TestENOENTOfTheCommand is returned as it is: the id has not changed.
+// TestENOENTOfTheCommand is returned as it is, because the id has not changed.
 func TestENOENTOfTheCommand(t *testing.T) {
 	var requests atomic.Int32
 	k := newKernel()
@@ -143,7 +143,7 @@ func TestENOENTOfTheCommand(t *testing.T) {
 	}
 }
 
-// TestENOENTInADump is not that of the id, since the dump had begun.
+// TestENOENTInADump concerns no id, since the dump had begun.
 func TestENOENTInADump(t *testing.T) {
 	k := newKernel()
 	k.load(acme(), func(m Message) []wire.Message {
@@ -158,7 +158,7 @@ func TestENOENTInADump(t *testing.T) {
 	}
 }
 
-// TestFamilyThatIsGone is told by its name, and not kept.
+// TestFamilyThatIsGone gives an error with its name, and is not kept.
 func TestFamilyThatIsGone(t *testing.T) {
 	k := newKernel(acme())
 	c := k.dial(t)
@@ -179,8 +179,8 @@ func TestFamilyThatIsGone(t *testing.T) {
 	}
 }
 
-// TestFamilyThatCameBackAsAnotherVersion: the request may mean something else
-// now, so it is not sent.
+// TestFamilyThatCameBackAsAnotherVersion: the request may have another meaning now, so
+// it is not sent.
 func TestFamilyThatCameBackAsAnotherVersion(t *testing.T) {
 	k := newKernel(acme())
 	c := k.dial(t)
@@ -200,7 +200,7 @@ func TestFamilyThatCameBackAsAnotherVersion(t *testing.T) {
 	}
 }
 
-// TestOneRetryOnly: a family that is loaded again all the time ends nowhere.
+// TestOneRetryOnly: a family that is reloaded each time is not retried for ever.
 func TestOneRetryOnly(t *testing.T) {
 	k := newKernel()
 	next := acme()
@@ -218,8 +218,8 @@ func TestOneRetryOnly(t *testing.T) {
 	}
 }
 
-// TestRefusalStandsWhenTheLookUpFails, for whatever other reason.
-func TestRefusalStandsWhenTheLookUpFails(t *testing.T) {
+// TestRefusalIsReturnedWhenTheLookUpFails for another reason.
+func TestRefusalIsReturnedWhenTheLookUpFails(t *testing.T) {
 	k := newKernel()
 	k.controller = func(Message, netlink.Flags) ([]wire.Message, bool) { return refuse(syscall.EPERM), true }
 	c := k.dial(t)
@@ -229,7 +229,7 @@ func TestRefusalStandsWhenTheLookUpFails(t *testing.T) {
 	}
 }
 
-// TestNothingToLookUp: without a name, and for the controller itself.
+// TestNothingToLookUp: a Family without a name, and the controller.
 func TestNothingToLookUp(t *testing.T) {
 	k := newKernel()
 	c := k.dial(t)
@@ -246,8 +246,8 @@ func TestNothingToLookUp(t *testing.T) {
 	}
 }
 
-// A request that the kernel has refused once is not unseen because the second one
-// was not sent.
+// NotSent is false if the kernel refused the first request and the second one was not
+// sent.
 func TestSecondRequestThatIsNotSent(t *testing.T) {
 	for name, send := range map[string]func(Family, *client.Conn) error{
 		"Request": func(f Family, c *client.Conn) error {
@@ -266,7 +266,7 @@ func TestSecondRequestThatIsNotSent(t *testing.T) {
 			loaded := false
 			k.controller = func(Message, netlink.Flags) ([]wire.Message, bool) {
 				if loaded {
-					k.Stop(gone) // behind this look-up
+					k.Stop(gone) // after this look-up
 				}
 				return nil, false
 			}

@@ -14,27 +14,25 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// ErrVersion reports that the kernel's messages are of another version of the
-// family than [Family.Version]: the family has been replaced since it was
-// resolved.
+// ErrVersion reports a message with another version than [Family.Version]: the family
+// was replaced after it was resolved.
 var ErrVersion = errors.New("message of another version of the family")
 
 // Message is a message of a family without its headers: a reply or an event.
 type Message struct {
-	Command uint8 // of the family; of a reply not always that of the request
+	Command uint8 // of the family; a reply may have another one than the request
 	Version uint8 // of the family
 
-	// Payload is what follows struct genlmsghdr: the family's own header of
-	// [Family.HeaderSize] bytes, then attributes for [wire.Attrs]. In a message
-	// from Request it is the caller's own.
+	// Payload follows struct genlmsghdr: the family's own header of [Family.HeaderSize]
+	// bytes, then attributes for [wire.Attrs]. In a message from Request it is the
+	// caller's own.
 	Payload []byte
 }
 
-// ParseMessage reads a message of any family, such as the Message of a
-// [client.Event]. The payload aliases m's. A message that is too short for
-// struct genlmsghdr gives an error that wraps [wire.ErrMalformed]; so does an
-// event of type NLMSG_OVERRUN, which is not a message but tells of a loss, and
-// is to be looked for first.
+// ParseMessage reads a message of any family, such as the Message of a [client.Event].
+// The payload aliases m's. A message too short for struct genlmsghdr yields an error
+// that wraps [wire.ErrMalformed]. So does an event of type NLMSG_OVERRUN, which reports
+// a loss and is no message: check for it first.
 func ParseMessage(m wire.Message) (Message, error) {
 	if len(m.Payload) < headerLen {
 		return Message{}, fmt.Errorf("genl: %w: message type %d of %d bytes has no generic header",
@@ -43,28 +41,26 @@ func ParseMessage(m wire.Message) (Message, error) {
 	return Message{Command: m.Payload[0], Version: m.Payload[1], Payload: m.Payload[headerLen:]}, nil
 }
 
-// Request sends a command and returns the replies, in the kernel's order; the
-// caller owns their bytes for good. The attributes are those of the command,
-// such as [wire.Builder.Encode] returns them, behind the family's own header if
-// HeaderSize is not 0. They are the caller's again when Request returns. Flags,
-// ctx and errors are those of [client.Conn.Request], so NLM_F_DUMP collects a
-// dump, and [client.ErrDumpInterrupted] comes together with its replies. What
-// privilege a command needs, its [Op] says.
+// Request sends a command and returns the replies, in the kernel's order; the caller
+// owns their bytes. attrs holds the family's own header, if HeaderSize is not 0, and
+// the attributes of the command, for example from [wire.Builder.Encode]. It is the
+// caller's again when Request returns. Flags, ctx and errors are those of
+// [client.Conn.Request], so NLM_F_DUMP collects a dump, and [client.ErrDumpInterrupted]
+// comes with its replies. The command's [Op] says which privilege it needs.
 //
-// When the kernel has no family with this ID any more, the name is looked up
-// once more. If it has another id now, the request is sent again with that; f
-// keeps its ID, and a [Resolve] for the same Conn gives the new one. That is
-// safe, because the kernel refuses an unknown id before anything else
-// (genl_rcv_msg in net/netlink/genetlink.c). It refuses with ENOENT, and so do
-// commands where what they are asked for does not exist: that is returned as it
-// is, at the cost of the look-up. If the family is gone, errors.Is(err,
-// fs.ErrNotExist) holds and the text says so.
+// If the kernel no longer has a family with this ID, the name is looked up once more.
+// If it has a new id, the request is sent again with that; f keeps its ID, and a
+// [Resolve] for the same Conn returns the new one. That is safe, because the kernel
+// refuses an unknown id before anything else (genl_rcv_msg in net/netlink/genetlink.c).
+// It refuses with ENOENT. Commands do so too if the object of the request does not
+// exist: that refusal is returned as it is, after the look-up. If the family is gone,
+// errors.Is(err, fs.ErrNotExist) holds and the text says so.
 //
-// A reply that is too short gives an error that wraps [wire.ErrMalformed].
-// Replies of another version than f.Version come together with [ErrVersion].
-// Either way the request has been applied. A family that was replaced by one of
-// another version gets no second request: ErrVersion comes without replies.
-// A c that is not a Conn to NETLINK_GENERIC is an error, and nothing is sent.
+// A reply that is too short yields an error that wraps [wire.ErrMalformed]. Replies of
+// another version than f.Version come with [ErrVersion]. In both cases the request has
+// been applied. If the family was replaced by another version, no second request is
+// sent: ErrVersion comes without replies. If c is not a Conn to NETLINK_GENERIC,
+// Request fails and sends nothing.
 func (f Family) Request(ctx context.Context, c *client.Conn, command uint8, attrs []byte, flags netlink.Flags) ([]Message, error) {
 	if _, err := cacheOf(c); err != nil {
 		return nil, err
@@ -100,17 +96,17 @@ func (f Family) exchange(ctx context.Context, c *client.Conn, command uint8, att
 	return msgs, err
 }
 
-// Dump returns an iterator over a dump of the command: each time that it is
-// ranged over, it sends the command with NLM_F_DUMP and yields the kernel's
-// messages in its order. It holds one part of the dump however long that is, see
-// [client.Conn.Dump], whose rules for ctx, errors and breaking out hold. A
-// message's payload is valid until the next step of the loop. The attributes are
-// as for [Family.Request], and the caller's again when the loop has ended.
+// Dump returns an iterator over a dump of the command: each time that it is ranged
+// over, it sends the command with NLM_F_DUMP and yields the kernel's messages in its
+// order. It holds one datagram of the dump at a time. The rules of [client.Conn.Dump]
+// for ctx, errors and breaking out apply. A message's payload is valid until the next
+// step of the loop. The attributes are as for [Family.Request], and the caller's again
+// when the loop has ended.
 //
-// An error is the last pair of the loop, its message is zero. A message that is
-// too short ends the loop with an error that wraps [wire.ErrMalformed], one of
-// another version than f.Version with [ErrVersion]. A family that was loaded
-// again, is gone or has another version is treated as Request does it.
+// An error is the last pair of the loop, its message is zero. A message that is too
+// short ends the loop with an error that wraps [wire.ErrMalformed], one of another
+// version than f.Version with [ErrVersion]. A family that was reloaded, is gone or has
+// another version is handled as in Request.
 func (f Family) Dump(ctx context.Context, c *client.Conn, command uint8, attrs []byte) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		if _, err := cacheOf(c); err != nil {
@@ -123,7 +119,7 @@ func (f Family) Dump(ctx context.Context, c *client.Conn, command uint8, attrs [
 			return yield(m, nil)
 		}
 		err := f.stream(ctx, c, command, attrs, each)
-		// Once the loop has begun, a refusal is not that of the id.
+		// After the first message, a refusal cannot mean an unknown id.
 		if !begun && isUnknown(err) {
 			var now Family
 			if now, err = f.again(ctx, c, err); err == nil {
@@ -156,8 +152,8 @@ func (f Family) stream(ctx context.Context, c *client.Conn, command uint8, attrs
 }
 
 // explain names the command that was refused, and finds the attribute that the refusal
-// is about where package client cannot, since it does not know the family's own header.
-// It returns the error that it was given. The attributes have no names here.
+// is about where package client cannot, since only f knows the size of the family's own
+// header. It returns err. The attributes have no names here.
 func (f Family) explain(payload []byte, err error) error {
 	refusal, ok := err.(*wire.KernelError)
 	if !ok {
@@ -189,8 +185,8 @@ func (f Family) parse(reply wire.Message) (Message, error) {
 	return m, err
 }
 
-// seen returns the error of a second request, of which [client.NotSent] would speak
-// for itself alone: the kernel has seen and refused the first.
+// seen returns the error of a second request, with [client.NotSent] false: the kernel
+// has seen and refused the first.
 func seen(err error) error {
 	var op *client.OpError
 	if client.NotSent(err) && errors.As(err, &op) {
@@ -199,17 +195,16 @@ func seen(err error) error {
 	return err
 }
 
-// isUnknown reports whether the kernel has refused a request in the way in which
-// it refuses an id that no family has.
+// isUnknown reports whether err is the refusal of an id that no family has.
 func isUnknown(err error) bool {
 	var refusal *wire.KernelError
 	return errors.As(err, &refusal) && refusal.Errno == syscall.ENOENT
 }
 
-// again looks the name of f up after a refusal and returns what to send the
-// request to now, or else the error of the request.
+// again looks f's name up after a refusal. It returns the family to send the request
+// to, or the error of the request.
 func (f Family) again(ctx context.Context, c *client.Conn, refusal error) (Family, error) {
-	// The controller never goes. Without a name there is nothing to look up.
+	// The controller is never unloaded. Without a name there is nothing to look up.
 	if f.Name == "" || f.ID == ctrlID {
 		return f, refusal
 	}

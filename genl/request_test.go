@@ -47,7 +47,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestAcknowledgementIsNoReply.
+// TestAcknowledgementIsNoReply: only data is.
 func TestAcknowledgementIsNoReply(t *testing.T) {
 	c := newKernel(acme()).dial(t)
 	if msgs, err := acme().Request(bg, c, 1, nil, 0); msgs != nil || err != nil {
@@ -55,7 +55,7 @@ func TestAcknowledgementIsNoReply(t *testing.T) {
 	}
 }
 
-// TestRefusalIsTheKernelsOwn: it is returned bare, explanation and all.
+// TestRefusalIsTheKernelsOwn: it is returned unwrapped, with its explanation.
 func TestRefusalIsTheKernelsOwn(t *testing.T) {
 	k := newKernel()
 	k.load(acme(), func(Message) []wire.Message {
@@ -99,8 +99,7 @@ func dumpOf(f Family, c *client.Conn, attrs []byte) (texts []string, err error) 
 	return texts, nil
 }
 
-// TestReplyOfAnotherVersion comes with an error, unless the caller has not said
-// which version it wants.
+// TestReplyOfAnotherVersion comes with an error, unless the Family has no version.
 func TestReplyOfAnotherVersion(t *testing.T) {
 	k := newKernel()
 	k.load(acme(), func(m Message) []wire.Message {

@@ -12,28 +12,26 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Resolve returns the family of that name. The kernel is asked once for each
-// Conn and name: callers at the same time share one look-up, and the answer is
-// kept as long as the Conn. Failures are not kept. No privilege is needed, and
-// where the family is in a module that is not loaded, the kernel tries to load
-// it (ctrl_getfamily in net/netlink/genetlink.c).
+// Resolve returns the family of that name. The kernel is asked once for each Conn and
+// name: concurrent callers share one look-up, and the answer is kept as long as the
+// Conn. Failures are not kept. No privilege is needed. If the family is in a module
+// that is not loaded, the kernel tries to load it (ctrl_getfamily in
+// net/netlink/genetlink.c).
 //
-// Each caller waits as long as its own ctx allows; the look-up ends with the
-// last of them. What is kept is returned without looking at ctx, or at whether
-// the Conn is closed. A family that is unloaded and loaded again gets another
-// id. [Family.Request] and [Family.Dump] notice that, and Resolve then returns
-// the new one.
+// Each caller waits as long as its own ctx allows; the look-up ends with the last of
+// them. A cached family is returned even if ctx has ended or the Conn is closed. A
+// family that is reloaded gets another id. [Family.Request] and [Family.Dump] notice
+// that, and Resolve then returns the new one.
 //
-// For a name that the kernel does not know, errors.Is(err, fs.ErrNotExist)
-// holds. A family that is not available in the Conn's network namespace counts
-// as unknown. An answer that cannot be read gives an error that wraps
-// [wire.ErrMalformed]. Other errors are those of [client.Conn.Request], and that
-// c is not a Conn to NETLINK_GENERIC.
+// For an unknown name, errors.Is(err, fs.ErrNotExist) holds. A family that is not
+// available in the Conn's network namespace counts as unknown. An answer that cannot be
+// read yields an error that wraps [wire.ErrMalformed]. Other errors are those of
+// [client.Conn.Request], and one for a c that is not a Conn to NETLINK_GENERIC.
 func Resolve(ctx context.Context, c *client.Conn, name string) (Family, error) {
 	return resolve(ctx, c, name, false)
 }
 
-// resolve is Resolve. With fresh it does not use what is kept.
+// resolve is Resolve. With fresh it ignores the cache.
 func resolve(ctx context.Context, c *client.Conn, name string, fresh bool) (Family, error) {
 	if ctx == nil {
 		return Family{}, fmt.Errorf("genl: %w", errNilContext)
@@ -52,23 +50,23 @@ func resolve(ctx context.Context, c *client.Conn, name string, fresh bool) (Fami
 	return f, nil
 }
 
-// flight is a look-up that somebody waits for.
+// flight is a look-up with callers that wait.
 type flight struct {
-	ctx     context.Context // ends when nobody waits any more
+	ctx     context.Context // ends with the last caller
 	cancel  context.CancelFunc
-	waiting int // callers; the cache's mu guards it
+	waiting int // callers; guarded by the cache's mu
 }
 
-// wait returns what is kept under the name, unless it is to be fresh, or waits
-// for a look-up, its own or another caller's.
+// wait returns the cached family, unless fresh is set, or waits for a look-up, its own
+// or another caller's.
 func (k *cache) wait(ctx context.Context, c *client.Conn, name string, fresh bool) (Family, error) {
-	// The kernel compares whole names and has none like these.
+	// The kernel has no such names.
 	if name == "" || len(name) > maxName || strings.IndexByte(name, 0) >= 0 {
 		return Family{}, fmt.Errorf("a name has 1 to %d bytes and no NUL: %w", maxName, fs.ErrNotExist)
 	}
 	over := ctx.Err()
 	k.mu.Lock()
-	// NB: under the same lock as the flights, or what another caller has just
+	// NB: under the same lock as the flights, or a family that another caller has just
 	// looked up would be looked up again.
 	kept, ok := k.families[name]
 	if ok && !fresh {
@@ -95,7 +93,7 @@ func (k *cache) wait(ctx context.Context, c *client.Conn, name string, fresh boo
 		return answer(r.Val, r.Err)
 	case <-ctx.Done():
 	}
-	// A result that has come beats ctx.
+	// A result that has arrived beats ctx.
 	select {
 	case r := <-result:
 		return answer(r.Val, r.Err)
@@ -104,7 +102,7 @@ func (k *cache) wait(ctx context.Context, c *client.Conn, name string, fresh boo
 	}
 }
 
-// answer makes a caller's own copy of a look-up's result.
+// answer returns a copy of a look-up's result for one caller.
 func answer(val any, err error) (Family, error) {
 	if err != nil {
 		return Family{}, err
@@ -112,7 +110,7 @@ func answer(val any, err error) (Family, error) {
 	return val.(Family).clone(), nil
 }
 
-// leave ends a caller's waiting, and the look-up if it was the last one.
+// leave ends a caller's wait, and the look-up after the last caller.
 func (k *cache) leave(name string, f *flight) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -131,8 +129,8 @@ func (k *cache) removeLocked(name string) {
 	k.lookups.Forget(name)
 }
 
-// drop forgets what is kept under the name if it has that id, and has a look-up
-// that may have been answered before now end without being kept.
+// drop deletes the cached family of that name if it has this id. A look-up that the
+// kernel may already have answered ends without being kept.
 func (k *cache) drop(name string, id netlink.MessageType) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -149,7 +147,7 @@ func (k *cache) lookUp(fl *flight, c *client.Conn, name string) (Family, error) 
 	defer k.mu.Unlock()
 	switch {
 	case k.flights[name] != fl:
-		// Nobody waits any more, or what is kept was dropped since.
+		// No caller waits any more, or the cached family was dropped.
 	case err == nil:
 		k.families[name] = f
 	case errors.Is(err, fs.ErrNotExist):
@@ -180,13 +178,13 @@ func getFamily(ctx context.Context, c *client.Conn, name string) (Family, error)
 	return f, err
 }
 
-// Families returns all families of the kernel that are available in the Conn's
-// network namespace, in the kernel's order. It asks the kernel each time, and
-// what it returns is the caller's own. No privilege is needed.
+// Families returns all families that are available in the Conn's network namespace, in
+// the kernel's order. It asks the kernel each time, and the result is the caller's own.
+// No privilege is needed.
 //
 // ctx and errors are those of [client.Conn.Request] for a request that dumps:
-// [client.ErrDumpInterrupted] comes together with the families. A reply that
-// cannot be read gives an error that wraps [wire.ErrMalformed].
+// [client.ErrDumpInterrupted] comes with the families. A reply that cannot be read
+// yields an error that wraps [wire.ErrMalformed].
 func Families(ctx context.Context, c *client.Conn) ([]Family, error) {
 	if _, err := cacheOf(c); err != nil {
 		return nil, err

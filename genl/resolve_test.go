@@ -20,7 +20,7 @@ func TestResolve(t *testing.T) {
 			t.Errorf("got %+v\nwant %+v", f, acme())
 		}
 	}
-	// Of a family without groups and commands nothing is made up.
+	// A family without groups and commands has nil Groups and Ops.
 	if f, want := mustResolve(t, c, "other"), (Family{ID: 39, Name: "other"}); !reflect.DeepEqual(f, want) {
 		t.Errorf("got %+v, want %+v", f, want)
 	}
@@ -39,8 +39,7 @@ func TestEachConnAsks(t *testing.T) {
 	}
 }
 
-// TestConcurrentCallersShareALookUp: all of them are waiting before the kernel
-// answers.
+// TestConcurrentCallersShareALookUp: all of them wait before the kernel answers.
 func TestConcurrentCallersShareALookUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKernel(acme())
@@ -64,7 +63,7 @@ func TestConcurrentCallersShareALookUp(t *testing.T) {
 	})
 }
 
-// wantIdle checks that nothing is left of look-ups that have ended.
+// wantIdle checks that ended look-ups left nothing.
 func wantIdle(t *testing.T, c *client.Conn) {
 	t.Helper()
 	synctest.Wait()
@@ -82,8 +81,8 @@ func wantIdle(t *testing.T, c *client.Conn) {
 	}
 }
 
-// TestCallerThatLeavesFailsNobodyElse: not even the one that began.
-func TestCallerThatLeavesFailsNobodyElse(t *testing.T) {
+// TestCallerThatLeavesFailsNoOther, even if it started the look-up.
+func TestCallerThatLeavesFailsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKernel(acme())
 		k.hold = make(chan struct{})
@@ -121,7 +120,7 @@ func TestCallerThatLeavesFailsNobodyElse(t *testing.T) {
 	})
 }
 
-// TestLookUpEndsWithItsLastCaller, and a caller that comes then starts another.
+// TestLookUpEndsWithItsLastCaller. The next caller starts another.
 func TestLookUpEndsWithItsLastCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKernel(acme())
@@ -140,7 +139,7 @@ func TestLookUpEndsWithItsLastCaller(t *testing.T) {
 		cancel()
 		g.Wait()
 		if _, ok := cached(t, c, "acme"); ok {
-			t.Error("something was kept of a look-up that nobody waited for")
+			t.Error("an abandoned look-up was kept")
 		}
 
 		late := make(chan error, 1)
@@ -160,7 +159,7 @@ func TestLookUpEndsWithItsLastCaller(t *testing.T) {
 	})
 }
 
-// cached returns what is kept under a name.
+// cached returns the cached family of that name.
 func cached(t *testing.T, c *client.Conn, name string) (Family, bool) {
 	t.Helper()
 	k, err := cacheOf(c)

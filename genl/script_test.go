@@ -23,8 +23,8 @@ type kernel struct {
 	// it returns false. Set before the first request.
 	controller func(m Message, flags netlink.Flags) ([]wire.Message, bool)
 
-	// hold, if it is not nil, delays each answer of the controller after it has
-	// been made: the handler takes a value from it first.
+	// hold, if it is not nil, delays each answer of the controller: the handler makes
+	// the answer, then takes a value from hold.
 	hold chan struct{}
 
 	mu sync.Mutex // guards following
@@ -50,8 +50,8 @@ func (k *kernel) dial(t testing.TB) *client.Conn {
 	return c
 }
 
-// load makes a family known, in place of one with the same name. Its requests
-// are acknowledged, or answered by serve.
+// load makes a family known, replacing one with the same name. Its requests are
+// acknowledged, or answered by serve.
 func (k *kernel) load(f Family, serve func(m Message) []wire.Message) {
 	k.unload(f.Name)
 	k.mu.Lock()
@@ -75,7 +75,7 @@ func (k *kernel) unload(name string) {
 	}
 }
 
-// lookups returns how often the controller was asked for a family.
+// lookups returns the number of look-ups.
 func (k *kernel) lookups() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
