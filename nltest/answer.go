@@ -10,15 +10,15 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Error returns the message that refuses a request, or with errno 0 the one that
-// acknowledges it, in which a non-zero ext is a warning or a cookie. The errno
-// has Linux's number.
+// Error returns the message that refuses a request with errno. With errno 0 it
+// acknowledges the request, and a non-zero ext is a warning or a cookie. The errno has
+// Linux's number.
 func Error(errno syscall.Errno, ext wire.ExtAck) wire.Message {
 	return ack(netlink.NLMSG_ERROR, errno, make([]byte, wire.HeaderLen), ext)
 }
 
-// Done returns the message that ends a dump, with an errno one that has broken
-// off. The errno has Linux's number.
+// Done returns the message that ends a dump; with an errno, one that failed. The errno
+// has Linux's number.
 func Done(errno syscall.Errno, ext wire.ExtAck) wire.Message {
 	m := ack(netlink.NLMSG_DONE, errno, nil, ext)
 	m.Header.Flags |= netlink.NLM_F_MULTI
@@ -32,7 +32,7 @@ func ack(typ netlink.MessageType, errno syscall.Errno, echo []byte, ext wire.Ext
 	b.Raw(echo)
 	plain, err := b.Encode()
 	if err != nil {
-		panic(err) // nothing in it has a limit
+		panic(err) // no attribute here can be too large
 	}
 	bare := len(plain)
 	encodeExtAck(&b, ext)
@@ -82,7 +82,7 @@ func encodeExtAck(b *wire.Builder, x wire.ExtAck) {
 	}
 }
 
-// complete adds to the messages of an answer what the kernel adds of itself.
+// complete adds the messages that the kernel adds to an answer.
 func complete(kind demux.Kind, dump bool, req wire.Message, msgs []wire.Message) []wire.Message {
 	if n := len(msgs); n > 0 && demux.IsEnd(msgs[n-1].Header.Type) {
 		return msgs
@@ -103,8 +103,8 @@ func complete(kind demux.Kind, dump bool, req wire.Message, msgs []wire.Message)
 	return msgs
 }
 
-// fill fills in what the handler has left to the kernel: the numbers of the
-// request and, behind the errno of a refusal, its header.
+// fill sets what the handler left to the kernel: the numbers of the request and, after
+// the errno of a refusal, its header.
 func fill(m *wire.Message, req wire.Message, port uint32) {
 	if m.Header.Seq == 0 {
 		m.Header.Seq = req.Header.Seq

@@ -23,13 +23,13 @@ func (k *Kernel) isBatch(frame []byte) bool {
 	return err == nil && k.family == netlink.NETLINK_NETFILTER && first.Header.Type == batchBegin
 }
 
-// batch works on a batch as nfnetlink_rcv_batch does: one at a time, on to the
-// end in spite of refusals, and without an answer before that.
+// batch handles a batch as nfnetlink_rcv_batch does: one batch at a time, to the end
+// despite refusals, with the answers at the end.
 func (k *Kernel) batch(s *socktest.Socket, frame []byte) {
 	var msgs []wire.Message
 	for m, err := range wire.Messages(frame) {
 		if err != nil {
-			return // without a word
+			return // without an answer
 		}
 		msgs = append(msgs, m)
 	}
@@ -54,11 +54,11 @@ func (k *Kernel) batch(s *socktest.Socket, frame []byte) {
 	k.queue(s, append(x.replies, x.acks...), before)
 }
 
-// transaction is a batch at work.
+// transaction is a batch in progress.
 type transaction struct {
 	kernel  *Kernel
 	port    uint32
-	replies []wire.Message // before the acknowledgements; a refusal makes them void
+	replies []wire.Message // before the acknowledgements; dropped after a refusal
 	acks    []wire.Message
 	refused bool // it will not be applied
 }
@@ -74,8 +74,8 @@ func (x *transaction) ask(req wire.Message) {
 	x.refused = x.refused || refused
 }
 
-// commit has the handler answer the closing message. The kernel refuses to
-// commit in the first place and under the number of the first message.
+// commit has the handler answer the closing message. The kernel reports a failed commit
+// first, with the number of the first message.
 func (x *transaction) commit(req, first wire.Message) {
 	replies, acks, refused := x.answer(req)
 	x.replies, x.refused = append(x.replies, replies...), refused
@@ -89,7 +89,7 @@ func (x *transaction) commit(req, first wire.Message) {
 	x.acks = slices.Insert(x.acks, at, acks...)
 }
 
-// answer has the handler answer a message and takes the answer apart.
+// answer has the handler answer a message and splits the answer.
 func (x *transaction) answer(req wire.Message) (replies, acks []wire.Message, refused bool) {
 	var msgs []wire.Message
 	if x.kernel.handler != nil {

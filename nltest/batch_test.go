@@ -24,7 +24,7 @@ const (
 	newTable   netlink.MessageType = nfTables << 8
 )
 
-// ruleset is a kernel's, in which a table is a text.
+// ruleset is the state of a kernel. A table is a text.
 type ruleset struct {
 	tables     []string
 	pending    []string // of the batch that is open
@@ -67,7 +67,7 @@ func tables(flags netlink.Flags, names ...string) (msgs []client.BatchMessage) {
 	return msgs
 }
 
-// wantRefused requires that a batch was refused in these places, as index:errno.
+// wantRefused requires these refusals of a batch, as index:errno.
 func wantRefused(t *testing.T, err error, want ...string) {
 	t.Helper()
 	var refused *client.BatchError
@@ -97,7 +97,7 @@ func TestBatchIsAllOrNothing(t *testing.T) {
 		replies, err = c.Batch(bg, nfTables, tables(netlink.NLM_F_ECHO, "d", "b", "e", "a", "f"))
 		wantRefused(t, err, at(syscall.EEXIST, 1), at(syscall.EEXIST, 3))
 		if len(replies) != 0 {
-			t.Errorf("echoes of what was not applied: %q", texts(replies))
+			t.Errorf("echoes of a batch that was not applied: %q", texts(replies))
 		}
 		_, err = c.Batch(bg, nfTables, tables(0, "a"))
 		wantRefused(t, err, at(syscall.EEXIST, 0))
@@ -128,8 +128,8 @@ func TestNilHandlerAppliesBatches(t *testing.T) {
 	}
 }
 
-// TestBatchesTakeTurns: those of several Conns as well. The handler locks
-// nothing, so the race detector would see two at once.
+// TestBatchesTakeTurns, also those of several Conns. The handler locks nothing, so the
+// race detector would see two at once.
 func TestBatchesTakeTurns(t *testing.T) {
 	var r ruleset
 	k := nltest.New(netlink.NETLINK_NETFILTER, r.handle)

@@ -18,7 +18,7 @@ const (
 	rtmGetLink netlink.MessageType = 18
 )
 
-// The code under test talks to the Conn as it would to the kernel's.
+// The code under test uses the Conn as it would use one to the kernel.
 func ExampleDial() {
 	c := nltest.Dial(netlink.NETLINK_ROUTE, func(req wire.Message) []wire.Message {
 		if req.Header.Type != rtmGetLink {
@@ -43,7 +43,7 @@ func ExampleDial() {
 	// true links only
 }
 
-// A test of how a program copes with losses.
+// A test of how a program handles losses.
 func ExampleKernel_Overrun() {
 	var k *nltest.Kernel
 	k = nltest.New(netlink.NETLINK_ROUTE, func(req wire.Message) []wire.Message {
@@ -81,7 +81,7 @@ func ExampleKernel_Push() {
 	// Output: 1 up
 }
 
-// A kernel with a state, and two connections to it.
+// A kernel with state, and two connections to it.
 func ExampleNew() {
 	var mu sync.Mutex // the handler runs in the goroutine of each request
 	var links []wire.Message
@@ -112,7 +112,7 @@ func ExampleNew() {
 	// Output: eth0 <nil>
 }
 
-// A dump that the kernel breaks off.
+// A dump that fails in the kernel.
 func ExampleDone() {
 	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
 		return []wire.Message{
@@ -135,7 +135,7 @@ func ExampleDone() {
 	// true no memory left
 }
 
-// A refusal with all that the kernel can say of it.
+// A refusal with everything that the kernel can add to it.
 func ExampleError() {
 	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
 		return []wire.Message{nltest.Error(syscall.EINVAL, wire.ExtAck{
@@ -169,7 +169,7 @@ func ExampleKernel_PushFrom() {
 	// Output: 3
 }
 
-// A test of how a program copes with a kernel that is not there for a while.
+// A test of how a program handles a kernel that stops for a while.
 func ExampleKernel_Stop() {
 	k := nltest.New(netlink.NETLINK_ROUTE, nil)
 	c := k.Dial()

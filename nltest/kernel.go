@@ -26,8 +26,8 @@ type Kernel struct {
 
 	mu sync.Mutex // guards following
 
-	stopped error                    // what sends fail with, nil while the kernel is there
-	asking  map[*socktest.Socket]int // datagrams that are being worked on
+	stopped error                    // the error of every send, nil while the kernel runs
+	asking  map[*socktest.Socket]int // datagrams in progress
 }
 
 // New returns a kernel of that family. With a nil handler every request is
@@ -61,11 +61,11 @@ func (k *Kernel) Dial(opts ...client.Option) *client.Conn {
 	return c
 }
 
-// Push sends an event. With a group it goes to every Conn that has joined the
-// group, to each of its consumers, without one (0) to every Conn's port. A
-// [client.Subscription] has the event in its channel, before a marker, after its Sync. The header is sent as it is, but
-// for the Length. To a group of NETLINK_KOBJECT_UEVENT it is not sent at all, the
-// payload being the whole event there.
+// Push sends an event. With a group it goes to every Conn that has joined the group, to
+// each of its consumers; with group 0 to every Conn's port. Once a
+// [client.Subscription] has had its Sync, the event is in its channel, before the marker. The header is sent as it is, except for the
+// Length. To a group of NETLINK_KOBJECT_UEVENT only the payload is sent, which is the
+// whole event there.
 func (k *Kernel) Push(group uint32, m wire.Message) { k.push(socktest.Datagram{Group: group}, m) }
 
 // PushFrom is Push for an event from the network namespace with that id, as a
@@ -86,18 +86,17 @@ func (k *Kernel) push(d socktest.Datagram, m wire.Message) {
 	}
 }
 
-// Overrun makes every Conn's receive buffer overflow: what is sent to it is
-// dropped until the Conn has read what it holds, and the Conn is told so. Called
-// by the handler, that is the answer to the request at hand, which then fails
-// with [client.ErrReplyLost]. A Conn that has joined a group gets a gap event, and so
-// does one of a family that sends events without a membership.
+// Overrun makes every Conn's receive buffer overflow. Messages to a Conn are dropped
+// until it has read what is queued, and the overrun is reported to it. If the handler
+// calls Overrun, the answer to the current request is dropped, and the request fails
+// with [client.ErrReplyLost]. A Conn receives a gap event if it has joined a group, or
+// if its family sends events without a membership.
 func (k *Kernel) Overrun() {
 	k.overruns.Add(1)
 	k.mu.Lock()
 	var full []*socktest.Socket
 	for _, s := range k.sockets.Sockets() {
-		// A dump's socket that waits for the next dump gets nothing that could
-		// fill it.
+		// Nothing is sent to an idle dump socket, so it cannot overrun.
 		if !s.IsDumpSocket() || k.asking[s] > 0 {
 			full = append(full, s)
 		}
@@ -108,16 +107,15 @@ func (k *Kernel) Overrun() {
 	}
 }
 
-// Stop makes the kernel go away, as a family does whose module is unloaded:
-// sends fail with err from now on, such as unix.ECONNREFUSED. A nil err brings
-// it back.
+// Stop makes every send fail with err, such as unix.ECONNREFUSED, as when the module of
+// the family is unloaded. A nil err restarts the kernel.
 func (k *Kernel) Stop(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.stopped = err
 }
 
-// request works on a datagram inside its send.
+// request handles a datagram inside its send.
 func (k *Kernel) request(s *socktest.Socket, frame []byte) error {
 	if err := k.begin(s); err != nil {
 		return err
@@ -137,7 +135,7 @@ func (k *Kernel) request(s *socktest.Socket, frame []byte) error {
 	return nil
 }
 
-// begin notes that a datagram of s is worked on, if the kernel is there.
+// begin records that a datagram of s is in progress, if the kernel runs.
 func (k *Kernel) begin(s *socktest.Socket) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -172,8 +170,8 @@ func (k *Kernel) answer(s *socktest.Socket, req wire.Message) {
 	k.queue(s, answer, before)
 }
 
-// queue queues messages, unless there was an overrun since there had been as many
-// as before: the Conn may have read that away by now, and would not lose them.
+// queue queues messages, unless there was an overrun since before was counted: the Conn
+// may have drained the queue by now, and would not lose them.
 func (k *Kernel) queue(s *socktest.Socket, msgs []wire.Message, before int64) {
 	if k.overruns.Load() != before {
 		return

@@ -42,7 +42,7 @@ func texts(msgs []wire.Message) (s []string) {
 // echo answers with the request's payload.
 func echo(req wire.Message) []wire.Message { return []wire.Message{data(string(req.Payload))} }
 
-// TestConcurrentRequests: each gets its own answer, as over the real thing.
+// TestConcurrentRequests: each gets its own answer.
 func TestConcurrentRequests(t *testing.T) {
 	c := nltest.Dial(netlink.NETLINK_ROUTE, echo)
 	defer c.Close()
@@ -163,7 +163,7 @@ func TestEchoOfTheRequestInARefusal(t *testing.T) {
 	var got wire.Ack
 	k := nltest.New(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
 		refusal := nltest.Error(syscall.EPERM, wire.ExtAck{})
-		refusal.Header.Seq = 1 // of nobody: it becomes an event
+		refusal.Header.Seq = 1 // of no request: it becomes an event
 		refusal.Header.PortID = 1
 		return []wire.Message{refusal, nltest.Error(0, wire.ExtAck{})}
 	})
@@ -243,7 +243,7 @@ func TestPushReachesEverySubscription(t *testing.T) {
 	}
 }
 
-// TestCapture: what a test did can be looked at, on any GOOS.
+// TestCapture: a test can be captured on any GOOS.
 func TestCapture(t *testing.T) {
 	var file bytes.Buffer
 	c := nltest.Dial(netlink.NETLINK_ROUTE, echo, client.WithCapture(&file))
@@ -279,8 +279,8 @@ func TestPushOfUevents(t *testing.T) {
 	}
 }
 
-// TestOverrunLosesTheAnswerAtHand, tells it, and harms nothing later.
-func TestOverrunLosesTheAnswerAtHand(t *testing.T) {
+// TestOverrunLosesTheCurrentAnswer, reports that, and affects no later request.
+func TestOverrunLosesTheCurrentAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lose := true
 		var k *nltest.Kernel
@@ -308,7 +308,7 @@ func TestOverrunLosesTheAnswerAtHand(t *testing.T) {
 	})
 }
 
-func TestKernelThatGoesAway(t *testing.T) {
+func TestStoppedKernel(t *testing.T) {
 	k := nltest.New(netlink.NETLINK_GENERIC, echo)
 	c := k.Dial()
 	defer c.Close()
@@ -322,7 +322,7 @@ func TestKernelThatGoesAway(t *testing.T) {
 	}
 }
 
-// TestWrongOptionsPanic: a test with a mistake in it should stop there.
+// TestWrongOptionsPanic: a mistake in a test should stop it.
 func TestWrongOptionsPanic(t *testing.T) {
 	defer func() {
 		if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "WithEventQueue") {
@@ -332,7 +332,7 @@ func TestWrongOptionsPanic(t *testing.T) {
 	nltest.Dial(netlink.NETLINK_ROUTE, nil, client.WithEventQueue(0))
 }
 
-// TestExtAckThatCannotBeSent has a text longer than an attribute can be.
+// TestExtAckThatCannotBeSent has a text that is too long for an attribute.
 func TestExtAckThatCannotBeSent(t *testing.T) {
 	defer func() {
 		if recover() == nil {
