@@ -223,7 +223,7 @@ func TestCaptureReportsWhatTheKernelDropped(t *testing.T) {
 		k.multicast(linkGroup, "1", "2")
 		wantEvents(t, c, "1", "2")
 		wantPackets(t, w.close(c),
-			fmt.Sprintf("* 16 1 (the socket has lost messages: %v, group 1, to port 1001)", syscall.ENOBUFS),
+			fmt.Sprintf("* 16 1 (the socket lost messages: %v, group 1, to port 1001)", syscall.ENOBUFS),
 			"* 16 2 (group 1, to port 1001)")
 	})
 }

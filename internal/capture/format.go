@@ -39,8 +39,8 @@ const (
 	cookedLen       = 16
 )
 
-// snapLen is the most that is kept of a packet, in bytes with the cooked
-// header. Wireshark takes a file with a longer one for damaged.
+// snapLen is the maximum number of bytes kept of a packet, with the cooked header.
+// Wireshark rejects a file with a longer one as damaged.
 const snapLen = 256 << 10
 
 // application names the writer in the section header.
@@ -51,7 +51,7 @@ type direction int
 
 const (
 	sent      direction = iota // to the kernel
-	unicast                    // to the Conn alone
+	unicast                    // to one socket
 	multicast                  // to a group
 )
 
@@ -59,9 +59,8 @@ const (
 // PACKET_HOST and PACKET_MULTICAST of linux/if_packet.h.
 func (d direction) cookedType() uint16 { return [...]uint16{sent: 4, unicast: 0, multicast: 2}[d] }
 
-// flags are what epb_flags says: the direction in its two lowest bits (1
-// inbound, 2 outbound), and in the three above how it was received (1 unicast,
-// 2 multicast).
+// flags is the value of epb_flags: the direction in the two lowest bits (1 inbound, 2
+// outbound), and how it was received in the next three (1 unicast, 2 multicast).
 func (d direction) flags() uint32 {
 	return [...]uint32{sent: 2, unicast: 1 | 1<<2, multicast: 1 | 2<<2}[d]
 }
@@ -71,31 +70,31 @@ type packet struct {
 	time      uint64 // nanoseconds since 1970
 	direction direction
 	data      []byte
-	length    int    // bytes that it had, at least len(data)
+	length    int    // bytes before it was cut, at least len(data)
 	dropped   uint64 // packets before it that were not recorded
 	comment   string // "" for none
 }
 
-// format writes blocks in one byte order. The section header tells which, so a
-// file can be read on any machine.
+// format writes blocks in one byte order. The section header declares it, so a file can
+// be read on any machine.
 type format struct{ order binary.AppendByteOrder }
 
-// native is the byte order of this machine, in which the messages are as well.
+// native is the byte order of this machine, and of the messages.
 var native = format{binary.NativeEndian}
 
-// block appends a block whose body fill appends. The length stands before and
-// behind the body, so that a file can be walked both ways.
+// block appends a block whose body fill appends. The length is before and after the
+// body, so that a file can be walked both ways.
 func (f format) block(b []byte, typ uint32, fill func([]byte) []byte) []byte {
 	start := len(b)
 	b = f.order.AppendUint32(b, typ)
-	b = f.order.AppendUint32(b, 0) // the length, known below
+	b = f.order.AppendUint32(b, 0) // the length, set below
 	b = pad(fill(b), start)
 	length := f.order.AppendUint32(nil, uint32(len(b)-start+4))
 	copy(b[start+4:], length)
 	return append(b, length...)
 }
 
-// pad appends zeros until the bytes behind start are a multiple of four.
+// pad appends zeros until the number of bytes after start is a multiple of four.
 func pad(b []byte, start int) []byte {
 	for (len(b)-start)%4 != 0 {
 		b = append(b, 0)
@@ -115,14 +114,14 @@ func (f format) option64(b []byte, code uint16, value uint64) []byte {
 	return f.option(b, code, f.order.AppendUint64(nil, value))
 }
 
-// header appends what a section begins with: the section header and the
-// description of the interface, whose times count nanoseconds.
+// header appends the start of a section: the section header and the description of the
+// interface, whose times count nanoseconds.
 func (f format) header(b []byte, family netlink.Family) []byte {
 	b = f.block(b, blockSection, func(b []byte) []byte {
 		b = f.order.AppendUint32(b, byteOrderMagic)
 		b = f.order.AppendUint16(b, 1) // version 1.0
 		b = f.order.AppendUint16(b, 0)
-		b = f.order.AppendUint64(b, ^uint64(0)) // length of the section: not known
+		b = f.order.AppendUint64(b, ^uint64(0)) // length of the section: unknown
 		b = f.option(b, optApplication, []byte(application))
 		return f.option(b, optEnd, nil)
 	})
@@ -161,11 +160,11 @@ func (f format) packet(b []byte, family netlink.Family, p packet) []byte {
 	})
 }
 
-// overhead is more than a packet's block has beside data and comment, in bytes.
+// overhead is an upper bound for a packet's block without data and comment, in bytes.
 const overhead = 128
 
-// statistics appends the counts that a section ends with: of all packets, and
-// of those among them that were not recorded.
+// statistics appends the counts at the end of a section: of all packets, and of those
+// that were not recorded.
 func (f format) statistics(b []byte, time, seen, dropped uint64) []byte {
 	return f.block(b, blockStatistics, func(b []byte) []byte {
 		b = f.order.AppendUint32(b, 0) // interface

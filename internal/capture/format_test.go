@@ -56,7 +56,7 @@ var goldens = []struct {
 			0000 0000 00000040`,
 	},
 	{
-		"unicast of a length to pad",
+		"unicast with padding",
 		func(f format) []byte {
 			return f.packet(nil, netlink.NETLINK_GENERIC, packet{time: goldenTime, direction: unicast, data: []byte{1, 2, 3, 4, 5}, length: 5})
 		},
@@ -70,7 +70,7 @@ var goldens = []struct {
 			0000 0000 00000044`,
 	},
 	{
-		"multicast, cut, with a comment and behind a loss",
+		"multicast, cut, with a comment and after a loss",
 		func(f format) []byte {
 			return f.packet(nil, netlink.NETLINK_GENERIC, packet{
 				time: goldenTime, direction: multicast, data: []byte{1, 2, 3, 4}, length: 7, dropped: 0x0102, comment: "group 5",
@@ -143,8 +143,8 @@ func TestLongPacketsAreCut(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenCanBeRead writes packets of every shape and reads them back.
-func TestWhatIsWrittenCanBeRead(t *testing.T) {
+// TestWrittenPacketsCanBeRead writes packets of every shape and reads them back.
+func TestWrittenPacketsCanBeRead(t *testing.T) {
 	types := map[direction]capturetest.Type{
 		sent: capturetest.Sent, unicast: capturetest.Unicast, multicast: capturetest.Multicast,
 	}
@@ -167,7 +167,7 @@ func TestWhatIsWrittenCanBeRead(t *testing.T) {
 			before := len(b)
 			b = f.packet(b, netlink.NETLINK_ROUTE, p)
 			if n := len(b) - before; n > len(p.data)+len(p.comment)+overhead {
-				t.Fatalf("a block of %d bytes for %+v, more than overhead says", n, p)
+				t.Fatalf("a block of %d bytes for %+v, more than overhead", n, p)
 			}
 			packets = append(packets, p)
 		}

@@ -8,14 +8,14 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// limit is how many bytes wait for the writer at most: a hundred parts of a
-// dump, or sixteen of the largest datagrams that are read.
+// limit is the maximum number of bytes that wait for the writer: a hundred datagrams of
+// a dump, or sixteen of the largest datagrams that are read.
 const limit = 4 << 20
 
-// Recorder writes what goes over the sockets of one Conn to a writer. Nobody
-// waits for that writer: packets are queued, a goroutine writes them, and what
-// finds the queue full is dropped and told in the file, by the count of the next
-// packet that is recorded and by the statistics at the end.
+// Recorder records the traffic of one Conn's sockets to a writer. No caller waits for
+// the writer: packets are queued and a goroutine writes them. Packets that find the
+// queue full are dropped and counted, in the next packet that is recorded and in the
+// statistics at the end.
 type Recorder struct {
 	w      io.Writer
 	family netlink.Family
@@ -28,13 +28,13 @@ type Recorder struct {
 	waiting []byte // whole blocks, for the writer
 	seen    uint64 // packets so far
 	dropped uint64 // of those, not recorded
-	untold  uint64 // of those, not in the count of a packet yet
+	pending uint64 // of those, not in the count of a packet yet
 	closed  bool   // nothing is recorded any more
 	err     error  // of the writer
 }
 
-// NewRecorder starts a capture with a section of its own. The writer is used by
-// one goroutine, until Close has returned.
+// NewRecorder starts a capture with a section of its own. One goroutine uses the
+// writer, until Close has returned.
 func NewRecorder(w io.Writer, family netlink.Family) *Recorder {
 	r := &Recorder{
 		w:       w,
@@ -48,7 +48,7 @@ func NewRecorder(w io.Writer, family netlink.Family) *Recorder {
 	return r
 }
 
-// notify has the goroutine look at what waits.
+// notify wakes the goroutine.
 func (r *Recorder) notify() {
 	select {
 	case r.wake <- struct{}{}:
@@ -56,9 +56,8 @@ func (r *Recorder) notify() {
 	}
 }
 
-// record queues a packet with the time of the call, or drops it, and reports
-// whether it is queued. The order of the calls is the order in the file, and of
-// the times.
+// record queues a packet with the time of the call, or drops it, and reports whether it
+// is queued. Packets and times in the file have the order of the calls.
 func (r *Recorder) record(p packet) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,10 +67,10 @@ func (r *Recorder) record(p packet) bool {
 	r.seen++
 	if len(r.waiting)+min(len(p.data), snapLen)+len(p.comment)+overhead > limit {
 		r.dropped++
-		r.untold++
+		r.pending++
 		return false
 	}
-	p.time, p.dropped, r.untold = now(), r.untold, 0
+	p.time, p.dropped, r.pending = now(), r.pending, 0
 	r.waiting = native.packet(r.waiting, r.family, p)
 	r.notify()
 	return true
@@ -87,7 +86,7 @@ func (r *Recorder) run() {
 		<-r.wake
 		b, last = r.take(b)
 		if len(b) == 0 {
-			// Taken together with what came before it.
+			// Written together with earlier packets.
 			continue
 		}
 		n, err := r.w.Write(b)
@@ -101,8 +100,8 @@ func (r *Recorder) run() {
 	}
 }
 
-// take returns what waits, in exchange for the buffer of what was written, and
-// whether nothing will follow.
+// take returns the blocks that wait, in exchange for the buffer that was written, and
+// reports whether they are the last.
 func (r *Recorder) take(written []byte) (b []byte, last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,16 +109,16 @@ func (r *Recorder) take(written []byte) (b []byte, last bool) {
 	return b, r.closed
 }
 
-// fail ends the capture: what is behind a hole could not be read.
+// fail ends the capture: blocks after a hole could not be read.
 func (r *Recorder) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed, r.err, r.waiting = true, err, nil
 }
 
-// Close writes what is queued, ends the section with its statistics and returns
-// when the goroutine is gone, with the first error of the writer. After one
-// nothing more is written. It is called once.
+// Close writes what is queued, ends the section with its statistics and returns when
+// the goroutine is gone, with the first error of the writer. Nothing is written after
+// an error. Close is called once.
 func (r *Recorder) Close() error {
 	r.end()
 	<-r.done

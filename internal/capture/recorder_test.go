@@ -26,9 +26,9 @@ func (w *stopped) Write(p []byte) (int, error) {
 	return w.Buffer.Write(p)
 }
 
-// The news that the kernel dropped something waits for a packet that is
-// recorded, if the one behind the loss is not.
-func TestNewsOfALossIsNotDropped(t *testing.T) {
+// A loss is noted in the next packet that is recorded, if the packet after the loss is
+// dropped.
+func TestLossIsNotedInTheNextRecordedPacket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &stopped{tokens: make(chan struct{})}
 		r := NewRecorder(w, netlink.NETLINK_ROUTE)
@@ -43,7 +43,7 @@ func TestNewsOfALossIsNotDropped(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		const most = limit/snapLen - 1 // packets that are cut, of which a few more bytes are kept
+		const most = limit/snapLen - 1 // packets that are cut, with a few bytes of overhead
 		long := make([]byte, snapLen)
 		for range most {
 			recv(long)
@@ -74,17 +74,17 @@ func TestNewsOfALossIsNotDropped(t *testing.T) {
 	})
 }
 
-// failing is a writer without room.
+// failing is a writer that always fails.
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-// A capture that has ended, in whichever way, takes no memory.
+// A capture that has ended, for any reason, keeps no memory.
 func TestNothingIsKeptAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := packet{direction: sent, data: make([]byte, 1000), length: 1000}
 		failed := NewRecorder(failing{}, netlink.NETLINK_ROUTE)
-		synctest.Wait() // the header could not be written
+		synctest.Wait() // the write of the header failed
 		closed := NewRecorder(new(bytes.Buffer), netlink.NETLINK_ROUTE)
 		if err := closed.Close(); err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestNothingIsKeptAfterTheEnd(t *testing.T) {
 	})
 }
 
-// counted counts what it is given.
+// counted counts the writes.
 type counted struct {
 	bytes.Buffer
 
@@ -114,8 +114,8 @@ func (w *counted) Write(p []byte) (int, error) {
 	return w.Buffer.Write(p)
 }
 
-// A writer such as a pipe may wait for a reader even of nothing.
-func TestNothingIsNotWritten(t *testing.T) {
+// An empty write may block, for example on a pipe.
+func TestNoEmptyWrites(t *testing.T) {
 	w := new(counted)
 	r := NewRecorder(w, netlink.NETLINK_ROUTE)
 	for range 1000 {
@@ -126,8 +126,8 @@ func TestNothingIsNotWritten(t *testing.T) {
 	}
 }
 
-// What counts is what is kept of a packet.
-func TestLongerThanTheQueue(t *testing.T) {
+// The bytes kept of a packet count, not its length.
+func TestPacketLongerThanTheQueue(t *testing.T) {
 	var w bytes.Buffer
 	r := NewRecorder(&w, netlink.NETLINK_ROUTE)
 	if !r.record(packet{data: make([]byte, 2*limit), length: 2 * limit}) {

@@ -9,8 +9,8 @@ import (
 	"github.com/nlmux/netlink/internal/sock"
 )
 
-// socket is a Socket whose frames and datagrams are recorded. It embeds none, so
-// that a method that Socket gets one day does not pass by unrecorded.
+// socket is a Socket whose frames and datagrams are recorded. It embeds none, so that a
+// new method of Socket does not bypass the recorder.
 type socket struct {
 	inner    sock.Socket
 	recorder *Recorder
@@ -18,7 +18,7 @@ type socket struct {
 	loss error // reported by Recv since the last datagram that was recorded; Recv's
 }
 
-// descriptor is what a socket with a descriptor has.
+// descriptor is implemented by a socket with a descriptor.
 type descriptor interface {
 	Control(f func(fd uintptr)) error
 }
@@ -29,8 +29,8 @@ type withDescriptor struct {
 	descriptor
 }
 
-// Socket returns a socket that does what s does and records it. So do the
-// sockets that OpenLike makes. It has a method Control if s has one.
+// Socket returns a socket that records what s sends and receives. So do the sockets of
+// its OpenLike. It has a method Control if s has one.
 func (r *Recorder) Socket(s sock.Socket) sock.Socket {
 	x := &socket{inner: s, recorder: r}
 	if d, ok := s.(descriptor); ok {
@@ -39,11 +39,10 @@ func (r *Recorder) Socket(s sock.Socket) sock.Socket {
 	return x
 }
 
-// Send records b before it sends it: the kernel answers inside the send, so
-// another goroutine may read and record the answer before the send returns. And
-// a request that hangs in the kernel, or takes the process with it, has been
-// recorded. If the send fails, the frame is recorded again, with a comment that
-// says so.
+// Send records b before it sends it. The kernel answers inside the send, so another
+// goroutine may read and record the answer before the send returns. And a request that
+// hangs in the kernel, or crashes the process, is in the capture. If the send fails,
+// the frame is recorded again, with a comment.
 func (s *socket) Send(b []byte) error {
 	s.recorder.record(packet{direction: sent, data: b, length: len(b)})
 	err := s.inner.Send(b)
@@ -76,19 +75,19 @@ func (s *socket) received(d *sock.Datagram) {
 		p.direction = multicast
 	}
 	if d.Truncated {
-		p.length++ // at the least
+		p.length++ // its true length is unknown
 	}
 	if s.recorder.record(p) {
 		s.loss = nil
 	}
 }
 
-// comment tells what the bytes of a datagram do not: nothing if it comes whole
-// from the kernel to this socket alone.
+// comment returns what the bytes of a datagram do not show, "" for a complete unicast
+// message of the kernel.
 func (s *socket) comment(d *sock.Datagram) string {
 	var c []string
 	if s.loss != nil {
-		c = append(c, fmt.Sprintf("the socket has lost messages: %v", s.loss))
+		c = append(c, fmt.Sprintf("the socket lost messages: %v", s.loss))
 	}
 	if d.Group != 0 {
 		c = append(c, fmt.Sprintf("group %d", d.Group))

@@ -1,6 +1,6 @@
-// Package capturetest reads captures in tests. It shares nothing with package
-// capture, which writes them, so that it proves something, and it is strict:
-// what it accepts is pcapng to every reader.
+// Package capturetest reads captures in tests. It shares no code with package capture,
+// so it can find that package's errors, and it is strict: every other reader accepts
+// what it accepts.
 package capturetest
 
 import (
@@ -12,14 +12,14 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// Section is what one Conn has written.
+// Section is the capture of one Conn.
 type Section struct {
 	Application string
 	Interface   string
 	Packets     []Packet
 
-	Whole         bool   // the statistics stand at its end; then:
-	Seen, Dropped uint64 // packets in all, and those that are not in the section
+	Whole         bool   // it ends with the statistics; then:
+	Seen, Dropped uint64 // all packets, and those not in the section
 }
 
 // Packet is one packet of a section.
@@ -27,7 +27,7 @@ type Packet struct {
 	Time    time.Time
 	Type    Type
 	Family  netlink.Family
-	Data    []byte // behind the cooked header
+	Data    []byte // after the cooked header
 	Length  int    // of the data before it was cut
 	Dropped uint64 // packets that are missing before it
 	Comment string
@@ -37,7 +37,7 @@ type Packet struct {
 type Type uint16
 
 const (
-	Unicast   Type = 0 // to us alone
+	Unicast   Type = 0 // to our port
 	Multicast Type = 2
 	Sent      Type = 4 // by us
 )
@@ -47,12 +47,11 @@ func (t Type) String() string {
 	return map[Type]string{Sent: ">", Unicast: "<", Multicast: "*"}[t]
 }
 
-// ways are the flags that go with each type: the direction, and above it how the
-// packet was received.
+// ways has the flags for each type: the direction, and above it how the packet was
+// received.
 var ways = map[Type]uint32{Unicast: 1<<2 | 1, Multicast: 2<<2 | 1, Sent: 2}
 
-// header is how many bytes the data of every packet begins with, the cooked
-// header.
+// header is the size of the cooked header, with which the data of every packet begins.
 const header = 16
 
 // Read reads a file of any number of sections.
@@ -98,14 +97,14 @@ func (r *reader) block() error {
 		return fmt.Errorf("type %#x: length %d of %d bytes", typ, n, len(r.rest))
 	}
 	if again := int(r.order.Uint32(r.rest[n-4:])); again != n {
-		return fmt.Errorf("type %#x: length %d in front, %d behind", typ, n, again)
+		return fmt.Errorf("type %#x: length %d at the start, %d at the end", typ, n, again)
 	}
 	body := r.rest[8 : n-4]
 	s := &r.sections[len(r.sections)-1]
 	var err error
 	switch {
 	case s.Whole:
-		err = fmt.Errorf("behind the statistics")
+		err = fmt.Errorf("after the statistics")
 	case typ == 0x0a0d0d0a:
 		err = r.section(s, body)
 	case typ == 1 && !r.open:
@@ -200,7 +199,7 @@ func (r *reader) packet(s *Section, b []byte) error {
 		}
 		return true
 	})
-	// The header and the flags say the same, or one of them lies.
+	// The header and the flags have to agree.
 	if want, ok := ways[p.Type]; err == nil && (!ok || flags != want) {
 		err = fmt.Errorf("packet type %d, flags %#x", p.Type, flags)
 	}
@@ -234,8 +233,8 @@ func (r *reader) time(b []byte) time.Time {
 	return time.Unix(0, int64(uint64(r.order.Uint32(b))<<32|uint64(r.order.Uint32(b[4:]))))
 }
 
-// options reads a list of options, which has to end as it should and with the
-// block. Known is false for an option that has no business there.
+// options reads a list of options, which has to be well-formed and to end with the
+// block. known returns false for an option that does not belong there.
 func (r *reader) options(b []byte, known func(code uint16, value []byte) bool) error {
 	for len(b) >= 4 {
 		code, n := r.order.Uint16(b), int(r.order.Uint16(b[2:]))

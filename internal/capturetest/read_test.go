@@ -21,15 +21,15 @@ func TestReader(t *testing.T) {
 	if err != nil || len(sections) != 1 || len(sections[0].Packets) != 1 || !sections[0].Whole {
 		t.Fatalf("%+v, %v", sections, err)
 	}
-	// A cut is seen unless it is between two blocks.
+	// A truncation is found unless it is between two blocks.
 	between := map[int]bool{0: true, 32: true, 64: true, 128: true}
 	for n := range file {
 		if _, err := Read(file[:n]); (err == nil) != between[n] {
 			t.Errorf("the first %d bytes: %v", n, err)
 		}
 	}
-	// So is every byte that is wrong, but for what may have another value: times,
-	// the length before the cut, the family, the packet's bytes.
+	// So is every wrong byte, except where other values are valid: times, the length
+	// before the cut, the family, the packet's bytes.
 	for i := range file {
 		free := i >= 76 && i < 84 || i >= 88 && i < 92 || i >= 106 && i < 112 || i >= 140 && i < 148
 		b := append([]byte(nil), file...)

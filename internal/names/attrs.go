@@ -10,21 +10,20 @@ import (
 // Set is the attributes of one level of a request. The zero value names none.
 type Set uint8
 
-// nest tells what is inside the attribute of a type.
+// nest says which set is inside the attribute of a type.
 type nest struct {
 	typ uint16
 	in  Set
 }
 
-// layout is a request's fixed header, in bytes, and the attributes behind it.
+// layout is a request's fixed header, in bytes, and the attributes after it.
 type layout struct {
 	header int
 	attrs  Set
 }
 
 // AttrsOf returns the size of the fixed header before a request's attributes, in bytes
-// without padding, and the names of the attributes. It is not ok if the header is not
-// known here.
+// without padding, and the names of the attributes. ok is false for an unknown header.
 func AttrsOf(family netlink.Family, typ netlink.MessageType) (header int, attrs Set, ok bool) {
 	var l layout
 	switch family {
@@ -45,8 +44,8 @@ func AttrsOf(family netlink.Family, typ netlink.MessageType) (header int, attrs 
 }
 
 // Path returns the names of attributes each of which contains the next, such as
-// "IFLA_LINKINFO > IFLA_INFO_KIND". The first of them is of the set s. A type
-// without a name stands as its number. Of no attributes the path is empty.
+// "IFLA_LINKINFO > IFLA_INFO_KIND". The first of them is of the set s. A type without a
+// name is printed as its number. Without attributes the path is empty.
 func (s Set) Path(types []uint16) string {
 	var path strings.Builder
 	for i, typ := range types {

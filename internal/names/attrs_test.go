@@ -57,7 +57,7 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// TestUnknownRequests: nothing is said of them.
+// TestUnknownRequests: they have no names.
 func TestUnknownRequests(t *testing.T) {
 	for family, types := range map[netlink.Family][]netlink.MessageType{
 		netlink.NETLINK_ROUTE:   {0, 1, 15, 52, 68, 84, 112, 120, 124, 0xffff},

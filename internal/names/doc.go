@@ -1,3 +1,4 @@
 // Package names has the kernel's names of requests and of their attributes, for the
-// texts of errors. It has those that programs use most. The rest are numbers.
+// texts of errors. It has the names that programs use most; the rest are printed as
+// numbers.
 package names

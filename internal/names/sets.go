@@ -22,9 +22,8 @@ const (
 	ctrlID   netlink.MessageType = 16 // GENL_ID_CTRL
 )
 
-// routes are rtnetlink's requests by their group of four types, which make,
-// delete, get and set; RTM_NEWLINK is the first. A header of 0 bytes stands for
-// what is not known.
+// routes are rtnetlink's requests by their group of four types, which create, delete,
+// get and set; RTM_NEWLINK is the first. A header of 0 bytes means unknown.
 var routes = [...]layout{
 	0:  {ifinfomsg, link},
 	1:  {ifaddrmsg, address},
@@ -82,10 +81,10 @@ const (
 )
 
 // sets have the names without their prefix, by type from 0 on. They are those of
-// include/uapi/linux/{if_link,if_addr,rtnetlink,neighbour,fib_rules,nexthop,
-// net_namespace,genetlink,netfilter/nf_tables}.h. What is inside IFLA_INFO_DATA,
-// IFLA_AF_SPEC, RTA_ENCAP or TCA_OPTIONS is not told by the type alone, so it has
-// no names.
+// include/uapi/linux/{if_link,if_addr,rtnetlink,neighbour,fib_rules,nexthop,net_namespace,
+// genetlink,netfilter/nf_tables}.h. The contents of IFLA_INFO_DATA, IFLA_AF_SPEC,
+// RTA_ENCAP and TCA_OPTIONS have no names, because they do not depend on the type
+// alone.
 var sets = [...]struct {
 	prefix string
 	names  string

@@ -9,8 +9,8 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// TestNamesMatchKernelHeaders compares with the numbers that x/sys has generated
-// from the kernel's headers, as far as it has them.
+// TestNamesMatchKernelHeaders compares the names with the numbers in x/sys, which are
+// generated from the kernel's headers, as far as they are there.
 func TestNamesMatchKernelHeaders(t *testing.T) {
 	found := 0
 	for s := range sets {
@@ -30,8 +30,8 @@ func TestNamesMatchKernelHeaders(t *testing.T) {
 	}
 }
 
-// TestHeadersMatchKernelHeaders: what stands in front of the attributes, and which
-// requests have which.
+// TestHeadersMatchKernelHeaders: the sizes of fixed headers, and the set of each
+// request.
 func TestHeadersMatchKernelHeaders(t *testing.T) {
 	for name, sizes := range map[string][2]int{
 		"ifinfomsg": {ifinfomsg, unix.SizeofIfInfomsg},

@@ -23,8 +23,8 @@ import (
 const (
 	// StrictEnv turns a skip into a failure when it is set to 1, as CI does.
 	StrictEnv = "NLMUX_TEST_STRICT"
-	// SkipEnv names, separated by commas, the features whose absence may skip
-	// a test in spite of StrictEnv.
+	// SkipEnv names, separated by commas, the features whose absence skips a test even
+	// under StrictEnv.
 	SkipEnv = "NLMUX_TEST_SKIP"
 	// MachineEnv is set to 1 where the machine exists for the tests only, as the
 	// virtual machines of internal/vm do.
@@ -34,9 +34,9 @@ const (
 	insideEnv = "NLMUX_TEST_INSIDE"
 )
 
-// Main is a TestMain. Without the privilege to make network namespaces it runs
-// the tests once more in a user namespace that has it; where that is not
-// allowed either, it runs them as they are, and New skips.
+// Main is a TestMain. Without the privilege to make network namespaces it runs the
+// tests again in a user namespace. If that is not allowed, it runs them as they are,
+// and New skips.
 func Main(m *testing.M) {
 	if os.Getenv(insideEnv) == "" && tryUnshare() != nil {
 		if code, err := runInside(); err == nil {
@@ -48,11 +48,11 @@ func Main(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// UserNamespace reports whether Main has put the tests into a user namespace:
-// they then have all capabilities, but only over what belongs to it.
+// UserNamespace reports whether Main has put the tests into a user namespace. They then
+// have all capabilities, but only over what belongs to it.
 func UserNamespace() bool { return os.Getenv(insideEnv) != "" }
 
-// tryUnshare asks for a network namespace on a thread that is thrown away.
+// tryUnshare asks for a network namespace on a thread that ends afterwards.
 func tryUnshare() error {
 	return onThread(func() error { return unix.Unshare(unix.CLONE_NEWNET) })
 }
@@ -86,8 +86,8 @@ func onThread(f func() error) error {
 	go func() {
 		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() {
-			// The main thread does not end. While this goroutine has it, another one
-			// gets another thread.
+			// The main thread does not end. While this goroutine holds it, another
+			// goroutine gets another thread.
 			defer runtime.UnlockOSThread()
 			result <- onThread(f)
 			return
@@ -100,8 +100,8 @@ func onThread(f func() error) error {
 // NS is a network namespace that belongs to one test.
 type NS struct{ fd int }
 
-// New makes a namespace in which only lo exists, and is up. It is gone after
-// the test, once its sockets are closed.
+// New makes a namespace with lo only, which is up. The namespace is gone after the
+// test, once its sockets are closed.
 func New(t testing.TB) *NS {
 	t.Helper()
 	ns := &NS{fd: -1}
@@ -140,9 +140,9 @@ func loopbackUp() error {
 // FD returns a descriptor of the namespace, valid until the test ends.
 func (n *NS) FD() int { return n.fd }
 
-// Do runs f on a thread inside the namespace and returns when f does. What f
-// starts with package exec lives in the namespace; f must not start goroutines
-// that rely on it, nor call t.FailNow.
+// Do runs f on a thread inside the namespace and returns when f does. Processes that f
+// starts live in the namespace. f must not start goroutines that rely on it, nor call
+// t.FailNow.
 func (n *NS) Do(f func() error) error {
 	return onThread(func() error {
 		if err := unix.Setns(n.fd, unix.CLONE_NEWNET); err != nil {
@@ -152,8 +152,8 @@ func (n *NS) Do(f func() error) error {
 	})
 }
 
-// Run runs a command inside the namespace and returns what it printed. It ends
-// the test if the command fails.
+// Run runs a command inside the namespace and returns its output. It ends the test if
+// the command fails.
 func (n *NS) Run(t testing.TB, name string, arg ...string) string {
 	t.Helper()
 	var out []byte
@@ -170,17 +170,16 @@ func (n *NS) Run(t testing.TB, name string, arg ...string) string {
 	return string(out)
 }
 
-// skips remembers what was skipped, so that each reason is told once.
+// skips has what was skipped, so that each reason is printed once.
 var skips sync.Map
 
-// Skip skips a test for want of a feature, and says so on standard error even
-// without -v. Under StrictEnv it fails the test unless SkipEnv names the
-// feature.
+// Skip skips a test that lacks a feature, and prints that to standard error even
+// without -v. Under StrictEnv it fails the test unless SkipEnv names the feature.
 func Skip(t testing.TB, feature, format string, args ...any) {
 	t.Helper()
 	text := fmt.Sprintf(format, args...)
 	if os.Getenv(StrictEnv) == "1" && !slices.Contains(strings.Split(os.Getenv(SkipEnv), ","), feature) {
-		t.Fatalf("not allowed to skip for want of %s (%s=1): %s", feature, StrictEnv, text)
+		t.Fatalf("not allowed to skip for lack of %s (%s=1): %s", feature, StrictEnv, text)
 	}
 	if _, told := skips.LoadOrStore(t.Name(), true); !told {
 		fmt.Fprintf(os.Stderr, "SKIP %s (want %s): %s\n", t.Name(), feature, text)

@@ -13,8 +13,8 @@ import (
 )
 
 // HoldRTNL makes a system call that holds the kernel's rtnl_lock until release is
-// called, or the test ends. Every request that needs the lock waits meanwhile, in all
-// namespaces and of all processes, so a test holds it for a short time.
+// called or the test ends. Meanwhile every request that needs the lock waits, in all
+// namespaces and processes, so a test holds it briefly.
 //
 // The call is ETHTOOL_GFEATURES on lo. dev_ethtool in net/ethtool/ioctl.c takes the
 // lock and copies the result to a page that does not exist until userfaultfd makes it.
@@ -22,13 +22,13 @@ func (n *NS) HoldRTNL(t testing.TB) (release func()) {
 	t.Helper()
 	p, err := newMissingPage()
 	if err != nil {
-		Skip(t, "userfaultfd", "no page whose absence the kernel waits for: %v", err)
+		Skip(t, "userfaultfd", "no userfaultfd: %v", err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- n.Do(func() error { return getFeatures("lo", p.before(8)) }) }()
 	release = sync.OnceFunc(func() {
 		if err := p.fill(); err != nil {
-			panic(err) // the kernel would never come back
+			panic(err) // the system call would never return
 		}
 		if err := <-done; err != nil {
 			t.Errorf("ETHTOOL_GFEATURES: %v", err)
@@ -43,8 +43,8 @@ func (n *NS) HoldRTNL(t testing.TB) (release func()) {
 	return release
 }
 
-// missingPage is two pages of memory, of which the second does not exist until fill.
-// A system call that writes to it waits.
+// missingPage is two pages of memory, the second of which does not exist until fill. A
+// system call that writes to it waits.
 type missingPage struct {
 	mem []byte
 	fd  *os.File // userfaultfd
@@ -87,12 +87,12 @@ func newMissingPage() (*missingPage, error) {
 	return p, nil
 }
 
-// second returns the address of the page that is missing.
+// second returns the address of the missing page.
 func (p *missingPage) second() uint64 {
 	return uint64(uintptr(unsafe.Pointer(&p.mem[len(p.mem)/2])))
 }
 
-// before returns the memory from n bytes before the missing page on.
+// before returns the memory from n bytes before the missing page.
 func (p *missingPage) before(n int) []byte { return p.mem[len(p.mem)/2-n:] }
 
 // await waits until something needs the missing page.

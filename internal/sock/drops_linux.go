@@ -8,31 +8,31 @@ import (
 )
 
 // drops follows the socket's count of messages that found no room (sk_drops). It
-// tells an overrun from the other losses that a read reports.
+// distinguishes an overrun from the other losses that a read reports.
 type drops struct {
 	count   uint32
 	overrun bool // the last error was an overrun
 	growing bool // an overrun was reported and the queue has not been empty since
 }
 
-// note takes the error of a read.
+// note records the error of a read.
 func (d *drops) note(fd uintptr, errno syscall.Errno) {
 	d.overrun = false
 	switch {
 	case errno == unix.ENOBUFS:
-		// Other than by an overrun this error comes from a notification that
-		// could not be made (netlink_set_err), and then nothing is counted.
+		// Without an overrun this error comes from a notification that the kernel could
+		// not make (netlink_set_err), and nothing is counted.
 		d.overrun = d.grown(fd)
 		d.growing = true
 	case errno == unix.EAGAIN && d.growing:
-		// Messages went on being dropped until the queue was empty.
+		// The kernel dropped messages until the queue was empty.
 		d.growing = false
 		d.grown(fd)
 	}
 }
 
-// grown reports whether the count has grown since the last call. A kernel without
-// SO_MEMINFO does not show it.
+// grown reports whether the count has grown since the last call. Without SO_MEMINFO it
+// reports false.
 func (d *drops) grown(fd uintptr) bool {
 	info, ok := meminfo(fd)
 	old := d.count
@@ -48,7 +48,7 @@ func (s *socket) Dropped() (dropped bool) {
 	return dropped
 }
 
-// meminfo returns the socket's counters of memory (SO_MEMINFO, Linux 4.12).
+// meminfo returns the socket's memory counters (SO_MEMINFO, Linux 4.12).
 func meminfo(fd uintptr) (info [unix.SK_MEMINFO_DROPS + 1]uint32, ok bool) {
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,

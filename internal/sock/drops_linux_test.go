@@ -24,13 +24,13 @@ func newDropping(t *testing.T) *dropping {
 	return d
 }
 
-// drop has the kernel drop messages.
+// drop makes the kernel drop messages.
 func (s *dropping) drop() {
 	s.Helper()
 	noops(s.T, s.Socket, 0, 100)
 }
 
-// ENOBUFS is an overrun if messages found no room, and otherwise another loss.
+// ENOBUFS is an overrun if messages were dropped, and another loss otherwise.
 func TestENOBUFSIsAnOverrunOnlyIfMessagesWereDropped(t *testing.T) {
 	s := newDropping(t)
 	var d drops
@@ -44,7 +44,7 @@ func TestENOBUFSIsAnOverrunOnlyIfMessagesWereDropped(t *testing.T) {
 	}
 }
 
-// Other errors are none.
+// Other errors are no overrun.
 func TestOtherErrorsAreNoOverrun(t *testing.T) {
 	s := newDropping(t)
 	var d drops
@@ -56,7 +56,7 @@ func TestOtherErrorsAreNoOverrun(t *testing.T) {
 	}
 }
 
-// What is dropped from an overrun until the queue is empty belongs to that overrun.
+// Drops between an overrun and the empty queue belong to that overrun.
 func TestDropsUntilTheQueueIsEmptyAreOfOneOverrun(t *testing.T) {
 	s := newDropping(t)
 	var d drops
@@ -69,12 +69,12 @@ func TestDropsUntilTheQueueIsEmptyAreOfOneOverrun(t *testing.T) {
 		t.Fatal("an empty queue is an overrun")
 	}
 	if d.note(s.fd, unix.ENOBUFS); d.overrun {
-		t.Fatal("a second overrun, and nothing was dropped since the queue was empty")
+		t.Fatal("a second overrun, although nothing was dropped since the queue was empty")
 	}
 }
 
-// The next overrun is one, and the next error is not.
-func TestEachErrorIsNotedByItself(t *testing.T) {
+// A second overrun counts, and another error after it does not.
+func TestEachErrorIsJudgedAlone(t *testing.T) {
 	s := newDropping(t)
 	var d drops
 	for range 3 {
@@ -89,8 +89,8 @@ func TestEachErrorIsNotedByItself(t *testing.T) {
 	}
 }
 
-// An empty queue ends an overrun only. What is dropped before the report of an
-// overrun shows in that, also if reads have found the queue empty.
+// An empty queue only ends an overrun. Drops before the report of an overrun count for
+// it, even if reads found the queue empty.
 func TestEmptyQueueWithoutAnOverrunHidesNoDrops(t *testing.T) {
 	s := newDropping(t)
 	var d drops
@@ -101,8 +101,7 @@ func TestEmptyQueueWithoutAnOverrunHidesNoDrops(t *testing.T) {
 	}
 }
 
-// A kernel without SO_MEMINFO does not show what was dropped, as a file that is no
-// socket does not.
+// A kernel without SO_MEMINFO shows no count; neither does a file that is no socket.
 func TestLossWithoutACountIsNoOverrun(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openIn makes the descriptor, in the configured namespace. A socket belongs
-// for life to the namespace of the thread that made it.
+// openIn makes the descriptor, in the configured namespace. A socket belongs for life
+// to the namespace of the thread that opened it.
 func openIn(cfg Config) (fd int, err error) {
 	if !cfg.HasNetNS {
 		return open(cfg)
@@ -19,8 +19,8 @@ func openIn(cfg Config) (fd int, err error) {
 	return openAt(cfg.NetNS, cfg)
 }
 
-// openAt makes the descriptor in the namespace that netns refers to, on another thread,
-// and leaves every thread in the namespace in which it was.
+// openAt makes the descriptor in the namespace that netns refers to, on another thread.
+// Every thread keeps its namespace.
 func openAt(netns int, cfg Config) (fd int, err error) {
 	done := make(chan struct{})
 	go func() {
@@ -34,13 +34,13 @@ func openAt(netns int, cfg Config) (fd int, err error) {
 func openOnThread(netns int, cfg Config) (fd int, err error) {
 	runtime.LockOSThread()
 	if unix.Gettid() == unix.Getpid() {
-		// The main thread cannot be thrown away, and /proc/self shows its namespace.
-		// While this goroutine has it, another one gets another thread.
+		// The main thread cannot be ended, and /proc/self shows its namespace. While
+		// this goroutine holds it, another goroutine gets another thread.
 		defer runtime.UnlockOSThread()
 		return openAt(netns, cfg)
 	}
-	// A thread that does not come back is thrown away: it is not unlocked, and so ends
-	// with the goroutine.
+	// A thread that cannot return to its namespace is not unlocked, so it ends with the
+	// goroutine.
 	here, hereErr := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if hereErr == nil {
 		defer unix.Close(here)
@@ -62,8 +62,8 @@ func open(cfg Config) (int, error) {
 }
 
 // namespace is a descriptor of a network namespace. The caller of Open may close its
-// own before OpenLike needs it, and the kernel gives another one (SIOCGSKNS) to
-// CAP_NET_ADMIN only.
+// own before OpenLike needs it, and the kernel opens another one (SIOCGSKNS) only with
+// CAP_NET_ADMIN.
 type namespace struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -84,8 +84,8 @@ func keepNamespace(netns int) (*namespace, error) {
 	return &namespace{file, raw}, nil
 }
 
-// OpenLike makes a socket that stays in blocking mode and so out of the netpoller:
-// what arrives on it wakes no goroutine. Every read asks not to wait.
+// OpenLike makes a socket that stays in blocking mode, and so out of the netpoller: its
+// datagrams wake no goroutine. Every read is non-blocking.
 func (s *socket) OpenLike() (Socket, error) {
 	cfg := s.cfg
 	cfg.PortID = 0
@@ -96,9 +96,9 @@ func (s *socket) OpenLike() (Socket, error) {
 	return newSocket(fd, cfg)
 }
 
-// openLike makes a descriptor in the namespace of s. The thread that runs is usually
-// in it. If it is not, this needs what WithNetNS needed, or CAP_NET_ADMIN as well if
-// a thread that had moved to another namespace opened s.
+// openLike makes a descriptor in the namespace of s. The current thread is usually in
+// it. If not, this needs the privilege of WithNetNS, or also CAP_NET_ADMIN if s was
+// opened by a thread that had moved to another namespace.
 func (s *socket) openLike(cfg Config) (fd int, err error) {
 	fd, err = open(cfg)
 	if err != nil {
@@ -131,10 +131,10 @@ func (s *socket) openLike(cfg Config) (fd int, err error) {
 	return fd, err
 }
 
-// shares reports whether the new socket fd is in the namespace of s. Before Linux
-// 5.14 namespaces have no cookies. There a socket without a configured namespace is
-// taken to be in the same one if the port of s is in use: ports are unique in a
-// namespace (netlink_insert in net/netlink/af_netlink.c).
+// shares reports whether the new socket fd is in the namespace of s. Before Linux 5.14
+// namespaces have no cookies. Without a configured namespace, fd is then taken to be in
+// the same one if the port of s is in use: ports are unique in a namespace
+// (netlink_insert in net/netlink/af_netlink.c).
 func (s *socket) shares(fd int) (bool, error) {
 	var want uint64
 	err := on(s.raw, func(like int) (err error) {
@@ -151,7 +151,7 @@ func (s *socket) shares(fd int) (bool, error) {
 	return s.netns == nil && unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: s.port}) != nil, nil
 }
 
-// netnsCookie returns the number of a socket's namespace, which no other has.
+// netnsCookie returns the number of a socket's namespace, which is unique.
 func netnsCookie(fd int) (uint64, error) {
 	return unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
 }

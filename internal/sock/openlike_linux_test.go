@@ -28,7 +28,7 @@ func openLike(t *testing.T, s Socket) *socket {
 	}
 	t.Cleanup(func() { like.Close() })
 	noops(t, like, 1, 2)
-	want(t, like, places(2), 1, 2)
+	want(t, like, datagrams(2), 1, 2)
 	return like.(*socket)
 }
 
@@ -80,14 +80,14 @@ func TestOpenLikeInTheSameNamespace(t *testing.T) {
 	if f := netlink.Family(option(t, like, unix.SOL_SOCKET, unix.SO_PROTOCOL)); f != netlink.NETLINK_ROUTE {
 		t.Errorf("of %v", f)
 	}
-	// A socket that is like it is as good.
+	// OpenLike also works on the new socket.
 	again := openLike(t, like)
 	if again.PortID() == like.PortID() || again.PortID() == s.PortID() {
 		t.Error("two sockets on one port")
 	}
 }
 
-// A configured port is that of one socket only.
+// A configured port belongs to one socket only.
 func TestOpenLikeOfAConfiguredPort(t *testing.T) {
 	const configured = 1 << 30
 	s := openSocket(t, Config{PortID: configured})
@@ -99,7 +99,7 @@ func TestOpenLikeOfAConfiguredPort(t *testing.T) {
 	}
 }
 
-// The netpoller does not watch it, so what arrives wakes no goroutine.
+// The netpoller does not watch the socket, so its datagrams wake no goroutine.
 func TestOpenLikeIsNotWatched(t *testing.T) {
 	like := openLike(t, openSocket(t, Config{}))
 	if like.bell != nil {
@@ -113,8 +113,8 @@ func TestOpenLikeIsNotWatched(t *testing.T) {
 	if flags&unix.O_NONBLOCK != 0 {
 		t.Error("is non-blocking, and so in the netpoller")
 	}
-	// Reads do not wait all the same.
-	if n, err := like.Recv(places(1)); n != 0 || err != syscall.EAGAIN {
+	// Reads are non-blocking nevertheless.
+	if n, err := like.Recv(datagrams(1)); n != 0 || err != syscall.EAGAIN {
 		t.Errorf("%d datagrams, %v; want none, EAGAIN", n, err)
 	}
 }
@@ -156,7 +156,7 @@ func TestOpenLikeFromAThreadInAnotherNamespace(t *testing.T) {
 				t.Errorf("the thread was in namespace %d and is in %d", here, after)
 			}
 			noops(t, like, 1, 1)
-			want(t, like, places(1), 1, 1)
+			want(t, like, datagrams(1), 1, 1)
 		})
 	}
 }
@@ -172,7 +172,7 @@ func threadNamespace() uint64 {
 	return cookie
 }
 
-// Ports are unique in a namespace only: the other one can have the port as well.
+// Ports are unique in a namespace only: another one can have the same port.
 func TestOpenLikeWhereThePortIsInUseElsewhere(t *testing.T) {
 	const port = 1<<30 + 1
 	here, elsewhere := nstest.New(t), nstest.New(t)
@@ -192,8 +192,8 @@ func TestOpenLikeWhereThePortIsInUseElsewhere(t *testing.T) {
 	}
 }
 
-// Open keeps a descriptor of the configured namespace, so that its caller may close
-// its own, or use the number for something else.
+// Open keeps a descriptor of the configured namespace, so that its caller may close its
+// own or reuse the number.
 func TestOpenLikeAfterTheCallerClosedTheNamespace(t *testing.T) {
 	ns := nstest.New(t)
 	for _, tt := range []struct {
@@ -280,7 +280,7 @@ func TestOpenLikeWithoutNetAdmin(t *testing.T) {
 		}
 		t.Cleanup(func() { s.Close() })
 		if !like {
-			// The test is worth something only where SIOCGSKNS is refused.
+			// The test proves something only if SIOCGSKNS is refused.
 			var refused error
 			err := onThread(func() error {
 				if err := dropCapability(unix.CAP_NET_ADMIN); err != nil {
@@ -300,7 +300,7 @@ func TestOpenLikeWithoutNetAdmin(t *testing.T) {
 			t.Error("not in the namespace of the other socket")
 		}
 		noops(t, l, 1, 1)
-		want(t, l, places(1), 1, 1)
+		want(t, l, datagrams(1), 1, 1)
 	}
 }
 
@@ -327,8 +327,8 @@ func TestOpenLikeWithoutPrivilege(t *testing.T) {
 	}
 }
 
-// Without a configured namespace, a thread in another one needs the namespace from
-// the kernel. The error says so.
+// Without a configured namespace, a thread in another one has to ask the kernel for the
+// namespace. The error says so.
 func TestOpenLikeNamesThePrivilegeThatItLacks(t *testing.T) {
 	elsewhere := nstest.New(t)
 	s := openSocket(t, Config{})
@@ -352,8 +352,7 @@ func TestOpenLikeNamesThePrivilegeThatItLacks(t *testing.T) {
 	}
 }
 
-// A closed socket has none that is like it, also if another one has got its port
-// since.
+// OpenLike fails on a closed socket, even if another socket has taken its port.
 func TestOpenLikeOfAClosedSocket(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -390,7 +389,7 @@ func TestOpenLikeOfAClosedSocket(t *testing.T) {
 	}
 }
 
-// Each belongs to its own caller.
+// Each socket is closed on its own.
 func TestOpenLikeOutlivesTheOther(t *testing.T) {
 	s := openSocket(t, Config{NetNS: nstest.New(t).FD(), HasNetNS: true})
 	like := openLike(t, s)
@@ -398,7 +397,7 @@ func TestOpenLikeOutlivesTheOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	noops(t, like, 1, 1)
-	want(t, like, places(1), 1, 1)
+	want(t, like, datagrams(1), 1, 1)
 	if err := like.Close(); err != nil {
 		t.Error(err)
 	}
@@ -407,7 +406,7 @@ func TestOpenLikeOutlivesTheOther(t *testing.T) {
 	}
 }
 
-// Close frees the descriptor of the namespace, too.
+// Close frees the descriptor of the namespace as well.
 func TestCloseFreesAllDescriptors(t *testing.T) {
 	ns := nstest.New(t)
 	fds := openFDs(t)
@@ -426,7 +425,7 @@ func TestCloseFreesAllDescriptors(t *testing.T) {
 // openFDs returns the number of descriptors of the process.
 func openFDs(t *testing.T) int {
 	t.Helper()
-	// Before the first file there is no netpoller, which has descriptors of its own.
+	// The first file starts the netpoller, which has descriptors of its own.
 	if err := openSocket(t, Config{}).Close(); err != nil {
 		t.Fatal(err)
 	}

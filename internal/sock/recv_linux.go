@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// receiver holds what a read needs, so that it allocates nothing.
+// receiver holds the memory of a read, so that it allocates nothing.
 type receiver struct {
 	call func(fd uintptr)
 	ds   []Datagram
@@ -27,9 +27,9 @@ type mmsghdr struct {
 	n   uint32 // bytes received
 }
 
-// incoming is what the kernel fills in of a datagram beside its bytes.
+// incoming is what the kernel fills in besides the bytes of a datagram.
 type incoming struct {
-	control [64]byte // two small messages fit; first, so that it is aligned as they are
+	control [64]byte // fits two small messages; first, so that it is aligned
 	iov     unix.Iovec
 	name    unix.RawSockaddrNetlink
 }
@@ -65,10 +65,10 @@ func (r *receiver) recv(fd uintptr) {
 	}
 }
 
-// read reads with the system call for as many datagrams as there are. A sandbox may
-// refuse recvmmsg, with whatever errno, because its filter knows recvmsg only. So an
-// error that recvmsg does not share means that recvmmsg is not to be had. Those of a
-// socket that has lost something are none of these: each is reported once.
+// read reads with recvmmsg or recvmsg. A sandbox may refuse recvmmsg, with any errno,
+// because its filter knows only recvmsg. So an error that recvmsg does not share means
+// that recvmmsg is not available. The errors that report a loss do not: each is
+// reported once.
 func (r *receiver) read(fd uintptr) (n int, errno syscall.Errno) {
 	if r.single || len(r.ds) == 1 {
 		return r.recvmsg(fd)
@@ -95,8 +95,8 @@ func (r *receiver) recvmsg(fd uintptr) (n int, errno syscall.Errno) {
 	return 1, errno
 }
 
-// recvmmsg returns the datagrams that it could read. The kernel keeps an error that it
-// meets after a datagram for the next call (do_recvmmsg in net/socket.c).
+// recvmmsg returns the datagrams that it read. An error after a datagram is kept by the
+// kernel for the next call (do_recvmmsg in net/socket.c).
 func (r *receiver) recvmmsg(fd uintptr) (n int, errno syscall.Errno) {
 	for range maxInterrupted {
 		var got uintptr
@@ -109,7 +109,7 @@ func (r *receiver) recvmmsg(fd uintptr) (n int, errno syscall.Errno) {
 	return n, errno
 }
 
-// prepare gives the kernel room for the datagram at i.
+// prepare gives the kernel the buffers for the datagram at i.
 func (r *receiver) prepare(i int) {
 	in, h := &r.rest[i], &r.msgs[i].hdr
 	in.iov.Base = &r.ds[i].Buf[0]
@@ -124,14 +124,14 @@ func (r *receiver) prepare(i int) {
 	h.SetControllen(len(in.control))
 }
 
-// fill takes over what the kernel says of the datagram at i.
+// fill copies what the kernel reports about the datagram at i.
 func (r *receiver) fill(i int) {
 	d, in, h := &r.ds[i], &r.rest[i], &r.msgs[i].hdr
 	d.N, d.PortID, d.Group, d.NSID = int(r.msgs[i].n), in.name.Pid, 0, -1
 	d.Truncated = h.Flags&unix.MSG_TRUNC != 0
 	control := in.control[:h.Controllen]
 	if h.Namelen < unix.SizeofSockaddrNetlink || h.Flags&unix.MSG_CTRUNC != 0 {
-		// Whose it is cannot be told.
+		// Its sender is unknown.
 		d.N, d.PortID, d.Truncated, control = 0, 0, true, nil
 	}
 	for len(control) >= unix.SizeofCmsghdr {

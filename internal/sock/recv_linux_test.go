@@ -9,8 +9,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// places returns room for n datagrams.
-func places(n int) []Datagram {
+// datagrams returns buffers for n datagrams.
+func datagrams(n int) []Datagram {
 	ds := make([]Datagram, n)
 	for i := range ds {
 		ds[i].Buf = make([]byte, 1024)
@@ -18,7 +18,7 @@ func places(n int) []Datagram {
 	return ds
 }
 
-// want requires a read of the acknowledgements from first on, n of them.
+// want requires a read of n acknowledgements, numbered from first.
 func want(t *testing.T, s Socket, ds []Datagram, first uint32, n int) {
 	t.Helper()
 	got, err := s.Recv(ds)
@@ -36,11 +36,10 @@ func want(t *testing.T, s Socket, ds []Datagram, first uint32, n int) {
 	}
 }
 
-// A read brings what is queued and has a place, in order, and no more than
-// MaxRecv.
+// A read returns what is queued, in order, up to the number of buffers and MaxRecv.
 func TestRecvReadsWhatIsQueued(t *testing.T) {
 	s := openSocket(t, Config{})
-	ds := places(MaxRecv + 4)
+	ds := datagrams(MaxRecv + 4)
 	noops(t, s, 1, 14)
 	want(t, s, ds[:1], 1, 1)
 	want(t, s, ds[:2], 2, 2)
@@ -49,7 +48,7 @@ func TestRecvReadsWhatIsQueued(t *testing.T) {
 	if n, err := s.Recv(ds); n != 0 || err != syscall.EAGAIN {
 		t.Errorf("%d datagrams, %v; want none, EAGAIN", n, err)
 	}
-	// The caller may lend its buffers to another socket.
+	// The caller may use its buffers for another socket.
 	r := &s.(*socket).recv
 	for i := range r.rest {
 		if r.rest[i].iov.Base != nil {
@@ -58,10 +57,10 @@ func TestRecvReadsWhatIsQueued(t *testing.T) {
 	}
 }
 
-// A datagram that does not fit its place costs the others nothing.
-func TestRecvTellsWhichIsTruncated(t *testing.T) {
+// A datagram that does not fit its buffer does not affect the others.
+func TestRecvReportsWhichIsTruncated(t *testing.T) {
 	s := openSocket(t, Config{})
-	ds := places(3)
+	ds := datagrams(3)
 	ds[1].Buf = ds[1].Buf[:wire.HeaderLen]
 	noops(t, s, 1, 3)
 	if n, err := s.Recv(ds); n != 3 || err != nil {
@@ -73,14 +72,14 @@ func TestRecvTellsWhichIsTruncated(t *testing.T) {
 		}
 	}
 	if ds[1].N != wire.HeaderLen {
-		t.Errorf("%d bytes in a place of %d", ds[1].N, wire.HeaderLen)
+		t.Errorf("%d bytes in a buffer of %d", ds[1].N, wire.HeaderLen)
 	}
 }
 
-// What an earlier read has brought is not brought again by one that fails.
-func TestRecvOfAClosedSocketBringsNothing(t *testing.T) {
+// A read that fails does not return the datagrams of an earlier one.
+func TestRecvOfAClosedSocketReturnsNothing(t *testing.T) {
 	s := openSocket(t, Config{})
-	ds := places(2)
+	ds := datagrams(2)
 	noops(t, s, 1, 2)
 	want(t, s, ds, 1, 2)
 	if err := s.Close(); err != nil {

@@ -1,41 +1,41 @@
-// Package sock is what lies between a client's connection and the kernel: one
-// netlink socket, seen as a sender and a non-blocking receiver of datagrams.
+// Package sock is the interface between package client and the kernel: one netlink
+// socket, with a send and a non-blocking receive of datagrams.
 //
-// [Open] makes the real one. Tests and package nltest make others that script
-// the kernel's side.
+// [Open] makes the real one. Tests and package nltest make sockets with a scripted
+// kernel.
 package sock
 
 import "github.com/nlmux/netlink"
 
-// Socket is a netlink socket that is bound to a port. Send, Join, Leave and
-// Close may be called by any goroutine at any time; Recv by one at a time.
+// Socket is a netlink socket that is bound to a port. Any goroutine may call Send,
+// Join, Leave and Close at any time. One at a time may call Recv.
 type Socket interface {
 	// PortID returns the port that the socket is bound to.
 	PortID() uint32
 
-	// Send hands b, one or more whole messages, to the kernel. The kernel works
-	// through the requests in b inside the call, so when Send returns the
-	// answers are queued or dropped. Exceptions are the later datagrams of a dump and
-	// what a thread of the kernel answers (demux.Deferred). An error means that the
-	// kernel has not seen b.
+	// Send passes b, one or more whole messages, to the kernel. The kernel handles the
+	// requests in b inside the call, so the answers are queued or dropped when Send
+	// returns. Exceptions are the later datagrams of a dump and answers from a thread
+	// of the kernel (demux.Deferred). An error means that the kernel has not seen b.
 	Send(b []byte) error
 
-	// Recv reads as many datagrams as are queued and ds has room for, one at
-	// least, without waiting, and returns how many. With an error there are none:
-	// EAGAIN when the queue is empty, net.ErrClosed once the socket is closed; any
-	// other error reports a loss, and the socket goes on. With such an error it
-	// sets ds[0].Congested.
+	// Recv reads the datagrams that are queued, up to len(ds) and without waiting, and
+	// returns their number. If there is none, it returns an error:
+	//   - EAGAIN when the queue is empty,
+	//   - net.ErrClosed once the socket is closed,
+	//   - any other error reports a loss, sets ds[0].Congested, and the socket stays
+	//     usable.
 	Recv(ds []Datagram) (int, error)
 
-	// Watch calls ready at once and then, unless muted, each time that a datagram
-	// may have arrived since ready was called last. It returns net.ErrClosed when the
-	// socket has been closed, after the last call of ready has returned.
+	// Watch calls ready at once and then, unless muted, each time that a datagram may
+	// have arrived since the last call. It returns net.ErrClosed when the socket has
+	// been closed, after the last call of ready has returned.
 	Watch(ready func()) error
 
-	// Mute keeps Watch from calling ready, or has it do so again, at once if
-	// something has arrived meanwhile. A new socket is muted. With an error all is as before: it is
-	// net.ErrClosed, or the system lacks what it takes. It is for the goroutine
-	// that is in Watch.
+	// Mute keeps Watch from calling ready, or undoes that; ready is then called at once
+	// if something has arrived meanwhile. A new socket is muted. With an error nothing
+	// has changed: it is net.ErrClosed, or the system lacks a resource. Only the
+	// goroutine that is in Watch calls it.
 	Mute(on bool) error
 
 	// Join and Leave change the membership of a multicast group.
@@ -46,17 +46,17 @@ type Socket interface {
 	// accounts for them, in bytes.
 	Buffers() (receive, send int)
 
-	// Backlog returns what the datagrams on the queue are charged to the
-	// receive buffer, in bytes: for each at least Charge more than it has.
+	// Backlog returns what the datagrams on the queue are charged to the receive
+	// buffer, in bytes. Each is charged at least Charge more than its size.
 	Backlog() int
 
 	// Dropped reports whether the kernel has dropped something that no Recv has
-	// reported yet. It is for the goroutine that is the only one to call Recv.
+	// reported yet. It is called while no other goroutine is in Recv.
 	Dropped() bool
 
 	// OpenLike opens a socket with the same options in the same network namespace,
-	// bound to a port of the kernel's choice, for a caller that reads what its
-	// own requests have queued: the new socket has no Watch.
+	// bound to a port of the kernel's choice. Its caller reads the answers to its own
+	// requests: the new socket has no Watch.
 	OpenLike() (Socket, error)
 
 	// Close wakes Watch and frees the socket. A second call returns
@@ -64,12 +64,12 @@ type Socket interface {
 	Close() error
 }
 
-// Charge is less than the kernel charges the receive buffer for a datagram
+// Charge is a lower bound of what the kernel charges the receive buffer for a datagram
 // beyond its bytes: struct sk_buff and struct skb_shared_info (SKB_TRUESIZE in
 // include/linux/skbuff.h), together 552 bytes on a 64-bit Linux 6.18.
 const Charge = 512
 
-// MaxRecv is the most datagrams that one Recv reads.
+// MaxRecv is the maximum number of datagrams that one Recv reads.
 const MaxRecv = 8
 
 // Datagram is one datagram as Recv fills it in.
@@ -79,11 +79,11 @@ type Datagram struct {
 	N         int    // bytes of Buf that are filled
 	PortID    uint32 // the sender's port, 0 for the kernel
 	Group     uint32 // destination group, 0 for unicast
-	NSID      int32  // id of the namespace that it comes from, -1 for the socket's own
+	NSID      int32  // id of the sender's namespace, -1 for the socket's own
 	Truncated bool   // it did not fit Buf and its rest is gone
 
-	// Congested reports of a loss that the queue was full, and that the kernel
-	// drops all that comes until it is empty.
+	// Congested: the queue was full, and the kernel drops every message until it is
+	// empty. Set with the error that reports a loss.
 	Congested bool
 }
 

@@ -51,7 +51,7 @@ func Open(cfg Config) (Socket, error) {
 	return s, nil
 }
 
-// newSocket makes a Socket of a new descriptor, which it owns from now on.
+// newSocket makes a Socket of a new descriptor, which it owns from here on.
 func newSocket(fd int, cfg Config) (*socket, error) {
 	if err := configure(fd, cfg); err != nil {
 		unix.Close(fd)
@@ -77,13 +77,13 @@ func configure(fd int, cfg Config) error {
 	enable := func(opt int, name string) error {
 		return wrap("setsockopt "+name, unix.SetsockoptInt(fd, unix.SOL_NETLINK, opt, 1))
 	}
-	// Without the destination group an event cannot be told from a reply:
-	// nl_groups of the address knows groups 1 to 32 only.
+	// Without the destination group an event cannot be distinguished from a reply:
+	// nl_groups in the address has groups 1 to 32 only.
 	if err := enable(unix.NETLINK_PKTINFO, "NETLINK_PKTINFO"); err != nil {
 		return err
 	}
-	// Kernels before 4.12 and 4.2 do without: errors then echo the request and
-	// bring no text, which the parser takes as well.
+	// Optional: without these options, before 4.12 and 4.2, errors echo the request and
+	// have no text. The parser accepts that.
 	_ = enable(unix.NETLINK_EXT_ACK, "NETLINK_EXT_ACK")
 	_ = enable(unix.NETLINK_CAP_ACK, "NETLINK_CAP_ACK")
 	if cfg.StrictChecking {
@@ -107,13 +107,13 @@ func configure(fd int, cfg Config) error {
 	return wrap("setsockopt SO_SNDBUF", setBuffer(fd, cfg.SendBuffer, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF))
 }
 
-// setBuffer asks for a buffer past the system's limit, which needs
-// CAP_NET_ADMIN, and settles for what the limit allows.
+// setBuffer asks for a buffer beyond the system's limit, which needs CAP_NET_ADMIN, and
+// falls back to the limit.
 func setBuffer(fd, size, force, plain int) error {
 	if size == 0 {
 		return nil
 	}
-	size = min(size, math.MaxInt32) // the option is an int
+	size = min(size, math.MaxInt32) // the option is a C int
 	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size)
 	if errors.Is(err, unix.EPERM) {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, size)
@@ -132,12 +132,12 @@ func attachFilter(fd int, filter []FilterInstruction) error {
 	})
 }
 
-// bind binds the socket to a port, 0 for one of the kernel's choice, and returns it.
+// bind binds the socket to a port, 0 for one that the kernel chooses, and returns it.
 func bind(fd int, port uint32) (uint32, error) {
 	err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port})
 	if port == 0 && (err == unix.EACCES || err == unix.EPERM) {
-		// A security policy refuses it, as Android's does. The kernel binds a socket
-		// that sends (netlink_autobind), and drops what is shorter than a header.
+		// A security policy refused it, as Android's does. The kernel binds a socket
+		// when it sends (netlink_autobind), and drops a message shorter than a header.
 		err = unix.Send(fd, make([]byte, 4), 0)
 	}
 	if err != nil {
@@ -163,8 +163,7 @@ func wrap(op string, err error) error {
 
 func (s *socket) PortID() uint32 { return s.port }
 
-// closed turns the error of a RawConn, which fails only after Close, into the
-// one that Socket promises.
+// closed maps the error of a RawConn, which fails only after Close, to net.ErrClosed.
 func closed(err error) error {
 	if err != nil {
 		return net.ErrClosed
@@ -172,8 +171,8 @@ func closed(err error) error {
 	return nil
 }
 
-// on runs f on a descriptor, which is not closed meanwhile, and returns f's error,
-// or net.ErrClosed. It allocates: requests and reads make their closures once.
+// on runs f on a descriptor, which is not closed meanwhile, and returns f's error, or
+// net.ErrClosed. It allocates; requests and reads make their closures once.
 func on(raw syscall.RawConn, f func(fd int) error) error {
 	var err error
 	if closed := closed(raw.Control(func(fd uintptr) { err = f(int(fd)) })); closed != nil {
@@ -182,8 +181,8 @@ func on(raw syscall.RawConn, f func(fd int) error) error {
 	return err
 }
 
-// sender is one Send. The closure that RawConn wants is made once and used
-// again, or every request would allocate it.
+// sender is one Send. Its closure for RawConn is made once and reused, or every request
+// would allocate it.
 type sender struct {
 	call func(fd uintptr)
 	b    []byte
@@ -196,7 +195,7 @@ var senders = sync.Pool{New: func() any {
 	return s
 }}
 
-// write sends without an address: an unconnected netlink socket speaks to port
+// write sends without an address: an unconnected netlink socket sends to port
 // 0, the kernel (netlink_sendmsg).
 func (s *sender) write(fd uintptr) {
 	for range maxInterrupted {
@@ -207,12 +206,12 @@ func (s *sender) write(fd uintptr) {
 	}
 }
 
-// maxInterrupted is the number of times in a row that a system call is made that a
-// signal interrupts.
+// maxInterrupted is the maximum number of times in a row that an interrupted system
+// call is repeated.
 const maxInterrupted = 100
 
-// Send runs under Control and not under Write: there is nothing to wait for
-// and, datagrams being atomic, nothing to lock.
+// Send runs under Control and not under Write: it never waits for readiness and, as
+// datagrams are atomic, needs no lock.
 func (s *socket) Send(b []byte) error {
 	op := senders.Get().(*sender)
 	op.b = b

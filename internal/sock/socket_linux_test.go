@@ -38,9 +38,9 @@ func noops(t *testing.T, s Socket, first uint32, n int) {
 	}
 }
 
-// TestSocketTellsWhatIsCut: a datagram that is larger than its buffer is one of
-// which something is missing (MSG_TRUNC), in each of the system calls that read.
-func TestSocketTellsWhatIsCut(t *testing.T) {
+// TestSocketReportsTruncation: a datagram that is larger than its buffer is truncated
+// (MSG_TRUNC), with each of the system calls that read.
+func TestSocketReportsTruncation(t *testing.T) {
 	const ack = wire.HeaderLen + 4 + wire.HeaderLen // capped (NETLINK_CAP_ACK)
 	s := openSocket(t, Config{})
 	for _, room := range []int{1, 2} {
@@ -63,10 +63,10 @@ func TestSocketTellsWhatIsCut(t *testing.T) {
 	}
 }
 
-// TestSocketTellsAnOverrun: it is reported once, before what is queued, and as one:
-// until the queue has been empty the kernel drops all that comes.
-func TestSocketTellsAnOverrun(t *testing.T) {
-	s := openSocket(t, Config{ReceiveBuffer: 1}) // the least there is
+// TestSocketReportsAnOverrun once, before what is queued: until the queue has been
+// empty the kernel drops every message.
+func TestSocketReportsAnOverrun(t *testing.T) {
+	s := openSocket(t, Config{ReceiveBuffer: 1}) // the smallest possible
 	ds := []Datagram{{Buf: make([]byte, 4<<10)}}
 	for range 3 {
 		if s.Dropped() {
@@ -98,9 +98,9 @@ func TestSocketTellsAnOverrun(t *testing.T) {
 	}
 }
 
-// TestSocketTellsItsBacklog: it is no less than what reading counts down, or an
+// TestSocketReportsItsBacklog: the backlog is no less than what reads count down, or an
 // overrun would be taken for drained too early.
-func TestSocketTellsItsBacklog(t *testing.T) {
+func TestSocketReportsItsBacklog(t *testing.T) {
 	s := openSocket(t, Config{})
 	if n := s.Backlog(); n != 0 {
 		t.Fatalf("backlog of %d bytes in an empty queue", n)

@@ -6,14 +6,14 @@ import (
 	"github.com/nlmux/netlink/internal/sock"
 )
 
-// Kernel is the far side of the sockets that it opens. Its exported fields are
+// Kernel is the kernel's side of the sockets that it opens. Its exported fields are
 // set before the first Open.
 type Kernel struct {
-	// Request works on one frame that was sent on s, inside Send, in the
-	// sender's goroutine. Its error is Send's. Nil: requests vanish.
+	// Request handles one frame that was sent on s, inside Send, in the sender's
+	// goroutine. Its error is Send's. Nil: requests are dropped.
 	Request func(s *Socket, frame []byte) error
 
-	Limit  int    // datagrams that a socket's queue holds, 0: no limit
+	Limit  int    // maximum number of datagrams on a queue, 0: no limit
 	Groups uint32 // highest group that can be joined, 0: any
 	Buffer int    // size of the buffers in bytes, 0: the usual default
 	Mutes  bool   // sockets can be muted; a bubble's time has to pass then

@@ -1,9 +1,8 @@
-// Package socktest is the one scripted kernel of this module: a [sock.Socket]
-// whose other side is a function. It behaves as the kernel does where that is
-// seen from a client: requests are worked on inside Send, a full queue drops
-// what comes until it has been read empty, and reports that once, before the
-// queued data. It uses channels and mutexes only, so it works in a
-// testing/synctest bubble.
+// Package socktest is the scripted kernel of this module: a [sock.Socket] whose other
+// side is a function. It behaves as the kernel does where a client can see it: requests
+// are handled inside Send, and a full queue drops every message until it has been
+// empty, and reports that once, before the queued data. It uses channels and mutexes
+// only, so it works in a testing/synctest bubble.
 package socktest
 
 import (
@@ -39,9 +38,9 @@ type Socket struct {
 
 	queue     []Datagram
 	err       error // reported by the next Recv, once
-	dropped   bool  // more than was reported
-	growing   bool  // reported, and the queue has not been read empty since
-	congested bool  // dropping, until the queue has been read empty
+	dropped   bool  // something was dropped that was not reported
+	growing   bool  // reported, and the queue has not been empty since
+	congested bool  // dropping until the queue has been empty
 	joined    map[uint32]bool
 	muted     bool
 	muteErr   error // of the next Mute, once
@@ -136,7 +135,7 @@ func (s *Socket) Mute(on bool) error {
 	return nil
 }
 
-// FailMute has the next Mute fail.
+// FailMute makes the next Mute fail.
 func (s *Socket) FailMute(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,7 +202,7 @@ func (s *Socket) OpenLike() (sock.Socket, error) {
 	return s.kernel.open(cfg, true), nil
 }
 
-// IsDumpSocket reports whether OpenLike has made the socket.
+// IsDumpSocket reports whether OpenLike made the socket.
 func (s *Socket) IsDumpSocket() bool { return s.forDumps }
 
 // Buffers returns the kernel's sizes.
@@ -247,8 +246,8 @@ func (s *Socket) Queue(ds ...Datagram) {
 	s.notify()
 }
 
-// Overrun makes the next Recv report err and drops what comes until the queue
-// has been read empty, at least until that Recv.
+// Overrun makes the next Recv report err, and drops messages until the queue has been
+// empty, at least until that Recv.
 func (s *Socket) Overrun(err error) {
 	s.mu.Lock()
 	s.err = err
@@ -257,8 +256,8 @@ func (s *Socket) Overrun(err error) {
 	s.notify()
 }
 
-// DropUnreported drops a message that no Recv reports: the kernel counts what it drops
-// at once, and may report it later (netlink_overrun).
+// DropUnreported drops a message without a report: the kernel counts a drop at once,
+// and may report it later (netlink_overrun).
 func (s *Socket) DropUnreported() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
