@@ -23,13 +23,13 @@ type BatchMessage struct {
 	Payload []byte              // a struct nfgenmsg and attributes
 }
 
-// BatchOption changes how [Conn.Batch] has a batch applied.
+// BatchOption changes how [Conn.Batch] applies a batch.
 type BatchOption func(*batch)
 
-// AtGeneration has a batch applied only if the ruleset is still the one with
-// this generation number: NFTA_GEN_ID in the answer to NFT_MSG_GETGEN and in the
-// event NFT_MSG_NEWGEN. Otherwise it is refused with ERESTART, as a whole.
-// Default and zero: whatever the generation.
+// AtGeneration makes the kernel apply the batch only if the ruleset still has this
+// generation number: NFTA_GEN_ID in the answer to NFT_MSG_GETGEN and in the event
+// NFT_MSG_NEWGEN. Otherwise the whole batch is refused with ERESTART. Default and zero:
+// any generation.
 func AtGeneration(id uint32) BatchOption {
 	return func(b *batch) { b.generation = id }
 }
@@ -43,44 +43,45 @@ const (
 	genmsgLen = 4 // size of struct nfgenmsg in bytes
 )
 
-// batch is one batch on its way.
+// batch is one batch.
 type batch struct {
 	subsystem  uint8
 	generation uint32
 	msgs       []BatchMessage
 }
 
-// Batch has the kernel apply messages of one nfnetlink subsystem as one
-// transaction: all of them or none. subsystem is unix.NFNL_SUBSYS_NFTABLES; no
-// other subsystem has transactions so far, and the kernel refuses theirs with
-// EOPNOTSUPP, or EINVAL if it does not know the subsystem. The Conn's family has
-// to be NETLINK_NETFILTER, and the kernel wants CAP_NET_ADMIN over the network
-// namespace.
+// Batch has the kernel apply messages of one nfnetlink subsystem as one transaction:
+// all of them or none. subsystem is unix.NFNL_SUBSYS_NFTABLES; no other subsystem has
+// transactions so far. The kernel refuses theirs with EOPNOTSUPP, or with EINVAL if it
+// does not know the subsystem. The Conn's family has to be NETLINK_NETFILTER. Batch
+// needs CAP_NET_ADMIN over the network namespace.
 //
-// NLM_F_REQUEST is added to the flags of every message. NLM_F_ACK is set where
-// it tells something and taken away elsewhere: refusals come without it, and
-// each acknowledgement would take room in the receive buffer. The messages are
-// the caller's again when Batch returns. It returns the replies to messages with
-// NLM_F_ECHO, in the kernel's order. Header.Seq of a reply is the index in msgs of the
-// message that it answers. Among the replies is an NFT_MSG_NEWGEN, with index 0, if the
-// first message bears that flag. The replies are the caller's for good. An empty batch
-// succeeds without being sent.
+// NLM_F_REQUEST is added to the flags of every message. NLM_F_ACK is set where it is
+// needed and cleared elsewhere: refusals come without it, and each acknowledgement
+// takes room in the receive buffer. The messages are the caller's again when Batch
+// returns.
 //
-// If the kernel refuses a message, it goes on with the next to find all that is
-// wrong and then applies nothing: the error is a [*BatchError].
+// Batch returns the replies to messages with NLM_F_ECHO, in the kernel's order; they
+// are the caller's for good. Header.Seq of a reply is the index in msgs of its message.
+// If the first message has the flag, an NFT_MSG_NEWGEN with index 0 is among the
+// replies. An empty batch succeeds without being sent.
+//
+// If the kernel refuses a message, it checks the remaining ones as well and applies
+// nothing: the error is a [*BatchError].
 //
 // ctx and other errors are those of [Conn.Request]. With [ErrReplyLost] or
-// [ErrUnanswered] the batch was applied as a whole or not at all. EMSGSIZE stands for a batch that is larger
-// than the send buffer, see [WithSendBuffer]; EINVAL for a message of another
-// subsystem or without the struct nfgenmsg, either of which makes the kernel drop the
-// batch; [errors.ErrUnsupported] for another family.
+// [ErrUnanswered] the batch was applied as a whole or not at all. Further causes:
+//   - EMSGSIZE: the batch is larger than the send buffer, see [WithSendBuffer].
+//   - EINVAL: a message is of another subsystem or has no struct nfgenmsg. The kernel
+//     would drop the batch.
+//   - [errors.ErrUnsupported]: the Conn is of another family.
 //
-// A Conn that has joined the group of nf_tables (NFNLGRP_NFTABLES) gets an event for every
-// change: beyond some 1,000 messages in a batch these events overrun the receive buffer in
-// the send, so such a Conn needs [WithEventSocket].
+// A Conn that has joined the group of nf_tables (NFNLGRP_NFTABLES) gets an event for
+// every change. With more than about 1,000 messages in a batch these events overrun the
+// receive buffer during the send, so such a Conn needs [WithEventSocket].
 //
-// Batches on a Conn take turns, as they do in the kernel, and wait until there is
-// room for a refusal of every message, as far as the receive buffer has that.
+// Batches on a Conn run one at a time, as they do in the kernel. Each waits until the
+// receive buffer has room for a refusal of every message, or is otherwise unused.
 func (c *Conn) Batch(ctx context.Context, subsystem uint8, msgs []BatchMessage, opts ...BatchOption) ([]wire.Message, error) {
 	defer runtime.KeepAlive(c)
 	b := &batch{subsystem: subsystem, msgs: msgs}
@@ -99,9 +100,9 @@ func (c *Conn) Batch(ctx context.Context, subsystem uint8, msgs []BatchMessage, 
 	return c.requests.batch(ctx, b)
 }
 
-// checkBatch refuses what cannot be sent, and what the kernel drops without an
-// answer: that is how nfnetlink_rcv_batch treats a message that is too short, and
-// one that opens a batch inside another.
+// checkBatch refuses batches that cannot be sent, and those that the kernel would drop
+// without an answer: nfnetlink_rcv_batch does that if a message is too short, or opens
+// a batch inside another.
 func (c *Conn) checkBatch(ctx context.Context, b *batch) error {
 	if err := live(ctx); err != nil {
 		return err
@@ -130,7 +131,7 @@ func (c *Conn) checkBatch(ctx context.Context, b *batch) error {
 
 // batch sends a batch and waits for its result.
 func (m *mux) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
-	// The turn comes first, so that a batch that waits for it takes no room.
+	// Wait for the turn first, so that a batch that waits for it takes no room.
 	select {
 	case m.batches <- struct{}{}:
 		defer func() { <-m.batches }()
@@ -164,12 +165,12 @@ func (m *mux) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
 	return nil, opError("batch", err, false)
 }
 
-// frame is the datagram of a batch, whose first message has the number seq.
+// frame returns the datagram of a batch whose first message has the number seq.
 //
-// Of the acknowledgements that it asks for, the last message's says that the
-// kernel has read it all, the first one's that a refusal of that message means
-// the commit, see [demux.BatchState], and that of the closing message, since Linux
-// 6.10, that the batch has been applied.
+// It requests three acknowledgements. That of the last message shows that the kernel
+// has read all of them. That of the first shows that a refusal of it means the commit,
+// see [demux.BatchState]. That of the closing message, since Linux 6.10, shows that the
+// batch was applied.
 func (b *batch) frame(seq, port uint32) []byte {
 	size := 2*(wire.HeaderLen+genmsgLen) + 8
 	for _, m := range b.msgs {
@@ -183,7 +184,7 @@ func (b *batch) frame(seq, port uint32) []byte {
 		})
 		seq++
 	}
-	// struct nfgenmsg, with the subsystem in big endian as its res_id.
+	// struct nfgenmsg, with the subsystem as its res_id, in big endian.
 	edge := []byte{0, 0, 0, b.subsystem}
 	add(batchBegin, 0, slices.Concat(edge, b.attributes()))
 	for i, m := range b.msgs {
@@ -197,7 +198,7 @@ func (b *batch) frame(seq, port uint32) []byte {
 	return frame
 }
 
-// attributes are those of the message that opens the batch.
+// attributes returns the attributes of the message that opens the batch.
 func (b *batch) attributes() []byte {
 	if b.generation == 0 {
 		return nil
@@ -207,7 +208,7 @@ func (b *batch) attributes() []byte {
 	return binary.BigEndian.AppendUint32(attr, b.generation)
 }
 
-// echo tells which messages carry NLM_F_ECHO, nil if none does.
+// echo returns which messages carry NLM_F_ECHO, nil if none does.
 func (b *batch) echo() []bool {
 	carries := func(m BatchMessage) bool { return m.Flags&netlink.NLM_F_ECHO != 0 }
 	if !slices.ContainsFunc(b.msgs, carries) {

@@ -9,17 +9,16 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// BatchError is the kernel's refusal of a batch: nothing of it was applied. Index
-// and Err are those of the first failure. errors.Is looks at all failures, and
-// errors.As finds the first one.
+// BatchError is the kernel's refusal of a batch: nothing of it was applied. Index and
+// Err are those of the first failure. errors.Is considers all failures, errors.As finds
+// the first one.
 type BatchError struct {
 	Index    int               // of the message in the batch, -1 if the kernel blames the batch as a whole
 	Err      *wire.KernelError // why
-	Failures []BatchFailure    // all that the kernel has refused, in its order; the first one is Index and Err
+	Failures []BatchFailure    // all refusals in the kernel's order; the first is Index and Err
 
-	// Incomplete says that the kernel may have refused more than there is in
-	// Failures, before the first of them, too: a loss has hit the socket
-	// meanwhile.
+	// Incomplete reports that Failures may lack refusals, even before the first one,
+	// because the socket overran.
 	Incomplete bool
 }
 
@@ -29,7 +28,7 @@ type BatchFailure struct {
 	Err   *wire.KernelError
 }
 
-// Error tells the first failure, and how many there are.
+// Error returns the text of the first failure and the number of further ones.
 func (e *BatchError) Error() string {
 	var s strings.Builder
 	s.WriteString("netlink: batch: nothing was applied: ")
@@ -52,7 +51,7 @@ func (e *BatchError) Unwrap() []error {
 	return errs
 }
 
-// newBatchError describes what was refused of a batch.
+// newBatchError returns the error for the refusals of a batch.
 func newBatchError(b *demux.BatchState, msgs []BatchMessage) error {
 	e := &BatchError{Incomplete: b.Incomplete()}
 	for _, r := range b.Refusals() {

@@ -13,11 +13,10 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Dump returns an iterator over the entries of a table: each time that it is
-// ranged over, it sends a message of type typ with NLM_F_DUMP and the given
-// payload and yields the kernel's messages in its order, without the
-// NLMSG_DONE at the end. The payload is the caller's again when the loop has
-// ended.
+// Dump returns an iterator over the entries of a table. Each range over it sends a
+// message of type typ with NLM_F_DUMP and the given payload, and yields the kernel's
+// messages in its order, without the final NLMSG_DONE. The payload is the caller's
+// again when the loop has ended.
 //
 //	for m, err := range c.Dump(ctx, unix.RTM_GETROUTE, rtmsg) {
 //		if err != nil {
@@ -27,32 +26,33 @@ import (
 //	}
 //
 // A message's payload is valid until the next step of the loop or its end; keep a
-// [wire.Message.Clone]. However long the table is, the loop holds one buffer of
-// 256 KiB, of which the kernel usually fills 32. A slow loop body makes the
-// kernel wait with the rest of the table, and delays no request, no event and no
-// other loop: see Dumps in the documentation of the package.
+// [wire.Message.Clone]. For a table of any length, the loop holds one buffer of 256
+// KiB, of which the kernel usually fills 32. While a loop body is slow the kernel waits
+// with the rest of the table; no request, event or other loop is delayed. See Dumps in
+// the documentation of the package.
 //
 // An error is the last pair of the loop, its message is zero. It is a
-// [*wire.KernelError] if the kernel refused the dump or broke it off, and
-// otherwise an [*OpError] around
+// [*wire.KernelError] if the kernel refused or aborted the dump, and otherwise an
+// [*OpError] around
 //   - ctx's error,
 //   - [ErrReplyLost], [ErrUnanswered], [ErrTruncated], [wire.ErrMalformed],
 //   - net.ErrClosed,
 //   - an error of opening the socket or of the send,
-//   - the reason why the request makes no sense, as for [Conn.Request]; EINVAL
-//     stands for a type that does not dump,
+//   - the reason why the request is invalid, as for [Conn.Request]; EINVAL means a type
+//     that does not dump,
 //   - [ErrDumpInterrupted], after a whole dump during which the table changed, if the
-//     kernel marks that for this table. The loop does not send it again, unlike Request.
+//     kernel marks that for this table. Unlike Request, the loop does not repeat the
+//     dump.
 //
-// Links: a dump of RTM_GETLINK without the attribute IFLA_EXT_MASK leaves out, without an
+// Links: without the attribute IFLA_EXT_MASK, a dump of RTM_GETLINK omits, without an
 // error, a link whose message is larger than a datagram of a dump, 32 KiB
-// (rtnl_dump_ifinfo in net/core/rtnetlink.c); with the attribute it is there.
+// (rtnl_dump_ifinfo in net/core/rtnetlink.c). With the attribute it is included.
 //
-// A payload without the family's header is as in Conn.Request: there may be no
+// A payload without the family's header is handled as in Conn.Request: there may be no
 // entries and no error.
 //
-// Breaking out of the loop ends the dump in the kernel. So do the end of ctx
-// and [Conn.Close], which the loop notices at its next step.
+// Breaking out of the loop ends the dump in the kernel. So does the end of ctx or
+// [Conn.Close], which the loop notices at its next step.
 func (c *Conn) Dump(ctx context.Context, typ netlink.MessageType, payload []byte) iter.Seq2[wire.Message, error] {
 	return func(yield func(wire.Message, error) bool) {
 		if err := c.stream(ctx, typ, payload, yield); err != nil {
@@ -61,7 +61,7 @@ func (c *Conn) Dump(ctx context.Context, typ netlink.MessageType, payload []byte
 	}
 }
 
-// stream is one loop over a dump. It returns nil when the loop was broken off.
+// stream is one loop over a dump. It returns nil if the loop body broke out.
 func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []byte, yield func(wire.Message, error) bool) error {
 	defer runtime.KeepAlive(c)
 	req := dumpRequest{typ: typ, payload: payload, flags: netlink.NLM_F_DUMP}
@@ -76,7 +76,7 @@ func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []by
 	if err != nil {
 		return opError("dump", err, true)
 	}
-	// Also when the loop body panics: the socket is not clean then.
+	// Deferred, since the loop body may panic: the socket is not clean then.
 	defer c.dumps.giveBack(s)
 	if err := s.start(ctx, req); err != nil {
 		return opError("dump", err, true)
@@ -87,13 +87,13 @@ func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []by
 	return nil
 }
 
-// collect runs a dump and returns its messages. If the table changed meanwhile it runs
-// the dump again, unless that would show other values.
+// collect runs a dump and returns its messages. If the table changed during the dump,
+// collect repeats it, unless that could return other values.
 func (c *Conn) collect(ctx context.Context, req dumpRequest) ([]wire.Message, error) {
 	msgs, err := c.collectOnce(ctx, req)
 	for again := c.dumpRetries; again > 0 && errors.Is(err, ErrDumpInterrupted) && demux.Repeatable(c.family, req.typ); again-- {
 		if msgs, err = c.collectOnce(ctx, req); NotSent(err) {
-			// The kernel has seen the earlier ones.
+			// The kernel has seen the earlier tries.
 			err = opError("request", errors.Unwrap(err), false)
 		}
 	}
@@ -106,7 +106,7 @@ func (c *Conn) collectOnce(ctx context.Context, req dumpRequest) ([]wire.Message
 	if err != nil {
 		return nil, opError("request", err, true)
 	}
-	// Also when a handler of package nltest ends the goroutine.
+	// Deferred, since a handler of package nltest may end the goroutine.
 	defer c.dumps.collected(s)
 	if err := s.start(ctx, req); err != nil {
 		return nil, opError("request", err, true)

@@ -14,15 +14,15 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// dumpSocket is a socket that runs one dump at a time. One goroutine uses it at a
-// time: the one that asked for the dump sends and reads.
+// dumpSocket is a socket that runs one dump at a time. Only the goroutine that
+// requested the dump uses it: it sends and reads.
 //
-// It needs no reader. The kernel queues the first datagram of a dump inside the
-// send, and each later one inside the read before it (netlink_recvmsg in
-// net/netlink/af_netlink.c), so the queue is empty only after the end of the dump,
-// or when a datagram was lost. And no read runs alongside the send. Only then could
-// datagrams of the dump change places, or a read find the dump at its end and leave
-// EINVAL as the error of the socket (netlink_dump).
+// It needs no reader. The kernel queues the first datagram of a dump inside the send,
+// and each later one inside the read before it (netlink_recvmsg in
+// net/netlink/af_netlink.c). So the queue is empty only after the end of the dump, or
+// after a loss. And no read runs alongside the send: otherwise datagrams of the dump
+// could change order, or a read could find the dump at its end and leave EINVAL as the
+// error of the socket (netlink_dump).
 type dumpSocket struct {
 	sock sock.Socket
 	pool *pool
@@ -33,7 +33,7 @@ type dumpSocket struct {
 	replies demux.Replies // of a dump that is collected
 
 	clean bool        // the dump was read to its end and nothing is queued
-	loss  demux.Stats // what went wrong with this dump
+	loss  demux.Stats // counts of this dump's losses
 }
 
 // dumpRequest is the request for a dump.
@@ -41,18 +41,17 @@ type dumpRequest struct {
 	typ     netlink.MessageType
 	payload []byte
 	flags   netlink.Flags
-	ack     *wire.Ack // gets the last message of the dump, nil: not wanted
+	ack     *wire.Ack // receives the last message of the dump; nil: not needed
 }
 
-// maxStalls is the number of times in a row that a dump is poked that does not go
-// on.
+// maxStalls is the maximum number of consecutive pokes of a dump that does not
+// continue.
 const maxStalls = 3
 
-// errTooLarge is the result of a request whose answer was lost although it had a socket
-// of its own.
+// errTooLarge is the result of a request whose answer was lost on a socket of its own.
 var errTooLarge = fmt.Errorf("%w: the answer is larger than the receive buffer (WithReceiveBuffer)", ErrReplyLost)
 
-// errBrokenOff says that the loop body wants no more.
+// errBrokenOff reports that the loop body broke out.
 var errBrokenOff = errors.New("broken off")
 
 // newDumpSocket returns a dump socket on s, which it owns.
@@ -62,26 +61,26 @@ func newDumpSocket(s sock.Socket, p *pool) *dumpSocket {
 	return d
 }
 
-// prime makes one read with a large buffer. The kernel sizes the datagrams of a
-// dump by the largest read so far, and makes the first one before the dump's first
-// read (netlink_dump).
+// prime makes one read with a large buffer. The kernel sizes the datagrams of a dump by
+// the largest read so far, and makes the first one before the dump's first read
+// (netlink_dump).
 func (s *dumpSocket) prime() {
 	b := buffers.Get().(*recvBuffers)
 	defer buffers.Put(b)
-	// The dump itself meets any error again.
+	// The dump itself reports any error again.
 	if s.poke() == nil {
 		_, _ = s.sock.Recv(b.first(1))
 	}
 }
 
-// poke sends a request that does nothing. The kernel queues its answer in the send,
-// and when that is read it goes on with a dump for which it had no memory.
+// poke sends a request that does nothing. The kernel queues its answer in the send.
+// When that answer is read, the kernel continues a dump for which it had no memory.
 func (s *dumpSocket) poke() error {
 	return s.sock.Send(s.encode(dumpRequest{typ: netlink.NLMSG_NOOP}, 0))
 }
 
-// encode lays out a request with sequence number seq, 0 if its answer does not
-// matter.
+// encode returns the frame of a request with sequence number seq, 0 if its answer is
+// not needed.
 func (s *dumpSocket) encode(req dumpRequest, seq uint32) []byte {
 	s.frame = wire.AppendMessage(s.frame[:0], wire.Message{
 		Header: wire.Header{
@@ -102,12 +101,12 @@ func (s *dumpSocket) start(ctx context.Context, req dumpRequest) error {
 			return err
 		}
 	}
-	// A loop holds a place for one system call only, since its body can hold another
+	// A loop holds a slot only during a system call, since its body can hold another
 	// loop.
-	if err := s.pool.places.acquire(ctx, s.pool.closed); err != nil {
+	if err := s.pool.slots.acquire(ctx, s.pool.closed); err != nil {
 		return err
 	}
-	defer s.pool.places.release()
+	defer s.pool.slots.release()
 	s.req, s.clean, s.loss = req, false, demux.Stats{}
 	if s.seq++; s.seq == 0 {
 		s.seq++
@@ -115,17 +114,17 @@ func (s *dumpSocket) start(ctx context.Context, req dumpRequest) error {
 	return s.sock.Send(s.encode(req, s.seq))
 }
 
-// recv reads a datagram, for which the kernel may have to make the next one.
+// recv reads a datagram. During the read the kernel may make the next one.
 func (s *dumpSocket) recv(ctx context.Context, ds []sock.Datagram) error {
-	if err := s.pool.places.acquire(ctx, s.pool.closed); err != nil {
+	if err := s.pool.slots.acquire(ctx, s.pool.closed); err != nil {
 		return err
 	}
-	defer s.pool.places.release()
+	defer s.pool.slots.release()
 	_, err := s.sock.Recv(ds)
 	return err
 }
 
-// drain reads what is left of a dump that was not read to its end.
+// drain reads the rest of a dump that was not read to its end.
 func (s *dumpSocket) drain(ctx context.Context) error {
 	b := buffers.Get().(*recvBuffers)
 	defer buffers.Put(b)
@@ -139,7 +138,7 @@ func (s *dumpSocket) drain(ctx context.Context) error {
 	}
 }
 
-// dumpState is how far a dump has come.
+// dumpState is the progress of a dump.
 type dumpState struct {
 	begun       bool  // a datagram of the dump came
 	lost        bool  // the kernel reported that it dropped something
@@ -149,7 +148,7 @@ type dumpState struct {
 	stalls      int   // in a row
 }
 
-// read reads the dump that start asked for. It gives the data messages to yield, or to
+// read reads the dump that start requested. It passes the data messages to yield, or to
 // s.replies if yield is nil. The error is nil at the end of the dump, and errBrokenOff
 // if yield returned false.
 func (s *dumpSocket) read(ctx context.Context, yield func(wire.Message, error) bool) error {
@@ -163,7 +162,7 @@ func (s *dumpSocket) read(ctx context.Context, yield func(wire.Message, error) b
 		}
 		d := &ds[0]
 		if d.Group != 0 && s.req.flags&netlink.NLM_F_ECHO == 0 {
-			continue // the socket has joined nothing, and an echo keeps its group
+			continue // not for this socket, which has joined no group; an echo keeps its group
 		}
 		done, err := s.deliver(ctx, d, &state, yield)
 		switch {
@@ -211,7 +210,7 @@ func (s *dumpSocket) receive(ctx context.Context, ds []sock.Datagram, state *dum
 	}
 }
 
-// stalled returns the error of a dump that does not go on.
+// stalled returns the error of a dump that does not continue.
 func (s *dumpSocket) stalled(state *dumpState) error {
 	switch {
 	case state.refusal != nil:
@@ -226,15 +225,15 @@ func (s *dumpSocket) stalled(state *dumpState) error {
 	return ErrUnanswered
 }
 
-// deliver hands over the data messages of a datagram, and reports whether the dump
-// has come to its end.
+// deliver passes on the data messages of a datagram, and reports whether the dump has
+// reached its end.
 //
-// Whatever the numbers of a message, it belongs to the dump: there is no other
-// request on this socket. (The family thermal sends the messages of its dumps with
-// number and port 0.) Only an end has to have the number of the request, since the
-// answer to a poke has another.
+// Whatever its numbers, a message belongs to the dump: there is no other request on
+// this socket. (The family thermal sends the messages of its dumps with number and port
+// 0.) Only the end must have the number of the request, since the answer to a poke has
+// another.
 func (s *dumpSocket) deliver(ctx context.Context, d *sock.Datagram, state *dumpState, yield func(wire.Message, error) bool) (done bool, err error) {
-	// count data messages at the head of from are to be kept in s.replies.
+	// count data messages at the head of from are kept in s.replies.
 	from, count := d.Buf[:d.N], 0
 	keep := func(rest []byte) {
 		if count > 0 {
@@ -285,10 +284,10 @@ func (s *dumpSocket) unreadable(d *sock.Datagram, err error) error {
 	return err
 }
 
-// ends returns the result of a dump whose last message is m. A refusal with ENOBUFS
-// is not the end: if the queue was full, because another process sent to this
-// socket, the dump is set up all the same and goes on as the queue is read
-// (__netlink_dump_start leaves cb_running set).
+// ends returns the result of a dump whose last message is m. A refusal with ENOBUFS is
+// not the end: if the queue was full, because another process sent to this socket, the
+// dump is set up nevertheless and continues as the queue is read (__netlink_dump_start
+// leaves cb_running set).
 func (s *dumpSocket) ends(m wire.Message, state *dumpState) (done bool, err error) {
 	refusal, err := wire.ParseAck(m)
 	switch {

@@ -10,45 +10,46 @@ import (
 )
 
 var (
-	// ErrReplyLost reports that the kernel dropped a request's answer because
-	// the socket's receive buffer was full. The request may have been applied.
-	// errors.Is(err, unix.ENOBUFS) holds as well. Of a request with NLM_F_ECHO it
-	// may be a part that was dropped: the kernel does not say how many echoes
-	// there are, so the answer counts as lost if something was dropped during the
-	// send. A request that is known to change nothing is sent once more, on a socket of
-	// its own, before this error is returned; if its answer is larger than the receive
-	// buffer, the error names [WithReceiveBuffer].
+	// ErrReplyLost reports that the kernel dropped a request's answer because the
+	// socket's receive buffer was full. The request may have been applied.
+	// errors.Is(err, unix.ENOBUFS) holds as well.
+	//
+	// If the request has NLM_F_ECHO, only a part may have been dropped: the kernel does
+	// not report the number of echoes, so the answer counts as lost if anything was
+	// dropped during the send. A request that is known to change nothing is sent once
+	// more, on a socket of its own, before this error is returned. If its answer is
+	// larger than the receive buffer, the error names [WithReceiveBuffer].
 	ErrReplyLost = demux.ErrReplyLost
 
-	// ErrUnanswered reports that the kernel did not answer a request although it
-	// dropped nothing, and that no answer can come any more. The kernel ignored the
-	// request, as NETLINK_FIB_LOOKUP does if the payload is too short, or a signal
-	// interrupted its work (EINTR in netlink_rcv_skb). The request may have been
-	// applied. errors.Is(err, unix.EBADMSG) holds as well.
+	// ErrUnanswered reports that the kernel did not answer a request, dropped nothing,
+	// and will not answer it later. The kernel ignored the request, as
+	// NETLINK_FIB_LOOKUP does if the payload is too short, or a signal interrupted its
+	// work (EINTR in netlink_rcv_skb). The request may have been applied.
+	// errors.Is(err, unix.EBADMSG) holds as well.
 	ErrUnanswered = demux.ErrUnanswered
 
-	// ErrTruncated reports that a message of the answer was larger than the
-	// largest buffer that a Conn reads into, 256 KiB. The request may have been
-	// applied. errors.Is(err, unix.EMSGSIZE) holds as well.
+	// ErrTruncated reports that a message of the answer was larger than the largest
+	// buffer of a Conn, 256 KiB. The request may have been applied. errors.Is(err,
+	// unix.EMSGSIZE) holds as well.
 	ErrTruncated = demux.ErrTruncated
 
-	// ErrDumpInterrupted reports that the table changed while the kernel dumped
-	// it (NLM_F_DUMP_INTR), so entries may be missing or duplicated, even unchanged
-	// ones: the kernel goes on by an entry's place in the list (as inet_dump_ifaddr in
+	// ErrDumpInterrupted reports that the table changed while the kernel dumped it
+	// (NLM_F_DUMP_INTR). Entries may be missing or duplicated, even unchanged ones: the
+	// kernel continues at an entry's index in the list (inet_dump_ifaddr in
 	// net/ipv4/devinet.c does). It comes with the entries.
 	//
 	// The kernel marks some tables only. In rtnetlink these are links, addresses and
 	// next hops. It never marks routes, neighbours and rules, and a dump without this
-	// error can miss something there:
-	//   - IPv6 routes and rules: unchanged entries, if others come and go meanwhile
-	//     (fib6_dump_table in net/ipv6/ip6_fib.c goes on by a count). The union of two
-	//     dumps one after the other had them all.
+	// error can lack entries there:
+	//   - IPv6 routes and rules: unchanged entries, if others are added and deleted
+	//     meanwhile (fib6_dump_table in net/ipv6/ip6_fib.c continues at a count). In an
+	//     experiment, the union of two consecutive dumps had all of them.
 	//   - IPv4 routes and neighbours: only entries that change meanwhile.
 	ErrDumpInterrupted = errors.New("dump interrupted by a change of the table")
 )
 
-// OpError is the failure of an operation on this side of the socket. What the
-// kernel answers to a request is a [wire.KernelError] instead.
+// OpError is the failure of an operation on this side of the socket. The kernel's
+// answer to a request is a [wire.KernelError] instead.
 type OpError struct {
 	Op  string // what was tried, such as "dial NETLINK_ROUTE" or "request"
 	Err error  // why it failed
@@ -62,15 +63,15 @@ func (e *OpError) Error() string { return "netlink: " + e.Op + ": " + e.Err.Erro
 // Unwrap returns the cause.
 func (e *OpError) Unwrap() error { return e.Err }
 
-// NotSent reports whether err says for certain that the kernel never saw the
-// request, so that sending it again cannot apply it twice. It is false for nil
-// and for every error that leaves doubt.
+// NotSent reports whether err proves that the kernel never saw the request, so that
+// sending it again cannot apply it twice. It is false for nil and for every uncertain
+// error.
 func NotSent(err error) bool {
 	var op *OpError
 	return errors.As(err, &op) && op.notSent
 }
 
-// Causes of bad input.
+// Errors of invalid arguments.
 var (
 	errNilContext = errors.New("nil context")
 	errNilOption  = errors.New("nil option")
@@ -78,12 +79,12 @@ var (
 	errGroupZero  = fmt.Errorf("group 0 is not a multicast group: %w", syscall.EINVAL)
 )
 
-// opError describes the failure of op; notSent as for [NotSent].
+// opError returns an OpError for op; notSent is the result of [NotSent].
 func opError(op string, err error, notSent bool) error {
 	return &OpError{Op: op, Err: err, notSent: notSent}
 }
 
-// live returns the error of a ctx that ends a call before it began.
+// live returns the error of a ctx that is nil or has ended.
 func live(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext

@@ -7,7 +7,7 @@ import (
 )
 
 // explain names the request that was refused and the attribute that the refusal is
-// about. It returns the error that it was given.
+// about. It returns err.
 func explain(family netlink.Family, typ netlink.MessageType, payload []byte, err error) error {
 	refusal, ok := err.(*wire.KernelError)
 	if !ok {

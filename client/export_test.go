@@ -12,7 +12,7 @@ func LeadersFor(processors int) int { return leadersFor(processors) }
 // Leaders returns that number for c.
 func Leaders(c *Conn) int { return c.requests.leaders }
 
-// SetLeaders changes it. The caller has not sent anything yet.
+// SetLeaders changes that number. It is called before anything is sent.
 func SetLeaders(c *Conn, n int) { c.requests.leaders = n }
 
 // SetDumpNumber makes seq the number of the last dump of every idle dump socket of c.
@@ -24,5 +24,5 @@ func SetDumpNumber(c *Conn, seq uint32) {
 	}
 }
 
-// WithSocket has a Conn open its sockets with a function of the test.
+// WithSocket makes a Conn open its sockets with a function of the test.
 var WithSocket = withSocket

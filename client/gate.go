@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// gate holds senders back while it is shut. The zero gate is open.
+// gate blocks senders while it is shut. The zero gate is open.
 type gate struct {
 	opened atomic.Pointer[chan struct{}] // closed when the gate opens; nil while it is open
 }

@@ -1,7 +1,7 @@
 package client
 
-// line is a queue of exchanges. It is linked through them: thousands may stand in
-// it, and any of them may leave.
+// line is a queue of exchanges. It is linked through them, since it may have thousands
+// and any of them may leave.
 type line struct {
 	first, last *exchange
 }

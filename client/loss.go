@@ -2,11 +2,11 @@ package client
 
 import "github.com/nlmux/netlink/internal/sock"
 
-// This file is what the client does about an overrun; demux/loss.go has what it
-// means for a request. The kernel drops a message that finds the receive buffer
-// full, reports that once as ENOBUFS, before the data that is queued, and drops every
-// message until the queue is empty (netlink_overrun, netlink_attachskb and
-// netlink_broadcast_deliver in net/netlink/af_netlink.c).
+// This file has the client's policy for losses; demux/loss.go has their meaning for a
+// request. The kernel drops a message that finds the receive buffer full, reports that
+// once as ENOBUFS, before the data that is queued, and drops every message until the queue
+// is empty (netlink_overrun, netlink_attachskb and netlink_broadcast_deliver in
+// net/netlink/af_netlink.c).
 //
 //	event                       draining is false      draining is true
 //	Recv fails (ENOBUFS, ...)   shut the gate,         the same; an overrun after an
@@ -25,15 +25,15 @@ import "github.com/nlmux/netlink/internal/sock"
 // The goroutine that reports the overrun drains: one that reads for a call does not
 // stop while draining is true.
 
-// overrun is the state of a receiver after a loss that the kernel reported.
+// overrun is the state of a receiver after a loss that a read reported.
 type overrun struct {
 	draining bool // reported, and the queue has not been empty since
 
 	// congested: the receive buffer was full. Other errors of a read come from
-	// notifications that the kernel could not make (netlink_set_err), and it goes
-	// on queueing after them.
+	// notifications that the kernel could not make (netlink_set_err), and it keeps
+	// queueing after them.
 	congested bool
-	// backlog is the most that the queue can still hold of what was queued before the
+	// backlog is the upper bound for what is left of the data queued before the
 	// report, in bytes as charged.
 	backlog int
 }
@@ -42,7 +42,7 @@ type overrun struct {
 func (r *receiver) overrunLocked(congested bool) {
 	o := &r.overrun
 	if o.draining && o.congested && congested {
-		// It would be the same overrun, had the queue not been empty in between.
+		// A second report means that the queue was empty in between.
 		r.dispatcher.gap()
 	}
 	r.gate.shut()
@@ -50,10 +50,9 @@ func (r *receiver) overrunLocked(congested bool) {
 	*o = overrun{draining: true, congested: congested, backlog: r.sock.Backlog()}
 }
 
-// drainedLocked counts d, which was just read, off the backlog. If events come
-// faster than they are read, no read finds the queue empty. But what follows the
-// backlog was queued after the loss and, after a full buffer, after the queue was
-// empty.
+// drainedLocked subtracts d, which was just read, from the backlog. If events come faster
+// than they are read, no read finds the queue empty. But messages after the backlog were
+// queued after the loss and, if the buffer was full, after the queue was empty.
 func (r *receiver) drainedLocked(d *sock.Datagram) {
 	if o := &r.overrun; o.draining {
 		if o.backlog -= d.N + sock.Charge; o.backlog <= 0 {
@@ -62,8 +61,7 @@ func (r *receiver) drainedLocked(d *sock.Datagram) {
 	}
 }
 
-// emptyLocked ends an overrun: the kernel queues again, and what it dropped is
-// missing here.
+// emptyLocked ends an overrun: the kernel queues messages again, and the gap is here.
 func (r *receiver) emptyLocked() {
 	if r.overrun.draining {
 		r.overrun = overrun{}

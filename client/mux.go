@@ -19,7 +19,7 @@ type mux struct {
 	window *window
 	recv   *receiver
 	calls  sync.Pool
-	places places
+	slots  slots
 	done   chan struct{} // closed when the reader is gone
 
 	// The kernel answers messages without NLM_F_ACK if it refuses them, and no room is
@@ -49,13 +49,13 @@ func newMux(family netlink.Family, s sock.Socket, inFlight int, q *queue) *mux {
 		family:   family,
 		sock:     s,
 		window:   w,
-		places:   newPlaces(),
+		slots:    newSlots(),
 		done:     make(chan struct{}),
 		batches:  make(chan struct{}, 1),
 		leaders:  leadersFor(runtime.GOMAXPROCS(0)),
 		maxFrame: min(maxFrame, send/2),
 
-		lookAfter: uint32(max(1, min(maxSenders, receive/(4*refusalRoom)))),
+		lookAfter: uint32(max(1, min(maxSlots, receive/(4*refusalSize)))),
 	}
 	m.calls.New = func() any { return newExchange() }
 	m.table = demux.New(family, s.PortID(), rand.Uint32(), w.release, s.Dropped)

@@ -21,14 +21,14 @@ func TestOptionsThatMakeNoSenseFailDial(t *testing.T) {
 		opts []client.Option
 		want string
 	}{
-		{[]client.Option{client.WithReceiveBuffer(0)}, "WithReceiveBuffer(0): the least value is 1"},
-		{[]client.Option{client.WithSendBuffer(-1)}, "WithSendBuffer(-1): the least value is 1"},
-		{[]client.Option{client.WithEventQueue(0)}, "WithEventQueue(0): the least value is 1"},
-		{[]client.Option{client.WithDumpRetries(-1)}, "WithDumpRetries(-1): the least value is 0"},
-		{[]client.Option{client.WithInFlight(0)}, "WithInFlight(0): the least value is 1"},
+		{[]client.Option{client.WithReceiveBuffer(0)}, "WithReceiveBuffer: bytes must be at least 1, got 0"},
+		{[]client.Option{client.WithSendBuffer(-1)}, "WithSendBuffer: bytes must be at least 1, got -1"},
+		{[]client.Option{client.WithEventQueue(0)}, "WithEventQueue: n must be at least 1, got 0"},
+		{[]client.Option{client.WithDumpRetries(-1)}, "WithDumpRetries: n must be at least 0, got -1"},
+		{[]client.Option{client.WithInFlight(0)}, "WithInFlight: n must be at least 1, got 0"},
 		// The first one is reported, and a good value after a bad one mends nothing.
-		{[]client.Option{client.WithInFlight(-2), client.WithEventQueue(0)}, "WithInFlight(-2): the least value is 1"},
-		{[]client.Option{client.WithInFlight(-2), client.WithInFlight(1)}, "WithInFlight(-2): the least value is 1"},
+		{[]client.Option{client.WithInFlight(-2), client.WithEventQueue(0)}, "WithInFlight: n must be at least 1, got -2"},
+		{[]client.Option{client.WithInFlight(-2), client.WithInFlight(1)}, "WithInFlight: n must be at least 1, got -2"},
 		{[]client.Option{client.WithEventFilter(nil)}, "WithEventFilter: n must be from 1 to 4096 instructions, got 0"},
 		{[]client.Option{client.WithEventFilter(make([]client.FilterInstruction, 4097))}, "WithEventFilter: n must be from 1 to 4096 instructions, got 4097"},
 		{[]client.Option{client.WithCapture(nil)}, "WithCapture: nil writer"},
@@ -128,7 +128,7 @@ func TestReceiveBufferBoundsWhatIsInFlight(t *testing.T) {
 		want             int // requests at once
 	}{
 		{212992, 0, 34},
-		{425984, 0, 64}, // maxSenders in places.go
+		{425984, 0, 64}, // maxSlots in slots.go
 		{12288, 0, 2},
 		{6144, 0, 1},
 		{1, 0, 1},

@@ -19,10 +19,10 @@ type pool struct {
 	keep   int           // sockets that stay open, with WithDumpSocket
 	closed chan struct{} // closed by close
 
-	// slots holds a token for each dump that is being collected.
-	slots chan struct{}
-	// places bounds the system calls of all dumps.
-	places places
+	// collecting holds a token for each dump that is being collected.
+	collecting chan struct{}
+	// slots bounds the system calls of all dumps.
+	slots slots
 
 	mu sync.Mutex // guards following
 
@@ -31,7 +31,7 @@ type pool struct {
 	timer *time.Timer  // runs reap, nil if there is nothing to wait for
 	count demux.Stats  // of dumps that have ended
 
-	reaping sync.WaitGroup // counts timers that have not been stopped
+	reaping sync.WaitGroup // counts timers that were not stopped
 }
 
 // idleSocket is a dump socket that waits for the next dump.
@@ -53,15 +53,15 @@ const (
 // newPool returns a pool of sockets like s.
 func newPool(s sock.Socket) *pool {
 	return &pool{
-		like:   s,
-		closed: make(chan struct{}),
-		slots:  make(chan struct{}, maxCollected),
-		places: newPlaces(),
-		lent:   make(map[*dumpSocket]struct{}),
+		like:       s,
+		closed:     make(chan struct{}),
+		collecting: make(chan struct{}, maxCollected),
+		slots:      newSlots(),
+		lent:       make(map[*dumpSocket]struct{}),
 	}
 }
 
-// ended returns why a dump that waits or runs has to end, if it has to.
+// ended returns the error that ends a dump that waits or runs, if any.
 func (p *pool) ended(ctx context.Context) error {
 	select {
 	case <-p.closed:
@@ -74,7 +74,7 @@ func (p *pool) ended(ctx context.Context) error {
 // collector waits for a slot and returns a socket for a dump that is collected.
 func (p *pool) collector(ctx context.Context) (*dumpSocket, error) {
 	select {
-	case p.slots <- struct{}{}:
+	case p.collecting <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-p.closed:
@@ -82,15 +82,15 @@ func (p *pool) collector(ctx context.Context) (*dumpSocket, error) {
 	}
 	s, err := p.borrow()
 	if err != nil {
-		<-p.slots
+		<-p.collecting
 	}
 	return s, err
 }
 
-// collected takes back a socket of collector.
+// collected returns a socket of collector to the pool.
 func (p *pool) collected(s *dumpSocket) {
 	p.giveBack(s)
-	<-p.slots
+	<-p.collecting
 }
 
 // borrow returns a socket for one dump.
@@ -130,7 +130,7 @@ func (p *pool) isClosed() bool {
 	}
 }
 
-// take lends the socket that was used last, if one is idle.
+// take returns the idle socket that was used last, or nil.
 func (p *pool) take() (*dumpSocket, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,9 +147,9 @@ func (p *pool) take() (*dumpSocket, error) {
 	return s, nil
 }
 
-// giveBack takes a socket back from a dump that has ended. A dump that was not read
-// to its end goes on in the kernel until its socket is closed, or is read to its end
-// by the next dump if the socket has to stay open.
+// giveBack returns a socket to the pool after a dump. If the dump was not read to its
+// end, it continues in the kernel until the socket is closed. If the socket has to stay
+// open, the next dump reads it to its end.
 func (p *pool) giveBack(s *dumpSocket) {
 	s.replies.Reset()
 	s.req = dumpRequest{}
@@ -177,8 +177,8 @@ func (p *pool) armLocked(d time.Duration) {
 	p.timer = time.AfterFunc(d, p.reap)
 }
 
-// reap closes the sockets that have been idle for long enough, and runs again if
-// others are left.
+// reap closes the sockets that were idle for idleTime, and runs again if others are
+// left.
 func (p *pool) reap() {
 	defer p.reaping.Done()
 	p.mu.Lock()

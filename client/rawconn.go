@@ -8,16 +8,16 @@ import (
 
 var _ syscall.Conn = (*Conn)(nil)
 
-// SyscallConn returns access to the descriptor of the socket for requests, for
-// options that this package does not know and for reading counters of the
-// socket. With [WithEventSocket] the memberships are on another socket, and dumps are on
-// others in any case; neither can be reached. Only Control works. The Conn itself reads and writes: Read and Write
-// fail with [errors.ErrUnsupported]. After [Conn.Close], Control fails with
-// net.ErrClosed.
+// SyscallConn returns access to the descriptor of the socket for requests: for socket
+// options without a method here, and for reading its counters. The sockets of
+// [WithEventSocket] and of dumps cannot be reached. Only Control works; Read and Write
+// fail with [errors.ErrUnsupported], since the Conn itself reads and writes. After
+// [Conn.Close], Control fails with net.ErrClosed.
 //
-// What the Conn relies on must stay as it is. A socket filter (SO_ATTACH_FILTER) sees the
-// answers to requests too ([WithEventFilter] filters events only), NETLINK_NO_ENOBUFS
-// makes losses silent, and the receive buffer has the size that [WithReceiveBuffer] says.
+// The caller must not change what the Conn relies on. A socket filter
+// (SO_ATTACH_FILTER) also sees the answers to requests ([WithEventFilter] filters
+// events only), NETLINK_NO_ENOBUFS hides losses, and the receive buffer must keep the
+// size of [WithReceiveBuffer].
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	s, ok := c.requests.sock.(interface {
 		Control(f func(fd uintptr)) error
@@ -28,7 +28,7 @@ func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	return rawConn{c, s.Control}, nil
 }
 
-// rawConn is the part of a descriptor's RawConn that is safe beside a reader.
+// rawConn is the part of a descriptor's RawConn that is safe alongside a reader.
 type rawConn struct {
 	conn    *Conn // must not be collected meanwhile
 	control func(f func(fd uintptr)) error

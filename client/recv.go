@@ -12,9 +12,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// receiver is the read side of a mux. The goroutine that holds its lock, the
-// reader or one that sends, reads for all: it delivers each datagram to the call or
-// the event queue that it is for.
+// receiver is the read side of a mux. The goroutine that holds its lock reads for all:
+// it delivers each datagram to its call or to the event queue. It is the reader or a
+// goroutine that sends.
 type receiver struct {
 	sock       sock.Socket
 	table      *demux.Table
@@ -30,7 +30,7 @@ type receiver struct {
 	mu sync.Mutex // guards following
 
 	found   int                // datagrams that the last read with any found
-	d       *sock.Datagram     // is being delivered
+	d       *sock.Datagram     // the datagram in delivery
 	event   func(wire.Message) // delivers a message of d as an event
 	overrun overrun
 }
@@ -57,8 +57,8 @@ func newReceiver(family netlink.Family, s sock.Socket, buffer int, table *demux.
 	return r
 }
 
-// try reads for call if no other goroutine reads. It reports whether it read (ok),
-// and then whether it read all that was queued or the result of call (dry).
+// try reads for call if no other goroutine reads. ok reports whether it read; dry then
+// reports whether it read all that was queued or the result of call.
 func (r *receiver) try(call *demux.Call) (dry, ok bool) {
 	if !r.mu.TryLock() {
 		return false, false
@@ -68,9 +68,9 @@ func (r *receiver) try(call *demux.Call) (dry, ok bool) {
 	return dry, true
 }
 
-// readFor waits for the lock, reads for call, and reports whether it read all that
-// was queued or the result of call. The wait is short: no read of this socket waits
-// for the kernel's locks, because it runs no dump.
+// readFor waits for the lock, reads for call, and reports whether it read all that was
+// queued or the result of call. The wait is short: a read of this socket never waits
+// for the kernel's locks, because the socket runs no dump.
 func (r *receiver) readFor(call *demux.Call) (dry bool) {
 	r.lock()
 	defer r.mu.Unlock()
@@ -78,14 +78,14 @@ func (r *receiver) readFor(call *demux.Call) (dry bool) {
 	return dry
 }
 
-// lock waits for the lock, which the reader gives up soon.
+// lock waits for the lock, which the reader releases soon.
 func (r *receiver) lock() {
 	r.waiting.Add(1)
 	r.mu.Lock()
 	r.waiting.Add(-1)
 }
 
-// conclude tells the table that no answer to the calls is left on the queue.
+// conclude ends the calls without an answer: none is left on the queue.
 func (r *receiver) conclude(calls []*demux.Call, seqs []uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,9 +101,9 @@ func (r *receiver) look(limit int) int {
 	return n
 }
 
-// maxFailed is the number of reads that may fail in a row before the queue is left
-// alone until more arrives. An overrun fails one, since the kernel reports none
-// until the queue has been empty (netlink_overrun).
+// maxFailed is the maximum number of consecutive failed reads. Then the queue is left
+// until more arrives. An overrun fails one read, since the kernel reports none until
+// the queue has been empty (netlink_overrun).
 const maxFailed = 100
 
 // drainLocked reads until
@@ -112,9 +112,9 @@ const maxFailed = 100
 //   - about limit datagrams were read, or
 //   - maxFailed reads failed in a row.
 //
-// It returns the number of datagrams. It reports dry unless the socket is closed:
-// with a limit of r.most, all that was queued when it began has been read, and
-// where reads fail for good all is lost that was not.
+// It returns the number of datagrams. dry is true unless the socket is closed: with a
+// limit of r.most, everything that was queued at the start has been read, or is lost
+// because reads fail.
 func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool) {
 	b := buffers.Get().(*recvBuffers)
 	defer buffers.Put(b)
@@ -140,7 +140,7 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 			break
 		}
 		if err == net.ErrClosed {
-			// The reader may have gone before, so nobody else opens the gate.
+			// The reader may have exited, so the gate is opened here.
 			r.gate.open()
 			dry = false
 			break
@@ -149,7 +149,7 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 		r.overrunLocked(ds[0].Congested)
 	}
 	if failed == maxFailed {
-		// Reading is not allowed, or no longer. Requests must not wait for it.
+		// Reads are not permitted. Requests must not wait for them.
 		r.emptyLocked()
 	}
 	if count > 0 {
@@ -159,8 +159,8 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 }
 
 // batchLocked returns the number of datagrams to request from the next Recv, given
-// count read so far. (NOOP of 64 goroutines: a third less time than with one at a
-// time. A lone goroutine needs one buffer only.)
+// count read so far. (Measured: NOOPs of 64 goroutines take a third less time than with one datagram a
+// read. A lone goroutine needs one buffer only.)
 func (r *receiver) batchLocked(count int) int {
 	return min(max(1, count, r.found), sock.MaxRecv)
 }

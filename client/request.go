@@ -14,61 +14,57 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Request sends a message of type typ with the given payload, waits for the end
-// of the kernel's answer and returns the replies in the kernel's order, without
-// the NLMSG_ERROR or NLMSG_DONE at its end. NLM_F_REQUEST and NLM_F_ACK are
-// added to flags. The payload is the caller's again when Request returns; the
-// replies are the caller's for good.
+// Request sends a message of type typ with the given payload, waits for the end of the
+// kernel's answer and returns the replies in the kernel's order, without the final
+// NLMSG_ERROR or NLMSG_DONE. NLM_F_REQUEST and NLM_F_ACK are added to flags. The
+// payload is the caller's again when Request returns; the replies are the caller's for
+// good.
 //
-// Request collects a dump (NLM_F_DUMP) whole; [Conn.Dump] does not need the memory.
-// See Dumps in the documentation of the package. A dump during which the table
-// changed is sent again, see [WithDumpRetries], unless it resets what it reads, and
-// is at last returned together with [ErrDumpInterrupted]. Header.Seq and
-// Header.PortID of its messages are those of its socket. With any other error there
-// are no replies.
+// With NLM_F_DUMP, Request collects the whole dump; [Conn.Dump] needs less memory. See
+// Dumps in the documentation of the package. If the table changed during the dump,
+// Request repeats it, see [WithDumpRetries], unless that could reset the values. After
+// the last try it returns the replies with [ErrDumpInterrupted]. Header.Seq and
+// Header.PortID of the messages are those of the dump's socket. With any other error
+// there are no replies.
 //
-// When ctx ends, a request that waits is over:
-//   - One that waits for room in the receive buffer, for a shared datagram or for a
-//     socket for its dump has not been sent.
-//   - One that was sent has probably been applied. What the kernel still sends for
-//     it is dropped.
+// If ctx ends while a request waits:
+//   - A request that waits for room in the receive buffer, for a shared datagram or for
+//     a socket for its dump has not been sent.
+//   - A request that was sent has probably been applied. Its answer is dropped.
 //
-// The system call that sends cannot be interrupted: the kernel does the request's
-// work in it. Neither can the one that reads a datagram of a dump. Request then
-// returns when the call does. An answer that has arrived is returned even if ctx
-// has ended.
+// The send cannot be interrupted, since the kernel handles the request in it, nor can
+// the read of a datagram of a dump. Request then returns when the system call does. An
+// answer that has arrived is returned even if ctx has ended.
 //
-// The kernel's refusal is a [*wire.KernelError], which names the attribute that
-// was wrong if the kernel does. Other errors are an [*OpError] around
+// The kernel's refusal is a [*wire.KernelError], which names the wrong attribute if the
+// kernel does. Other errors are an [*OpError] around
 //   - ctx's error,
 //   - [ErrReplyLost], [ErrUnanswered], [ErrTruncated],
 //   - net.ErrClosed,
 //   - an error of the send, or of opening a socket for a dump,
-//   - the reason why the request makes no sense: a nil ctx; a typ below
-//     NLMSG_MIN_TYPE, which the kernel acknowledges and ignores; one that opens a
-//     batch of nf_tables (see [Conn.Batch]); a payload that the family ignores
-//     because it is too short; a payload over the send buffer (EMSGSIZE), see
-//     [WithSendBuffer].
+//   - the reason why the request is invalid: a nil ctx; a typ below NLMSG_MIN_TYPE,
+//     which the kernel acknowledges and ignores; one that opens a batch of nf_tables
+//     (see [Conn.Batch]); a payload too short for the family, which would ignore it; a
+//     payload larger than the send buffer (EMSGSIZE), see [WithSendBuffer].
 //
-// [NotSent] reports which of them left the kernel untouched.
+// [NotSent] reports for which of them the kernel never saw the request.
 //
-// The payload begins with the family's header, such as struct ifinfomsg. An
-// rtnetlink request without one is acknowledged and ignored by the kernel
-// (rtnetlink_rcv_msg in net/core/rtnetlink.c): there are no replies then, and no
-// error. In general a nil error means that the kernel did what it was asked
-// for, and not that there is a reply.
+// The payload begins with the family's header, such as struct ifinfomsg. The kernel
+// acknowledges and ignores an rtnetlink request without one (rtnetlink_rcv_msg in
+// net/core/rtnetlink.c): there are no replies and no error. In general a nil error
+// means that the kernel carried out the request, not that there is a reply.
 //
-// RTM_GETQDISC and RTM_GETTCLASS that are not dumps are answered by a message to the
-// group RTNLGRP_TC; there is a reply only with NLM_F_ECHO.
+// The kernel answers RTM_GETQDISC and RTM_GETTCLASS without NLM_F_DUMP by a message to
+// the group RTNLGRP_TC; there is a reply only with NLM_F_ECHO.
 //
 // Some families answer in ways of their own:
 //   - NETLINK_FIB_LOOKUP sends no acknowledgement. The first reply ends the request.
-//   - NETLINK_CONNECTOR and NETLINK_ISCSI acknowledge nothing. Request returns when
-//     the message is sent, and what the kernel answers is an event. The type of
-//     a connector message is NLMSG_DONE; types of NETLINK_ISCSI begin with 10.
+//   - NETLINK_CONNECTOR and NETLINK_ISCSI acknowledge nothing. Request returns when the
+//     message is sent, and the kernel's answer is an event. The type of a connector
+//     message is NLMSG_DONE; types of NETLINK_ISCSI begin with 10.
 //   - NETLINK_AUDIT sends some replies from a thread of the kernel. If the kernel
 //     cannot start that thread, only ctx or Close ends the request.
-//   - On NETLINK_USERSOCK only processes answer, as events.
+//   - NETLINK_USERSOCK: only processes answer, by events.
 func (c *Conn) Request(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) ([]wire.Message, error) {
 	return c.request(ctx, typ, payload, flags, nil)
 }
@@ -78,16 +74,16 @@ type Reply struct {
 	// Messages are the replies as [Conn.Request] returns them.
 	Messages []wire.Message
 
-	// Ack is the kernel's last message: the warning in Ext.Message, the cookie, and
-	// the positive code with which some families acknowledge. It is zero if the
-	// answer had no such message, as on NETLINK_FIB_LOOKUP, and Request is 0 after a
-	// dump, whose NLMSG_DONE does not name it.
+	// Ack is the kernel's last message: the warning in Ext.Message, the cookie, and the
+	// positive code with which some families acknowledge. It is zero if the answer had
+	// no such message, as on NETLINK_FIB_LOOKUP. Request is 0 after a dump, whose
+	// NLMSG_DONE does not name it.
 	Ack wire.Ack
 }
 
-// Exchange is [Conn.Request] for callers that want to know how the kernel ended its
-// answer: a success can carry a warning, a cookie or a positive code. With an error
-// the Reply is zero, except that ErrDumpInterrupted comes with it.
+// Exchange is [Conn.Request] that also returns how the kernel ended its answer: a
+// success can carry a warning, a cookie or a positive code. With an error the Reply is
+// zero, except with ErrDumpInterrupted.
 func (c *Conn) Exchange(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) (Reply, error) {
 	var r Reply
 	var err error
@@ -109,28 +105,28 @@ func (c *Conn) request(ctx context.Context, typ netlink.MessageType, payload []b
 	}
 	msgs, err := c.requests.exchange(ctx, typ, payload, flags, ack)
 	if errors.Is(err, ErrReplyLost) && demux.ChangesNothing(c.family, typ, flags) {
-		// Once more on a socket of its own, where nothing else takes room.
+		// Once more, on a socket of its own, where no other answer takes room.
 		return c.repeat(ctx, dumpRequest{typ, payload, flags, ack})
 	}
 	return msgs, explain(c.family, typ, payload, err)
 }
 
-// repeat sends a request that changes nothing, and whose answer was lost, on a socket of
-// its own.
+// repeat sends a request again, on a socket of its own: one that changes nothing and
+// whose answer was lost.
 func (c *Conn) repeat(ctx context.Context, req dumpRequest) ([]wire.Message, error) {
 	msgs, err := c.collectOnce(ctx, req)
 	if NotSent(err) {
-		err = opError("request", errors.Unwrap(err), false) // the first time it was sent
+		err = opError("request", errors.Unwrap(err), false) // the first try was sent
 	}
 	return msgs, err
 }
 
-// Noop sends a message that asks for nothing but the kernel's acknowledgement
-// and waits for that. Every request sent before has then been worked on, and
-// every event that they caused is queued. ctx and errors are those of
-// [Conn.Request]. NETLINK_AUDIT refuses the message with EINVAL. NETLINK_CONNECTOR,
-// NETLINK_FIB_LOOKUP, NETLINK_ISCSI and NETLINK_SCSITRANSPORT do not acknowledge it:
-// there Noop fails with [errors.ErrUnsupported] and sends nothing.
+// Noop sends a message that only asks for the kernel's acknowledgement, and waits for
+// it. The kernel has then handled every earlier request and queued every event that
+// they caused. ctx and errors are those of [Conn.Request]. NETLINK_AUDIT refuses the
+// message with EINVAL. NETLINK_CONNECTOR, NETLINK_FIB_LOOKUP, NETLINK_ISCSI and
+// NETLINK_SCSITRANSPORT do not acknowledge it: there Noop fails with
+// [errors.ErrUnsupported] and sends nothing.
 func (c *Conn) Noop(ctx context.Context) error {
 	defer runtime.KeepAlive(c)
 	err := live(ctx)
@@ -148,18 +144,17 @@ func (c *Conn) Noop(ctx context.Context) error {
 }
 
 // Send sends a message of type typ with the given payload and does not wait for an
-// answer: NLM_F_REQUEST is added to flags, NLM_F_ACK is not. It is for what the kernel
-// does not acknowledge, or what need not be: the verdicts of nfqueue, the control
-// messages of the connector. The payload is the caller's again when Send returns.
+// answer. NLM_F_REQUEST is added to flags, NLM_F_ACK is not. It is for messages without
+// an acknowledgement: the verdicts of nfqueue, the control messages of the connector.
+// The payload is the caller's again when Send returns.
 //
 // The message has the sequence number 0. If the kernel refuses it, the refusal is an
-// [Event] of type NLMSG_ERROR with that number, which [wire.ParseAck] reads. So is any
-// data that the kernel sends for it.
+// [Event] of type NLMSG_ERROR with that number, which [wire.ParseAck] reads. Data in
+// the answer becomes events as well.
 //
-// ctx ends the wait for one of the 64 places in which requests are sent; it does not end
-// the send itself. The error is an [*OpError] as for [Conn.Request], and [NotSent] holds
-// for each: EINVAL stands for flags that ask for an answer, NLM_F_ACK and NLM_F_ECHO, and
-// for a request that may be a dump.
+// ctx ends the wait for one of the 64 send slots, not the send itself. The error is an
+// [*OpError] as for [Conn.Request], and [NotSent] holds for each. EINVAL means flags
+// that request an answer, NLM_F_ACK and NLM_F_ECHO, or a request that may be a dump.
 func (c *Conn) Send(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags) error {
 	defer runtime.KeepAlive(c)
 	err := c.check(ctx, typ, payload)
@@ -184,7 +179,7 @@ func (m *mux) sendOnly(ctx context.Context, typ netlink.MessageType, payload []b
 	defer m.reuse(x)
 	x.call.Type = typ
 	m.encode(x, payload, flags|netlink.NLM_F_REQUEST)
-	if err := m.places.acquire(ctx, m.done); err != nil {
+	if err := m.slots.acquire(ctx, m.done); err != nil {
 		return err
 	}
 	if err := m.transmit(x.frame); err != nil {
@@ -192,14 +187,14 @@ func (m *mux) sendOnly(ctx context.Context, typ netlink.MessageType, payload []b
 	}
 	if m.unasked.Add(1) >= m.lookAfter {
 		// Until then every sender waits here, or the refusals would overrun a reader
-		// that has the lock and no processor.
+		// that has the lock but is not scheduled.
 		m.recv.look(m.recv.most)
 		m.unasked.Store(0)
 	}
 	return nil
 }
 
-// check refuses what cannot be sent.
+// check refuses requests that cannot be sent.
 func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byte) error {
 	if err := live(ctx); err != nil {
 		return err
@@ -210,7 +205,7 @@ func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byt
 	if c.family == netlink.NETLINK_NETFILTER && typ == batchBegin {
 		// Without a batch after it, the kernel drops it without an answer
 		// (nfnetlink_rcv_skb_batch in net/netfilter/nfnetlink.c).
-		return fmt.Errorf("type %v opens a batch, which is for Conn.Batch: %w", typ, syscall.EINVAL)
+		return fmt.Errorf("type %v opens a batch, use Conn.Batch: %w", typ, syscall.EINVAL)
 	}
 	if len(payload) > math.MaxInt32 { // more than any send buffer has
 		return fmt.Errorf("payload of %d bytes: %w", len(payload), syscall.EMSGSIZE)
@@ -218,7 +213,7 @@ func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byt
 	return nil
 }
 
-// exchange is what one request needs, used again for the next.
+// exchange has the state of one request, and is reused for the next.
 type exchange struct {
 	call  *demux.Call
 	frame []byte
@@ -275,7 +270,7 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 	return nil, opError("request", err, false)
 }
 
-// ask sends x and waits for its result. NotSent(err) tells whether it was sent.
+// ask sends x and waits for its result. NotSent(err) reports whether it was not sent.
 func (m *mux) ask(ctx context.Context, x *exchange) error {
 	if err := m.open(ctx, x.call); err != nil {
 		return opError("request", err, true)
@@ -286,7 +281,7 @@ func (m *mux) ask(ctx context.Context, x *exchange) error {
 	return m.wait(ctx, x.call)
 }
 
-// encode lays out the request. Its number is filled in when it is sent.
+// encode lays out the request. Its number is set when it is sent.
 func (m *mux) encode(x *exchange, payload []byte, flags netlink.Flags) {
 	x.frame = wire.AppendMessage(x.frame[:0], wire.Message{
 		Header: wire.Header{
@@ -300,21 +295,20 @@ func (m *mux) encode(x *exchange, payload []byte, flags netlink.Flags) {
 	})
 }
 
-// setSeq fills in the number of a request.
+// setSeq sets the number of a request.
 func setSeq(frame []byte, seq uint32) { binary.NativeEndian.PutUint32(frame[8:], seq) }
 
-// open waits for room for the answer to a call and for a place to send it, and
-// registers it. With an error nothing is left. Otherwise the caller sends it with
-// transmit.
+// open waits for room for the answer to a call and for a send slot, and registers the
+// call. With an error nothing is held. Otherwise the caller sends it with transmit.
 func (m *mux) open(ctx context.Context, call *demux.Call) error {
 	// Nothing is registered during the waits.
 	if err := m.window.acquire(ctx, call); err != nil {
 		return err
 	}
-	err := m.places.acquire(ctx, m.done)
+	err := m.slots.acquire(ctx, m.done)
 	if err == nil {
 		if err = m.recv.gate.pass(ctx); err != nil {
-			m.places.release()
+			m.slots.release()
 		}
 	}
 	if err != nil {
@@ -322,16 +316,16 @@ func (m *mux) open(ctx context.Context, call *demux.Call) error {
 		return err
 	}
 	if err := m.register(call); err != nil {
-		m.places.release()
+		m.slots.release()
 		return err
 	}
 	return nil
 }
 
-// transmit sends a frame in the place that its sender has, and gives the place back,
-// also if a handler of package nltest ends the goroutine.
+// transmit sends a frame in the caller's slot, and frees the slot, even if a handler of
+// package nltest ends the goroutine.
 func (m *mux) transmit(frame []byte) error {
-	defer m.places.release()
+	defer m.slots.release()
 	return m.sock.Send(frame)
 }
 
@@ -340,8 +334,8 @@ func (m *mux) tryOpen(call *demux.Call) bool {
 	return m.window.tryAcquire(call) && m.register(call) == nil
 }
 
-// register gives a call for which there is room its number. The caller sends it
-// afterwards, or the answer could come first.
+// register gives a call for which there is room its number. It is called before the
+// send, or the answer could come first.
 func (m *mux) register(call *demux.Call) error {
 	err := m.table.Open(call)
 	if err != nil {
@@ -350,8 +344,8 @@ func (m *mux) register(call *demux.Call) error {
 	return err
 }
 
-// sendAlone sends x, which was opened, and reads its answer. With an error x was
-// not sent and nothing is left.
+// sendAlone sends x, which was opened, and reads its answer. With an error x was not
+// sent and nothing is held.
 func (m *mux) sendAlone(x *exchange) error {
 	setSeq(x.frame, x.call.Seq)
 	if err := m.send(x.call, x.frame); err != nil {
@@ -360,8 +354,8 @@ func (m *mux) sendAlone(x *exchange) error {
 	return nil
 }
 
-// send sends the frame of a call that was opened, and reads its answer. With an
-// error it was not sent and nothing is left.
+// send sends the frame of a call that was opened, and reads its answer. With an error
+// it was not sent and nothing is held.
 func (m *mux) send(call *demux.Call, frame []byte) error {
 	if err := m.transmit(frame); err != nil {
 		m.table.Withdraw(call)
@@ -379,8 +373,8 @@ func (m *mux) send(call *demux.Call, frame []byte) error {
 }
 
 // wait waits for the result of a call that was sent. The goroutine that sent it has
-// read its answer, so there is a result, or soon net.ErrClosed, unless another one
-// sends it or a thread of the kernel answers. The result beats ctx.
+// read its answer, so the result is there, or soon net.ErrClosed. It is not if another
+// goroutine sends it, or if a thread of the kernel answers. The result beats ctx.
 func (m *mux) wait(ctx context.Context, call *demux.Call) error {
 	switch call.Kind {
 	case demux.Silent:

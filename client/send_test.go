@@ -115,7 +115,7 @@ func TestBadSends(t *testing.T) {
 	})
 }
 
-// senders is maxSenders of places.go.
+// senders is maxSlots of slots.go.
 const senders = 64
 
 // The kernel works on 64 system calls at once, so that no limit on threads is near

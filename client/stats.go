@@ -2,24 +2,31 @@ package client
 
 import "github.com/nlmux/netlink/demux"
 
-// Stats counts what a Conn has seen since [Dial], over all its sockets. Without
-// losses, RepliesLost, EventsDropped and Overruns are 0.
+// Stats has the counts of a Conn since [Dial], over all its sockets. Without losses,
+// RepliesLost, EventsDropped and Overruns are 0.
 type Stats struct {
-	Pending       int    // requests that the kernel has not finished answering, abandoned ones and dumps included; a batch is one
-	RepliesLost   uint64 // requests that ended with ErrReplyLost; not those that were sent again
-	Late          uint64 // messages for requests that nobody waited for any more
-	Events        uint64 // events that came, dropped ones included
+	// Pending is the number of requests that the kernel has not finished answering,
+	// abandoned ones and dumps included. A batch counts as one.
+	Pending int
+	// RepliesLost counts requests that ended with ErrReplyLost, not those that were
+	// sent again.
+	RepliesLost   uint64
+	Late          uint64 // messages for requests that were abandoned or have ended
+	Events        uint64 // events that arrived, dropped ones included
 	EventsDropped uint64 // events that found the queue of a consumer full, one for each such queue
-	Overruns      uint64 // losses of replies, events or both: reported by the kernel, or in a datagram that could not be read
-	Foreign       uint64 // datagrams that were dropped because a process had sent them
-	Malformed     uint64 // datagrams that could not be parsed to their end
-	Truncated     uint64 // datagrams that did not fit the Conn's buffer of 256 KiB
-	ReceiveBuffer int    // size of the kernel's queue to the socket of requests, in its own accounting of bytes; 0 after Close
-	SendBuffer    int    // size of that socket's send buffer, likewise
+	// Overruns counts losses of replies, events or both: reported by the kernel, or
+	// in a datagram that could not be read.
+	Overruns  uint64
+	Foreign   uint64 // datagrams that were dropped because a process sent them
+	Malformed uint64 // datagrams that could not be parsed to their end
+	Truncated uint64 // datagrams that did not fit the Conn's buffer of 256 KiB
+	// ReceiveBuffer is the size of the receive buffer of the socket for requests, in
+	// bytes as the kernel accounts for them; 0 after Close.
+	ReceiveBuffer int
+	SendBuffer    int // size of that socket's send buffer, likewise
 }
 
-// Stats returns the counts so far. Those of different fields need not be from
-// the same instant.
+// Stats returns the counts so far. Different fields need not be from the same instant.
 func (c *Conn) Stats() Stats {
 	t, events, dropped := c.requests.stats()
 	if c.events != c.requests {

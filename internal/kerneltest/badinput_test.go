@@ -288,18 +288,18 @@ func TestBadNamespaces(t *testing.T) {
 	})
 }
 
-// TestBadOptions: each names itself and the least value that it takes.
+// TestBadOptions: the error names the option, its minimum and the value.
 func TestBadOptions(t *testing.T) {
 	leavesNothing(t, func() {
 		for text, opt := range map[string]client.Option{
-			"nil option":            nil,
-			"WithReceiveBuffer(0)":  client.WithReceiveBuffer(0),
-			"WithReceiveBuffer(-1)": client.WithReceiveBuffer(-1),
-			"WithSendBuffer(0)":     client.WithSendBuffer(0),
-			"WithEventQueue(0)":     client.WithEventQueue(0),
-			"WithDumpRetries(-1)":   client.WithDumpRetries(-1),
-			"WithInFlight(0)":       client.WithInFlight(0),
-			"WithInFlight(-5)":      client.WithInFlight(-5),
+			"nil option": nil,
+			"WithReceiveBuffer: bytes must be at least 1, got 0":  client.WithReceiveBuffer(0),
+			"WithReceiveBuffer: bytes must be at least 1, got -1": client.WithReceiveBuffer(-1),
+			"WithSendBuffer: bytes must be at least 1, got 0":     client.WithSendBuffer(0),
+			"WithEventQueue: n must be at least 1, got 0":         client.WithEventQueue(0),
+			"WithDumpRetries: n must be at least 0, got -1":       client.WithDumpRetries(-1),
+			"WithInFlight: n must be at least 1, got 0":           client.WithInFlight(0),
+			"WithInFlight: n must be at least 1, got -5":          client.WithInFlight(-5),
 		} {
 			// A later option does not make an earlier one right.
 			c, err := client.Dial(netlink.NETLINK_ROUTE, opt, client.WithInFlight(1))
