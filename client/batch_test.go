@@ -64,7 +64,7 @@ func (req request) message(i int) request {
 	return request{Message: req.batch[i], from: req.from, held: make(chan struct{}, 1)}
 }
 
-// wantRefused requires that a batch was refused in these places, as index:errno.
+// wantRefused requires these refusals of a batch, as index:errno.
 func wantRefused(t *testing.T, a *task[[]wire.Message], want ...string) *client.BatchError {
 	t.Helper()
 	replies, err := a.result()
@@ -80,7 +80,7 @@ func wantRefused(t *testing.T, a *task[[]wire.Message], want ...string) *client.
 		t.Fatalf("refused %q, want %q; replies %v, not sent: %v", got, want, replies, client.NotSent(err))
 	}
 	if first := refused.Failures[0]; refused.Index != first.Index || refused.Err != first.Err || !errors.Is(err, first.Err.Errno) {
-		t.Fatalf("%+v does not lead with its first failure", refused)
+		t.Fatalf("%+v does not begin with its first failure", refused)
 	}
 	return refused
 }
@@ -120,7 +120,7 @@ func TestBatchIsOneDatagram(t *testing.T) {
 		req.message(0).ack()
 		req.message(2).ack()
 		req.message(3).ack()
-		call.wantWaiting("the kernel may say more about any message")
+		call.wantWaiting("more answers may follow")
 		req.drop()
 		wantTexts(t, call)
 		wantStats(t, c, client.Stats{})
@@ -156,7 +156,7 @@ func TestRefusedBatch(t *testing.T) {
 			t.Error(text)
 		}
 
-		// Linux before 4.3 echoes nothing, and the type is known anyway.
+		// Linux before 4.3 echoes nothing; the type is still known.
 		call = k.batch(bg, c, tables("a", "b"))
 		req = k.wantBatch(2)
 		bare := req.message(1)
@@ -202,7 +202,7 @@ func TestRefusedBatchNamesTheAttribute(t *testing.T) {
 	})
 }
 
-// Echoes bear the group of the event that they are copies of.
+// Echoes have the group of the event.
 func TestEchoesOfABatch(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
@@ -233,7 +233,7 @@ func (k *kernel) multicastFrom(req request, group uint32) {
 	}
 }
 
-func TestSenselessBatchesAreNotSent(t *testing.T) {
+func TestInvalidBatchesAreNotSent(t *testing.T) {
 	ended, cancel := context.WithCancel(bg)
 	cancel()
 	other := append(tables("a"), client.BatchMessage{Type: newTable + 0x100, Payload: make([]byte, 4)})
@@ -267,7 +267,7 @@ func TestSenselessBatchesAreNotSent(t *testing.T) {
 				if tt.is != nil && !errors.Is(err, tt.is) {
 					t.Fatalf("%v is not %v", err, tt.is)
 				}
-				k.wantIdle("it makes no sense")
+				k.wantIdle("the batch is invalid")
 				wantStats(t, c, client.Stats{})
 			})
 		})
@@ -281,7 +281,7 @@ func TestNilBatchOption(t *testing.T) {
 		if err == nil || err.Error() != "netlink: batch: nil option" || !client.NotSent(err) {
 			t.Errorf("%v", err)
 		}
-		k.wantIdle("it makes no sense")
+		k.wantIdle("the option is invalid")
 	})
 }
 

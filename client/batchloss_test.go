@@ -20,7 +20,7 @@ func queue(s *socktest.Socket, group uint32, b []byte) {
 	s.Queue(socktest.Datagram{Data: b, Group: group})
 }
 
-// A batch that was not sent leaves nothing.
+// A batch that was not sent leaves no call, room or turn.
 func TestFailedSendOfABatchGivesEverythingBack(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(1))
@@ -35,8 +35,8 @@ func TestFailedSendOfABatchGivesEverythingBack(t *testing.T) {
 	})
 }
 
-// What the kernel answers is there when the send returns, so the sender's own read
-// shows what became of the batch.
+// The kernel's answers are queued when the send returns, so the sender's own read shows
+// the result of the batch.
 func TestEndsOfABatch(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -74,7 +74,7 @@ func TestEndsOfABatch(t *testing.T) {
 	}
 }
 
-// The refusal may be what was dropped, even if the last acknowledgement came through.
+// The refusal may have been dropped, even if the last acknowledgement arrived.
 func TestBatchDuringAnOverrunMayBeLost(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
@@ -100,7 +100,7 @@ func TestBatchDuringAnOverrunMayBeLost(t *testing.T) {
 	})
 }
 
-// A batch waits at the gate like any request: its answer would be dropped.
+// A batch waits at the gate, since its answer would be dropped.
 func TestBatchWaitsAtTheGate(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlowFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(1))
@@ -119,7 +119,7 @@ func TestBatchWaitsAtTheGate(t *testing.T) {
 	})
 }
 
-// The kernel does the work in the send, and its answer beats a ctx that ended there.
+// The kernel applies the batch in the send, and its answer beats a ctx that ended meanwhile.
 func TestResultOfABatchBeatsContext(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)

@@ -12,7 +12,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The kernel applies one at a time, so a second one would only wait in its send.
+// The kernel applies one batch at a time, so a second one would only wait in its send.
 func TestBatchesOfAConnTakeTurns(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
@@ -24,7 +24,7 @@ func TestBatchesOfAConnTakeTurns(t *testing.T) {
 		get := k.get(bg, c)
 		k.want(getLink).ack()
 		wantTexts(t, get)
-		second.wantWaiting("the first is not through")
+		second.wantWaiting("the first has not ended")
 		k.wantIdle("it is not their turn")
 		cancel()
 		wantError(t, third, context.Canceled, true)
@@ -52,7 +52,7 @@ func TestBatchTakesRoomForItsRefusals(t *testing.T) {
 		for range 5 {
 			reqs = append(reqs, k.want(getLink))
 		}
-		k.wantIdle("there is room for five beside the batch")
+		k.wantIdle("there is room for the batch and five requests")
 		req.message(31).ack()
 		req.drop()
 		wantTexts(t, batch)
@@ -70,7 +70,7 @@ func TestBatchTakesRoomForItsRefusals(t *testing.T) {
 	})
 }
 
-// A batch that gives up waiting for room gives its turn back as well.
+// A batch whose wait for room ends also gives its turn back.
 func TestContextEndsTheWaitForRoomOfABatch(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER, client.WithInFlight(1))
@@ -124,7 +124,7 @@ func TestBatchTakesRoomForItsEchoes(t *testing.T) {
 	})
 }
 
-// A batch that waits for one that finds the Conn closed ends as well.
+// Close also ends a batch that waits for another one.
 func TestCloseEndsTheWaitForABatchsTurn(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlowFamily(netlink.NETLINK_NETFILTER)

@@ -19,7 +19,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// captured is a writer of a capture that the script can look at and stop.
+// captured is a writer of a capture that the script can read and block.
 type captured struct {
 	t *testing.T
 
@@ -50,7 +50,7 @@ func (w *captured) Write(p []byte) (int, error) {
 	return w.file.Write(p)
 }
 
-// stop has every Write wait from now on, and goOn lets them through.
+// stop blocks every Write from now on; goOn unblocks them.
 func (w *captured) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -76,8 +76,7 @@ func (w *captured) sections() []capturetest.Section {
 	return sections
 }
 
-// close closes c and returns the one section of the capture, which has to be
-// whole.
+// close closes c and returns the only section of the capture, which has to be whole.
 func (w *captured) close(c *client.Conn) capturetest.Section {
 	w.t.Helper()
 	if err := c.Close(); err != nil {
@@ -100,9 +99,8 @@ func (k *kernel) dialCaptured(opts ...client.Option) (*client.Conn, *captured) {
 	return k.dial(append(opts, client.WithCapture(w))...), w
 }
 
-// wantPackets requires that these packets are in the section, each written as an
-// arrow (> sent, < received, * multicast), the type of each message with its
-// text, and the comment.
+// wantPackets requires these packets in the section, each written as an arrow (> sent,
+// < received, * multicast), the type of each message with its text, and the comment.
 func wantPackets(t *testing.T, s capturetest.Section, want ...string) {
 	t.Helper()
 	var got []string
@@ -175,10 +173,9 @@ func TestCaptureHoldsWhatGoesBothWays(t *testing.T) {
 	})
 }
 
-// The kernel answers inside the send, so another goroutine can read the answer
-// while the send is still to return. The request comes before it even so, and
-// it is in the file while the kernel works on it: what a program hangs in can be
-// seen.
+// The kernel answers inside the send, so another goroutine can read the answer before
+// the send returns. The request still comes first, and is in the file while the kernel
+// works on it: the file shows the request in which a program hangs.
 func TestCaptureHasCausesFirst(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
@@ -198,8 +195,8 @@ func TestCaptureHasCausesFirst(t *testing.T) {
 	})
 }
 
-// A request that could not be sent looks like one without an answer, unless it
-// is said.
+// A request that could not be sent would look like one without an answer, so a comment
+// says it.
 func TestCaptureReportsFailedSends(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
@@ -245,8 +242,8 @@ func TestCaptureReportsWhatIsCut(t *testing.T) {
 	})
 }
 
-// All sockets of a Conn are in its capture: that of the memberships and those
-// that loops over dumps open, even those that are opened after others ended.
+// All sockets of a Conn are in its capture: those of memberships and of loops over
+// dumps, even those that are opened after others were closed.
 func TestCaptureOfEverySocket(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured(client.WithEventSocket())
@@ -255,7 +252,7 @@ func TestCaptureOfEverySocket(t *testing.T) {
 		wantEvents(t, c, "up")
 		k.answersDumps(table("a", "b"))
 		wantLoop(t, c, "a", "b")
-		if _, err := loop(bg, c, 1); err != nil { // its socket goes with the rest
+		if _, err := loop(bg, c, 1); err != nil { // its socket is closed
 			t.Fatal(err)
 		}
 		wantLoop(t, c, "a", "b")
@@ -269,9 +266,9 @@ func TestCaptureOfEverySocket(t *testing.T) {
 	})
 }
 
-// The captures of Conns of different families, one after the other, are a
+// The captures of several Conns of different families, one after the other, are one
 // capture.
-func TestCapturesInARow(t *testing.T) {
+func TestConsecutiveCaptures(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		w := &captured{t: t}
 		families := []netlink.Family{netlink.NETLINK_ROUTE, netlink.NETLINK_GENERIC}
@@ -292,8 +289,7 @@ func TestCapturesInARow(t *testing.T) {
 	})
 }
 
-// The descriptor stays within reach where there is one, and where there is none
-// a capture makes none.
+// A captured socket has a descriptor if, and only if, its socket has one.
 func TestCapturedSocketKeepsItsDescriptor(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, _ := k.dialCaptured()

@@ -16,9 +16,9 @@ import (
 	"github.com/nlmux/netlink/internal/sock"
 )
 
-// Nothing waits for the writer. What there is no room for is dropped, and both
-// the next packet and the end say how much.
-func TestSlowWriterCostsPacketsOnly(t *testing.T) {
+// Nothing waits for the writer. Packets without room are dropped, and both the next
+// packet and the statistics count them.
+func TestSlowWriterLosesPacketsOnly(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		w := &captured{t: t}
 		w.stop()
@@ -49,7 +49,7 @@ func TestSlowWriterCostsPacketsOnly(t *testing.T) {
 		w.goOn()
 		s := w.close(c)
 
-		// 4 MiB of them, and small ones that fitted in what was left.
+		// 4 MiB of them, and small ones in the remaining space.
 		const fit = 4 << 20 / (100<<10 + 100)
 		var kept []string
 		var reported uint64
@@ -74,8 +74,7 @@ func TestSlowWriterCostsPacketsOnly(t *testing.T) {
 	})
 }
 
-// The first error of the writer ends the capture and nothing else, and Close
-// reports it.
+// The first error of the writer ends the capture only, and Close reports it.
 func TestFailingWriterEndsTheCaptureOnly(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
@@ -85,7 +84,7 @@ func TestFailingWriterEndsTheCaptureOnly(t *testing.T) {
 		w.mu.Lock()
 		w.err = syscall.ENOSPC
 		w.mu.Unlock()
-		// Write complains if it is called once more.
+		// Write fails the test if it is called again.
 		for _, text := range []string{"2", "3"} {
 			k.multicast(linkGroup, text)
 			wantEvents(t, c, text)
@@ -107,7 +106,7 @@ func TestFailingWriterEndsTheCaptureOnly(t *testing.T) {
 		if _, ok := <-c.Receive(); ok {
 			t.Error("an event from a closed Conn")
 		}
-		// Up to there it can be read, without an end.
+		// The file can be read up to there, without an end.
 		s := w.sections()
 		if len(s) != 1 || s[0].Whole {
 			t.Fatalf("%+v", s)
@@ -130,7 +129,7 @@ func TestShortWriteIsAnError(t *testing.T) {
 	})
 }
 
-// Close waits for the writer, but first it ends everything else.
+// Close waits for the writer after it has ended everything else.
 func TestCloseWaitsForTheWriter(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
@@ -153,7 +152,7 @@ func TestCloseWaitsForTheWriter(t *testing.T) {
 	})
 }
 
-// A send may still run when Close returns. It leaves the writer alone.
+// A send may still run when Close returns. It writes nothing.
 func TestNothingIsCapturedAfterClose(t *testing.T) {
 	for _, err := range []error{nil, net.ErrClosed} {
 		play(t, func(t *testing.T, k *kernel) {

@@ -26,7 +26,7 @@ func wantClosed[T any](t *testing.T, a *task[T], notSent bool) {
 	}
 }
 
-func TestCloseTwiceIsCloseOnce(t *testing.T) {
+func TestCloseIsIdempotent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventSocket())
 		for range 3 {
@@ -52,8 +52,8 @@ func TestEveryCloseWaitsForTheGoroutines(t *testing.T) {
 		first := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
 		first.wantWaiting("the reader is in the kernel")
 		second := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Close() })
-		// The second may wait for a mutex that the first holds. The bubble does
-		// not take that for asleep, so give it time and not a Wait.
+		// The second may wait for a mutex that the first holds. The bubble does not
+		// count that as blocked, so give it time instead of a Wait.
 		for range 1000 {
 			runtime.Gosched()
 			select {
@@ -73,7 +73,7 @@ func TestEveryCloseWaitsForTheGoroutines(t *testing.T) {
 	})
 }
 
-// Close ends what waits at once. What the kernel works on ends when its system call
+// Close ends every waiting call at once. A call in the kernel ends when its system call
 // returns.
 func TestCloseEndsEveryWaitingCall(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -122,7 +122,7 @@ func TestCloseEndsADeferredCall(t *testing.T) {
 	})
 }
 
-// A request that waits for an overrun to be drained must not wait for ever.
+// Close ends a request that waits for an overrun to be drained.
 func TestCloseOpensTheGate(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
@@ -140,8 +140,8 @@ func TestCloseOpensTheGate(t *testing.T) {
 	})
 }
 
-// A request may be in the middle of its send when Close comes. It has been seen
-// by the kernel then, and its answer is not read.
+// A request may be in its send when Close is called. The kernel has seen it, and its
+// answer is not read.
 func TestCloseDuringTheSend(t *testing.T) {
 	for _, err := range []error{nil, net.ErrClosed} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -157,15 +157,15 @@ func TestCloseDuringTheSend(t *testing.T) {
 				t.Fatal(err)
 			}
 			close(leave)
-			// A send that fails has not happened.
+			// After a send that fails, the kernel has not seen it.
 			wantClosed(t, call, err != nil)
 			wantStats(t, c, client.Stats{})
 		})
 	}
 }
 
-// A request whose answer is not there when Close has closed the socket ends with
-// net.ErrClosed. That there is no answer proves nothing: it cannot be read any more.
+// A request without an answer when Close closes the socket ends with net.ErrClosed, not
+// as unanswered: the answer can no longer be read.
 func TestCloseIsNotTakenForSilenceOfTheKernel(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		out := make(chan struct{})
@@ -210,7 +210,7 @@ func TestCloseIsNotTakenForSilenceOfTheKernel(t *testing.T) {
 	})
 }
 
-// The consumer of events leaves its loop, whether or not it keeps up.
+// Close ends the consumer's loop, also if it is behind.
 func TestCloseEndsTheLoopOverEvents(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventQueue(10))
@@ -229,17 +229,16 @@ func TestCloseEndsTheLoopOverEvents(t *testing.T) {
 	})
 }
 
-// A caller that reads its own answer may hold an event, or the news of a lost
-// one, when Close has closed the channel. It goes nowhere then.
-func TestEventInACallersHandsAtClose(t *testing.T) {
+// A goroutine that reads for its call may hold an event, or the report of a lost one,
+// when Close closes the channel. The event is dropped.
+func TestEventInDeliveryAtClose(t *testing.T) {
 	for name, late := range map[string][]byte{"event": event("late"), "loss": []byte("garbage")} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) {
 				c := k.dial()
 				resume := make(chan struct{})
 				s := k.hooked(0)
-				// The first read that finds the queue empty comes back with a datagram
-				// after all.
+				// The first read that finds the queue empty returns a datagram instead.
 				s.onRecv = func(ds []sock.Datagram) (int, error) {
 					n, err := s.Socket.Recv(ds)
 					if err == syscall.EAGAIN {
@@ -344,8 +343,8 @@ func TestCloseReportsItsErrorToEveryCaller(t *testing.T) {
 	})
 }
 
-// An overrun shuts the gate, and the goroutine that read of it may be slower than the
-// reader, which has gone by then.
+// An overrun shuts the gate. The goroutine that read the report may be slower than the
+// reader, which has exited by then.
 func TestGateIsOpenAfterClose(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()

@@ -12,8 +12,8 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// A message that does not fit the largest buffer is gone, and its request fails. The
-// acknowledgement after it ends the request.
+// A request whose reply does not fit the largest buffer fails. The acknowledgement
+// after it ends the request.
 func TestTruncatedReply(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		const room = 256<<10 - 16 // the buffer without a header
@@ -39,11 +39,11 @@ func TestTruncatedReply(t *testing.T) {
 		req.reply(large)
 		req.ack()
 		wantTexts(t, call, large)
-		wantEvents(t, c) // none: whose reply it was is known
+		wantEvents(t, c) // none: the truncated reply belongs to the request
 	})
 }
 
-// A cut between two messages shows in no message.
+// Only the socket reports a cut between two messages.
 func TestReplyCutBetweenMessages(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -57,7 +57,7 @@ func TestReplyCutBetweenMessages(t *testing.T) {
 	})
 }
 
-// Of an event that did not fit nothing is left but the gap.
+// A truncated event is replaced by a gap.
 func TestTruncatedEvent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -70,8 +70,8 @@ func TestTruncatedEvent(t *testing.T) {
 	})
 }
 
-// Bytes that are no message may have been anything: the request whose datagram they
-// are in fails, and others may have lost their answers.
+// After malformed bytes, the request whose datagram they are in fails, and others may
+// have lost their answers.
 func TestGarbageIsALoss(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -92,9 +92,9 @@ func TestGarbageIsALoss(t *testing.T) {
 	})
 }
 
-// Any process with CAP_NET_ADMIN may send to our port and write into the header
-// what it likes. It must neither answer a request nor fail one.
-func TestProcessesAreNotBelieved(t *testing.T) {
+// Any process with CAP_NET_ADMIN may send to our port with any header. Its message must
+// neither answer a request nor fail one.
+func TestMessagesOfProcessesAreDropped(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		call := k.get(bg, c)

@@ -38,7 +38,7 @@ func TestDumpIsCollectedUpToItsDone(t *testing.T) {
 	})
 }
 
-// EBUSY is the kernel's answer and no reason to send anything again.
+// EBUSY is a refusal like any other: the request is not sent again.
 func TestBusyRequestIsNotSentAgain(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -51,8 +51,8 @@ func TestBusyRequestIsNotSentAgain(t *testing.T) {
 	})
 }
 
-// Only the shared socket is bound to anything. What changes something goes there,
-// whatever its flags look like, and is sent once.
+// Only the shared socket has bindings. A request that changes something goes there,
+// whatever its flags, and is sent once.
 func TestChangesThatLookLikeDumpsAreSentOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -86,7 +86,7 @@ func TestChangesThatLookLikeDumpsAreSentOnce(t *testing.T) {
 	}
 }
 
-// ipset answers two commands by a dump that have no flag for it (ip_set_dump).
+// ipset answers two commands by a dump without a flag (ip_set_dump).
 func TestDumpsWithoutAFlagHaveTheirSocket(t *testing.T) {
 	for _, typ := range []netlink.MessageType{6<<8 | 7, 6<<8 | 8} { // IPSET_CMD_LIST, IPSET_CMD_SAVE
 		play(t, func(t *testing.T, k *kernel) {
@@ -102,8 +102,8 @@ func TestDumpsWithoutAFlagHaveTheirSocket(t *testing.T) {
 	}
 }
 
-// A request that only looked like a dump is acknowledged on its socket, which is used
-// again.
+// A request that only looked like a dump is acknowledged on its socket, which is
+// reused.
 func TestAcknowledgementEndsWhatWasNoDump(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_GENERIC)
@@ -123,8 +123,8 @@ func TestAcknowledgementEndsWhatWasNoDump(t *testing.T) {
 	})
 }
 
-// MAC80211_HWSIM acknowledges with the id of a radio. What may be a dump, by its flags, is
-// acknowledged like that as well.
+// MAC80211_HWSIM acknowledges with the id of a radio, also a request whose flags look
+// like a dump.
 func TestPositiveCodeOfWhatWasNoDump(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_GENERIC)
@@ -138,13 +138,13 @@ func TestPositiveCodeOfWhatWasNoDump(t *testing.T) {
 			t.Errorf("%+v, %v; want the code 5", r, err)
 		}
 		if req.from.Closed() {
-			t.Error("the socket is not used again")
+			t.Error("the socket is not reused")
 		}
 	})
 }
 
-// An echo keeps the group of the notification that it is a copy of. Without NLM_F_ECHO
-// a message to a group is none of the dump's.
+// An echo has the group of its notification. Without NLM_F_ECHO, a message to a group
+// does not belong to the dump.
 func TestEchoOnADumpSocket(t *testing.T) {
 	for _, tt := range []struct {
 		flags netlink.Flags
@@ -184,9 +184,9 @@ func TestMessagesWithoutANumberBelongToTheDump(t *testing.T) {
 	})
 }
 
-// The kernel marks a dump during which its table changed, on a message or on the
-// DONE (nl_dump_check_consistent). Entries may be missing then, so the dump is
-// sent again, and is at last returned with the error that says so.
+// The kernel marks a dump during which its table changed, on a message or on the DONE
+// (nl_dump_check_consistent). Entries may be missing, so the dump is repeated, and
+// finally returned with ErrDumpInterrupted.
 func TestInterruptedDumpIsSentAgain(t *testing.T) {
 	const intr = netlink.NLM_F_DUMP_INTR
 	onPart := func(req request) {
@@ -219,7 +219,7 @@ func TestInterruptedDumpIsSentAgain(t *testing.T) {
 					return
 				}
 
-				// An interruption that does not come back leaves no trace.
+				// A dump that succeeds after an interruption has no error.
 				dump = k.dump(bg, c)
 				tt.interrupt(k.want(getAddr))
 				req := k.want(getAddr)
@@ -240,8 +240,8 @@ func wantInterrupted(t *testing.T, dump *task[[]wire.Message], want ...string) {
 	}
 }
 
-// A dump that resets what it reads has an effect: sent again, its first values would
-// be lost. The same goes for a dump of which nothing is known.
+// A dump that resets values must not be repeated: its first values would be lost. An
+// unknown dump may do that, too.
 func TestDumpThatResetsIsNotSentAgain(t *testing.T) {
 	for _, tt := range []struct {
 		family netlink.Family
@@ -260,12 +260,12 @@ func TestDumpThatResetsIsNotSentAgain(t *testing.T) {
 			req := k.want(tt.typ)
 			req.send(req.part("4000 packets", netlink.NLM_F_DUMP_INTR), req.end(netlink.NLMSG_DONE, 0))
 			wantInterrupted(t, dump, "4000 packets")
-			k.wantIdle("its values are gone in the kernel")
+			k.wantIdle("its values were reset")
 		})
 	}
 }
 
-// The kernel has seen the first try, so a later one that fails is not "not sent".
+// The kernel has seen the first try, so NotSent is false if a later one fails.
 func TestFailureToRepeatMayHaveBeenSent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -289,7 +289,7 @@ func TestErrorsOfACollectedDump(t *testing.T) {
 		{"failed and interrupted", func(req request) {
 			req.send(req.part("1", netlink.NLM_F_DUMP_INTR), req.end(netlink.NLMSG_DONE, syscall.EINVAL))
 		}, syscall.EINVAL},
-		{"refused for want of room", func(req request) { req.fail(syscall.ENOBUFS) }, syscall.ENOBUFS},
+		{"refused for lack of room", func(req request) { req.fail(syscall.ENOBUFS) }, syscall.ENOBUFS},
 		{"ignored", func(req request) { req.drop() }, client.ErrUnanswered},
 		{"stalled", func(req request) { req.from.Queue(socktest.Datagram{Data: req.part("1", 0)}); req.drop() }, client.ErrReplyLost},
 		{"overrun", func(req request) { req.from.Overrun(syscall.ENOBUFS); req.drop() }, client.ErrReplyLost},
@@ -319,9 +319,8 @@ func TestErrorsOfACollectedDump(t *testing.T) {
 	}
 }
 
-// An NLMSG_DONE with ENOBUFS is the end of a dump, and nothing more comes: the socket is
-// used again.
-func TestDumpBrokenOffForWantOfMemoryHasEnded(t *testing.T) {
+// An NLMSG_DONE with ENOBUFS ends a dump, and nothing follows: the socket is reused.
+func TestDumpThatFailsForLackOfMemoryHasEnded(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		dump := k.dump(bg, c)
@@ -329,14 +328,14 @@ func TestDumpBrokenOffForWantOfMemoryHasEnded(t *testing.T) {
 		req.send(req.part("1", 0), req.end(netlink.NLMSG_DONE, syscall.ENOBUFS))
 		wantError(t, dump, syscall.ENOBUFS, false)
 		if req.from.Closed() {
-			t.Error("the socket is not used again")
+			t.Error("the socket is not reused")
 		}
 	})
 }
 
-// A dump that begins on a full queue is refused with ENOBUFS and goes on all the
-// same (__netlink_dump_start), at once or as the queue is read.
-func TestDumpRefusedForWantOfRoomMayStillCome(t *testing.T) {
+// A dump that begins on a full queue is refused with ENOBUFS and continues nevertheless
+// (__netlink_dump_start), at once or as the queue is read.
+func TestDumpRefusedForLackOfRoomMayContinue(t *testing.T) {
 	for name, answer := range map[string]func(req request) [][]byte{
 		"in one datagram": func(req request) [][]byte {
 			return [][]byte{slices.Concat(req.end(netlink.NLMSG_ERROR, syscall.ENOBUFS), req.part("1", 0), req.end(netlink.NLMSG_DONE, 0))}
@@ -370,7 +369,7 @@ func TestDumpRefusedForWantOfRoomMayStillCome(t *testing.T) {
 						wantTexts(t, k.dump(bg, c), "1")
 					}
 					if !k.socket(1).Closed() {
-						t.Error("the socket may hold more, and is used again")
+						t.Error("the socket may hold more, and is reused")
 					}
 					wantStats(t, c, client.Stats{})
 				})
@@ -379,9 +378,9 @@ func TestDumpRefusedForWantOfRoomMayStillCome(t *testing.T) {
 	}
 }
 
-// The kernel sizes the datagrams of a dump by the largest read so far, and makes the first
-// one before the dump is read (netlink_dump). So a socket makes a large read first, of the
-// answer to a NOOP.
+// The kernel sizes the datagrams of a dump by the largest read so far, and makes the
+// first one before the dump is read (netlink_dump). So a new socket first makes a large
+// read, of the answer to a NOOP.
 func TestDumpSocketMakesALargeReadFirst(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		var did []string

@@ -18,8 +18,8 @@ import (
 // RTM_NEWADDR goes to a group of its own (RTNLGRP_IPV4_IFADDR).
 const addrGroup = 5
 
-// notify sends what req caused to a group, as the kernel does for addresses and
-// routes: with the number and the port of the request (rtmsg_ifa).
+// notify announces req to a group, as the kernel does for addresses and routes: with
+// the number and the port of the request (rtmsg_ifa).
 func (req request) notify(s *socktest.Socket, group uint32, text string) {
 	s.Queue(socktest.Datagram{Data: req.answer(newAddr, 0, []byte(text)), Group: group})
 }
@@ -58,8 +58,8 @@ func TestEventsComeInOrderAndWhole(t *testing.T) {
 	})
 }
 
-// The bytes of an event belong to the consumer: neither the reader nor another
-// event's consumer may change them.
+// The bytes of an event belong to the consumer: neither the reader nor another event
+// may change them.
 func TestEventsBelongToTheConsumer(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -110,9 +110,8 @@ func TestReaderNeverWaitsForTheConsumer(t *testing.T) {
 	})
 }
 
-// count sends events that count from one number up to, but not including,
-// another, each after the Conn has had the time to put away the one before, so
-// that what is dropped does not depend on luck.
+// count sends events numbered from from to to-1, each after the Conn had the time to
+// store the one before, so that the drops do not depend on scheduling.
 func (k *kernel) count(from, to int) {
 	for i := from; i < to; i++ {
 		k.multicast(linkGroup, fmt.Sprint(i))
@@ -122,12 +121,12 @@ func (k *kernel) count(from, to int) {
 
 // ledger is the account of events that count up from 0.
 type ledger struct {
-	next uint64   // the first number that neither came nor is in a gap's count
+	next uint64   // the first number that was neither received nor counted by a gap
 	got  []string // as wantEvents writes it
 }
 
-// take receives what there is. Every number has to come, or to be counted by a
-// gap in its place.
+// take receives the events that are there. Every number has to be received, or counted
+// by a gap in its place.
 func (l *ledger) take(t *testing.T, c *client.Conn) {
 	t.Helper()
 	for {
@@ -169,7 +168,7 @@ func TestQueueOverflowIsCountedWhereItHappened(t *testing.T) {
 					if l.next != uint64(all) {
 						t.Fatalf("%d events and losses, want %d", l.next, all)
 					}
-					// One may be on its way besides those that wait.
+					// One event may be in delivery besides the queued ones.
 					n := c.Stats().EventsDropped - dropped
 					if n != 9 && n != 10 {
 						t.Fatalf("%d of %d events dropped, want 9 or 10", n, room+10)
@@ -182,8 +181,8 @@ func TestQueueOverflowIsCountedWhereItHappened(t *testing.T) {
 	}
 }
 
-// The queue is also bounded in bytes, 4 KiB for each event on average. An empty queue has
-// room for any event, and what was taken gives its room back.
+// The queue is also bounded in bytes, 4 KiB for each event on average. An empty queue
+// accepts any event, and received events free their room.
 func TestQueueIsBoundedInBytes(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventQueue(8))
@@ -205,8 +204,7 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	})
 }
 
-// A process may send a message of the type that a gap has. It is an event, and counts no
-// losses.
+// A process may send a message of the gap's type. It is an event, and not a gap.
 func TestMessageThatLooksLikeAGapIsNone(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		const room = 70 // more than wait in the channel itself
@@ -234,7 +232,7 @@ func TestEventsGoOnAfterAGap(t *testing.T) {
 		if e := <-c.Receive(); string(e.Payload) != "0" {
 			t.Fatalf("event %+v", e)
 		}
-		synctest.Wait() // until what waits has moved up
+		synctest.Wait() // until the queue has moved up
 		k.count(5, 7)
 		l := ledger{next: 1}
 		l.take(t, c)
@@ -245,7 +243,7 @@ func TestEventsGoOnAfterAGap(t *testing.T) {
 }
 
 // One gap reports both what the kernel dropped and what the Conn dropped next to it.
-// The Conn's own count is exact.
+// The Conn's count is exact.
 func TestNeighbouringGapsAreOne(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventQueue(1))
@@ -265,9 +263,9 @@ func TestNeighbouringGapsAreOne(t *testing.T) {
 	})
 }
 
-// An echo is the requester's copy of the notification that the request caused.
-// The kernel sends the requester no other copy, so it is the event as well
-// where the socket has joined, and no event where it has not (nlmsg_notify).
+// An echo is the requester's copy of a notification. The kernel sends the requester no
+// other copy, so a member of the group gets it as the event as well, and others do not
+// (nlmsg_notify).
 func TestEcho(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -278,7 +276,7 @@ func TestEcho(t *testing.T) {
 	}{
 		{"without membership", false, netlink.NLM_F_ECHO, []string{"new"}, nil},
 		{"with membership", true, netlink.NLM_F_ECHO, []string{"new"}, []string{"new"}},
-		// Number and port are those of the request, and it is an event still.
+		// It has the number and port of the request, but is an event.
 		{"not asked for", true, 0, nil, []string{"new"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -300,8 +298,8 @@ func TestEcho(t *testing.T) {
 	}
 }
 
-// The sequence numbers of some families' notifications count up from 1, and
-// xfrm lets another process write our port: the group shows that it is an event.
+// The sequence numbers of some families' notifications count up from 1, and xfrm lets
+// another process write our port. The group shows that these are events.
 func TestEventThatLooksLikeAReplyIsAnEvent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -320,8 +318,8 @@ func TestEventThatLooksLikeAReplyIsAnEvent(t *testing.T) {
 	})
 }
 
-// A group that the kernel refuses is not joined afterwards: its echo would
-// otherwise be taken for an event that every member got.
+// A group that the kernel refuses is not joined afterwards: its echo would otherwise be
+// taken for the event of a member.
 func TestGroupThatDoesNotExistLeavesNothing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Groups = 4

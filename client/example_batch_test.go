@@ -33,8 +33,8 @@ func tableNamed(name string) client.BatchMessage {
 	}
 }
 
-// One of two tables is there already, so the other is not made either, and the
-// error says which one was refused.
+// One of two tables exists already, so the other is not created either, and the error
+// says which one was refused.
 func ExampleConn_Batch() {
 	taken := tableNamed("filter").Payload
 	c := nltest.Dial(netlink.NETLINK_NETFILTER, func(req wire.Message) []wire.Message {

@@ -30,8 +30,8 @@ func ExampleDial() {
 	// true
 }
 
-// A ctx that ends in time keeps a request from being sent. Later it ends the
-// waiting, and an answer that has come is returned all the same.
+// If ctx ends early, the request is not sent. Later it ends the wait, and an answer
+// that has arrived is still returned.
 func ExampleConn_Request_cancellation() {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
@@ -66,7 +66,7 @@ func ExampleConn_AddMembership() {
 	// <nil>
 }
 
-// A program that says what it has missed.
+// A program that reports the events that it missed.
 func ExampleConn_Stats() {
 	k := nltest.New(netlink.NETLINK_ROUTE, nil)
 	c := k.Dial(client.WithEventQueue(1))

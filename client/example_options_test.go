@@ -17,8 +17,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// A Conn for bursts of events: they have a socket of their own, with a larger
-// buffer, and more of them wait for the consumer.
+// A Conn for bursts of events: they have their own socket with a larger buffer, and a
+// longer queue for the consumer.
 func ExampleWithEventSocket() {
 	c, err := client.Dial(netlink.NETLINK_ROUTE,
 		client.WithEventSocket(),
@@ -29,12 +29,12 @@ func ExampleWithEventSocket() {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	// Without CAP_NET_ADMIN it is net.core.rmem_max that limits the buffer.
+	// Without CAP_NET_ADMIN net.core.rmem_max limits the buffer.
 	fmt.Println(c.Stats().ReceiveBuffer > 0)
 	// Output: true
 }
 
-// Large requests, and no more than 8 that wait for the kernel at once.
+// Large requests, at most 8 of them in flight.
 func ExampleWithInFlight() {
 	c, err := client.Dial(netlink.NETLINK_NETFILTER, client.WithInFlight(8), client.WithSendBuffer(256<<10))
 	if errors.Is(err, unix.EPROTONOSUPPORT) {
@@ -65,7 +65,7 @@ func ExampleWithNetNS() {
 	// Output:
 }
 
-// A port of one's own is needed where another process has to know it.
+// A fixed port is needed if another process has to know it.
 func ExampleWithPortID() {
 	port := uint32(os.Getpid()) | 1<<30
 	c, err := client.Dial(netlink.NETLINK_USERSOCK, client.WithPortID(port))
@@ -82,7 +82,7 @@ func ExampleWithPortID() {
 	// true
 }
 
-// What the kernel would otherwise ignore, it refuses.
+// The kernel refuses fields that it would otherwise ignore.
 func ExampleWithStrictChecking() {
 	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithStrictChecking())
 	if err != nil {
@@ -91,7 +91,7 @@ func ExampleWithStrictChecking() {
 	defer c.Close()
 
 	var b wire.Builder
-	b.Struct(&unix.IfAddrmsg{Prefixlen: 24}) // by which the kernel does not filter
+	b.Struct(&unix.IfAddrmsg{Prefixlen: 24}) // the kernel does not filter by it
 	payload, err := b.Encode()
 	if err != nil {
 		log.Fatal(err)
@@ -101,7 +101,7 @@ func ExampleWithStrictChecking() {
 	// Output: true
 }
 
-// What has been read of a table that does not come to rest is returned as well.
+// If the table keeps changing, the entries are returned with the error.
 func ExampleWithDumpRetries() {
 	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
 		return []wire.Message{{

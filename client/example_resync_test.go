@@ -18,8 +18,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// address is an IPv4 address of a link. That of a point-to-point link has a peer as
-// well (IFA_ADDRESS), which is left out here.
+// address is an IPv4 address of a link. The peer of a point-to-point link (IFA_ADDRESS)
+// is left out here.
 type address struct {
 	Link   uint32
 	Prefix netip.Prefix
@@ -60,9 +60,9 @@ type mirror struct {
 	addresses map[address]bool
 }
 
-// resync reads all addresses, at the start and after a loss. It does so again if they
-// changed meanwhile: then even an unchanged address may be missing, which no event will
-// report.
+// resync reads all addresses, at the start and after a loss. If they changed meanwhile
+// it starts again: even an unchanged address may be missing, and no event would report
+// it.
 func (m *mirror) resync(ctx context.Context) error {
 	for {
 		err := m.read(ctx)
@@ -93,10 +93,10 @@ func (m *mirror) read(ctx context.Context) error {
 	return nil
 }
 
-// apply takes over what an event says. Events that were queued before a resync
-// repeat what it has read, so they are to be applied as often as they come. That is right
-// for a table whose entries are added and deleted. It is not for IPv4 routes that are
-// prepended or replaced (NLM_F_APPEND, NLM_F_REPLACE), where the order of entries counts.
+// apply applies an event to the mirror. Events that were queued before a resync repeat
+// what it has read, so applying an event twice must be harmless. It is for a table
+// whose entries are added and deleted. It is not for IPv4 routes that are prepended or
+// replaced (NLM_F_APPEND, NLM_F_REPLACE), because the order of entries counts there.
 func (m *mirror) apply(ctx context.Context, e client.Event) error {
 	if e.Header.Type == netlink.NLMSG_OVERRUN {
 		return m.resync(ctx)
@@ -114,14 +114,14 @@ func (m *mirror) apply(ctx context.Context, e client.Event) error {
 	return nil
 }
 
-// original has the addresses in the kernel. It announces changes.
+// original has the kernel's addresses, and announces changes.
 type original struct {
 	*nltest.Kernel
 	mu        sync.Mutex
 	addresses map[address]bool
 }
 
-// answer is the kernel's to RTM_GETADDR.
+// answer returns the kernel's answer to RTM_GETADDR.
 func (k *original) answer(wire.Message) (entries []wire.Message) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -145,8 +145,8 @@ func (k *original) remove(a address) {
 	k.Push(unix.RTNLGRP_IPV4_IFADDR, wire.Message{Header: wire.Header{Type: unix.RTM_DELADDR}, Payload: a.encode()})
 }
 
-// A copy of a table survives the loss of events: where one is reported, the table is
-// read again. The kernel is a scripted one, so that it loses events on demand.
+// A copy of a table survives the loss of events: after a gap, the table is read again.
+// The scripted kernel loses events on demand.
 func Example_resync() {
 	const lo, eth0 = 1, 2
 	home := address{lo, netip.MustParsePrefix("127.0.0.1/8")}
@@ -158,7 +158,7 @@ func Example_resync() {
 	c := k.Dial()
 	defer c.Close()
 
-	// Joined before the table is read, or a change in between would be missed.
+	// Join before the table is read, or a change in between would be missed.
 	ctx := context.Background()
 	if err := c.AddMembership(unix.RTNLGRP_IPV4_IFADDR); err != nil {
 		log.Fatal(err)
@@ -172,7 +172,7 @@ func Example_resync() {
 
 	k.remove(home)
 	k.Overrun()
-	k.remove(first) // and only the overrun reports these two
+	k.remove(first) // only the overrun reports these two
 	k.add(second)
 
 	for e := range c.Receive() {
@@ -181,7 +181,7 @@ func Example_resync() {
 		}
 		fmt.Println(e.Header.Type, m.addresses)
 		if e.Header.Type == netlink.NLMSG_OVERRUN {
-			break // only here: a program goes on until Close
+			break // in this example; a program loops until Close
 		}
 	}
 	// Output:

@@ -18,7 +18,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// linkNamed encodes the question for the link of that name.
+// linkNamed encodes the request for the link of that name.
 func linkNamed(name string) []byte {
 	var b wire.Builder
 	b.Struct(&unix.IfInfomsg{})
@@ -74,7 +74,7 @@ func ExampleConn_Request() {
 	// Output: lo
 }
 
-// The kernel's errno decides what errors.Is says.
+// errors.Is compares with the kernel's errno.
 func ExampleConn_Request_refused() {
 	c, err := client.Dial(netlink.NETLINK_GENERIC)
 	if err != nil {
@@ -120,8 +120,8 @@ func ExampleConn_Dump() {
 	// Output: there is a lo
 }
 
-// Events come out of a channel until Close. For a program that keeps a copy of
-// what they are about, see the Example Resync of the package.
+// Events are received from a channel until Close. For a program that keeps a copy of
+// the table, see the Example Resync of the package.
 func ExampleConn_Receive() {
 	c, err := client.Dial(netlink.NETLINK_ROUTE)
 	if err != nil {
@@ -186,7 +186,7 @@ func ExampleWithCapture() {
 
 	_, err = c.Request(context.Background(), unix.RTM_GETLINK, linkNamed("lo"), 0)
 	fmt.Println("request:", err)
-	// Close writes the rest and reports whether all could be written.
+	// Close writes the rest and reports whether everything was written.
 	fmt.Println("capture:", errors.Join(c.Close(), f.Close()))
 	// Output:
 	// request: <nil>

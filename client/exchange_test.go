@@ -35,15 +35,15 @@ func (req request) ackWith(t *testing.T, typ netlink.MessageType, code int32, at
 	return wire.AppendMessage(nil, m)
 }
 
-// Of a success Exchange returns what the kernel adds to it: a warning, a cookie, a positive
-// code. So does a dump, whose NLMSG_DONE can carry a warning.
+// Exchange returns what the kernel adds to a success: a warning, a cookie, a positive
+// code. The same holds for a dump, whose NLMSG_DONE can carry a warning.
 func TestExchangeReturnsTheAcknowledgement(t *testing.T) {
 	exchange := func(k *kernel, c *client.Conn, typ netlink.MessageType, flags netlink.Flags) *task[client.Reply] {
 		return runAsync(k.t, func() (client.Reply, error) { return c.Exchange(bg, typ, []byte("x"), flags) })
 	}
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
-		for range 2 { // the object of a request is used again
+		for range 2 { // the object of a request is reused
 			call := exchange(k, c, newAddr, 0)
 			req := k.want(newAddr)
 			req.reply("data")
@@ -104,7 +104,7 @@ func TestExchangeWithoutAnAcknowledgement(t *testing.T) {
 	})
 }
 
-// The replies of a batch say which message they answer, and an error is found in every
+// Each reply of a batch has the index of its message, and errors.Is finds every
 // failure.
 func TestRepliesOfABatchHaveTheirIndex(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

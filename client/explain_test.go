@@ -19,8 +19,7 @@ func wantPath(t *testing.T, err error, name, path string) {
 	}
 }
 
-// TestRefusalsNameTheAttribute, however the request was made and its answer
-// ended.
+// TestRefusalsNameTheAttribute, for every kind of request and of answer.
 func TestRefusalsNameTheAttribute(t *testing.T) {
 	var b wire.Builder
 	b.Struct(make([]byte, 16)) // struct ifinfomsg

@@ -45,11 +45,11 @@ func TestNoopIsAcknowledged(t *testing.T) {
 		if err := c.Noop(none); err == nil || !client.NotSent(err) {
 			t.Fatal(err)
 		}
-		k.wantIdle("a nil ctx makes no sense")
+		k.wantIdle("the ctx is nil")
 	})
 }
 
-// Where nothing is acknowledged a Noop would have no answer.
+// A family that acknowledges nothing would not answer a Noop.
 func TestNoopNeedsAFamilyThatAcknowledges(t *testing.T) {
 	for _, family := range []netlink.Family{
 		netlink.NETLINK_CONNECTOR, netlink.NETLINK_FIB_LOOKUP, netlink.NETLINK_ISCSI, netlink.NETLINK_SCSITRANSPORT,
@@ -66,13 +66,13 @@ func TestNoopNeedsAFamilyThatAcknowledges(t *testing.T) {
 	}
 }
 
-// cn_rx_skb answers nothing. What it multicasts later has the type NLMSG_DONE
-// and a counter for a number, and ends nothing.
+// cn_rx_skb answers nothing. Its later multicasts have the type NLMSG_DONE and a
+// counter for a number, and end nothing.
 func TestConnectorRequestEndsWithItsSend(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_CONNECTOR, client.WithInFlight(1))
 		k.join(c, 1)
-		for range 3 { // each gives its room back
+		for range 3 { // each frees its room
 			call := k.request(bg, c, netlink.NLMSG_DONE, "listen", 0)
 			k.want(netlink.NLMSG_DONE).drop()
 			wantTexts(t, call)
@@ -108,8 +108,8 @@ func TestFIBLookupEndsWithItsFirstReply(t *testing.T) {
 	})
 }
 
-// iscsi_if_rx answers with a message of the request's type that has no number, and
-// acknowledges nothing. An overrun cannot cost such a request its answer.
+// iscsi_if_rx answers with a message of the request's type without a number, and
+// acknowledges nothing. So an overrun loses no answer to such a request.
 func TestISCSIAnswersByEvents(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_ISCSI)
@@ -125,14 +125,14 @@ func TestISCSIAnswersByEvents(t *testing.T) {
 	})
 }
 
-// While the reader is parked no goroutine reads what the kernel answers by an event, so
-// the request calls the reader back.
+// No goroutine that sends reads an answer that is an event, so the request unparks the
+// reader.
 func TestReaderComesBackForARequestThatIsAnsweredByAnEvent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
 		c := k.dialFamily(netlink.NETLINK_ISCSI)
 		k.during(func(req request) error {
-			// It wakes the reader, and is dropped.
+			// This message wakes the reader, and is dropped.
 			req.from.Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
 			return nil
 		})
@@ -170,8 +170,8 @@ func TestPositiveCodeIsSuccess(t *testing.T) {
 	})
 }
 
-// Audit answers from a kernel thread, after the acknowledgement and without our
-// port (audit_send_reply, audit_make_reply).
+// Audit answers from a kernel thread, after the acknowledgement and with port 0
+// (audit_send_reply, audit_make_reply).
 func TestAuditRepliesComeAfterTheAcknowledgement(t *testing.T) {
 	const auditGet netlink.MessageType = 1000
 	play(t, func(t *testing.T, k *kernel) {
@@ -188,8 +188,8 @@ func TestAuditRepliesComeAfterTheAcknowledgement(t *testing.T) {
 	})
 }
 
-// A thread of the kernel answers these requests, so an empty queue after the send does not
-// end them. One that was not even acknowledged has been ignored.
+// A thread of the kernel answers these requests, so an empty queue after the send does
+// not end them, unless they were not acknowledged either.
 func TestDeferredRequestIsNotCutShort(t *testing.T) {
 	for name, typ := range map[string]netlink.MessageType{
 		"AUDIT_GET": 1000, "AUDIT_SIGNAL_INFO": 1010, "AUDIT_LIST_RULES": 1013, "AUDIT_TTY_GET": 1016, "AUDIT_GET_FEATURE": 1019,
@@ -201,7 +201,7 @@ func TestDeferredRequestIsNotCutShort(t *testing.T) {
 				req := k.want(typ)
 				req.ack()
 				call.wantWaiting("a thread answers")
-				req.from.Overrun(syscall.ENOBUFS) // which is over before the thread answers
+				req.from.Overrun(syscall.ENOBUFS) // which ends before the thread answers
 				call.wantWaiting("a thread answers, and waits for room")
 				req.send(req.answer(typ, 0, []byte("data")))
 				if name == "AUDIT_LIST_RULES" {
@@ -232,8 +232,8 @@ func TestUeventsAreText(t *testing.T) {
 	})
 }
 
-// On NETLINK_USERSOCK processes talk to each other; what they say is events.
-func TestUsersockDeliversWhatProcessesSay(t *testing.T) {
+// On NETLINK_USERSOCK processes send each other messages, which are events.
+func TestUsersockDeliversMessagesOfProcesses(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_USERSOCK)
 		k.join(c, 3)

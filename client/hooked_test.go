@@ -7,9 +7,9 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// hooked is a socket of a test. A hook takes the place of the method that it is named
-// after, and can call the method of Socket; nil changes nothing. The script sets it
-// before dial, see kernel.hook, or when no goroutine uses the socket, see kernel.hooked.
+// hooked is a socket of a test. A hook replaces the method of its name, and can call
+// the socket's method; a nil hook has no effect. The script sets it before dial, see
+// kernel.hook, or while no goroutine uses the socket, see kernel.hooked.
 type hooked struct {
 	*socktest.Socket
 
@@ -37,7 +37,7 @@ func (k *kernel) wrap(s sock.Socket) *hooked {
 	return h
 }
 
-// hooked returns the i-th socket that was opened, when no goroutine uses it.
+// hooked returns the i-th socket that was opened. No goroutine uses it.
 func (k *kernel) hooked(i int) *hooked {
 	synctest.Wait()
 	k.mu.Lock()

@@ -18,8 +18,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// answersDumps has every dump answered inside its send with these datagrams,
-// and everything else acknowledged.
+// answersDumps answers every dump inside its send with these datagrams, and
+// acknowledges everything else.
 func (k *kernel) answersDumps(answer func(req request) [][]byte) {
 	k.during(func(req request) error {
 		if req.Header.Flags&netlink.NLM_F_DUMP != netlink.NLM_F_DUMP {
@@ -41,7 +41,7 @@ func table(texts ...string) func(req request) [][]byte {
 	}
 }
 
-// loop ranges over a dump until an error or until it has n texts.
+// loop ranges over a dump until an error or n texts.
 func loop(ctx context.Context, c *client.Conn, n int) (got []string, err error) {
 	for m, err := range c.Dump(ctx, getAddr, []byte("dump")) {
 		if err != nil {
@@ -57,7 +57,7 @@ func loop(ctx context.Context, c *client.Conn, n int) (got []string, err error) 
 	return got, nil
 }
 
-// whole is an n that no dump of these tests reaches.
+// whole is an n larger than any dump of these tests.
 const whole = math.MaxInt
 
 func wantLoop(t *testing.T, c *client.Conn, want ...string) {
@@ -98,14 +98,14 @@ func TestSlowLoopDelaysNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The loop waits here, and all else goes on.
+			// The loop waits here; everything else continues.
 			if err := c.Noop(bg); err != nil {
 				t.Fatal(err)
 			}
 			wantTexts(t, k.dump(bg, c), "a", "b")
 			wantLoop(t, c, "a", "b")
 			if n := c.Stats().Pending; n != 1 {
-				t.Errorf("%d pending during the loop at %q, want the loop alone", n, m.Payload)
+				t.Errorf("%d pending during the loop at %q, want 1", n, m.Payload)
 			}
 		}
 	})
@@ -137,12 +137,12 @@ func TestPanicInALoopLeavesNothing(t *testing.T) {
 			}
 		}()
 		if !k.socket(1).Closed() || c.Stats().Pending != 0 {
-			t.Error("the loop's socket is left over")
+			t.Error("the loop's socket is open")
 		}
 	})
 }
 
-func TestIdleDumpSocketsAreFewAndClosedInTime(t *testing.T) {
+func TestIdleDumpSocketsAreBoundedAndClosed(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.answersDumps(table("a"))
@@ -182,7 +182,7 @@ func TestIdleDumpSocketsAreFewAndClosedInTime(t *testing.T) {
 			t.Errorf("%d idle sockets, want %d", n, collected)
 		}
 		time.Sleep(6 * time.Second)
-		wantLoop(t, c, "a") // this one stays for another 10 s
+		wantLoop(t, c, "a") // this one stays idle for another 10 s
 		time.Sleep(6 * time.Second)
 		if n := open(); n != 1 {
 			t.Errorf("%d idle sockets after 12 s, want the one that was used", n)
@@ -199,7 +199,7 @@ func TestCloseEndsARunningLoop(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.answersDumps(func(req request) [][]byte {
-			// Two in one datagram: the second is at hand, and still not yielded.
+			// Two in one datagram: the second is read, but not yielded.
 			return [][]byte{append(req.data("a"), req.data("b")...)}
 		})
 		var got []string
@@ -257,10 +257,10 @@ func TestEndsOfALoop(t *testing.T) {
 		{"refused at once", func(req request) [][]byte {
 			return [][]byte{req.end(netlink.NLMSG_ERROR, syscall.EPERM)}
 		}, syscall.EPERM, nil, client.Stats{}},
-		{"broken off by the kernel", func(req request) [][]byte {
+		{"failed in the kernel", func(req request) [][]byte {
 			return [][]byte{req.data("a"), req.end(netlink.NLMSG_DONE, syscall.EINVAL)}
 		}, syscall.EINVAL, []string{"a"}, client.Stats{}},
-		{"broken off for want of memory", func(req request) [][]byte {
+		{"failed for lack of memory", func(req request) [][]byte {
 			return [][]byte{req.data("a"), req.end(netlink.NLMSG_DONE, syscall.ENOBUFS)}
 		}, syscall.ENOBUFS, []string{"a"}, client.Stats{}},
 		{"acknowledged only", func(req request) [][]byte {
@@ -275,7 +275,7 @@ func TestEndsOfALoop(t *testing.T) {
 		{"malformed", func(req request) [][]byte {
 			return [][]byte{append(req.data("a"), 1, 2, 3, 4)}
 		}, wire.ErrMalformed, []string{"a"}, client.Stats{Malformed: 1}},
-		{"an end without an errno", func(req request) [][]byte {
+		{"end without an errno", func(req request) [][]byte {
 			return [][]byte{req.answer(netlink.NLMSG_DONE, 0, []byte{1})}
 		}, wire.ErrMalformed, nil, client.Stats{}},
 		{"larger than the buffer", func(req request) [][]byte {
@@ -302,7 +302,7 @@ func TestEndsOfALoop(t *testing.T) {
 					t.Errorf("%#v, want a KernelError of the request", err)
 				}
 				wantStats(t, conn, c.stats)
-				// Whatever it was, the next loop is not bothered.
+				// The next loop is not affected.
 				k.answersDumps(table("next"))
 				wantLoop(t, conn, "next")
 			})

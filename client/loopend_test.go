@@ -28,8 +28,7 @@ func TestLoopIgnoresForeignSenders(t *testing.T) {
 	})
 }
 
-// What was sent to a group is an event, whatever its header says, and a loop
-// has no use for those.
+// A message to a group is an event, whatever its header. A loop skips it.
 func TestLoopIgnoresMulticasts(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -45,8 +44,8 @@ func TestLoopIgnoresMulticasts(t *testing.T) {
 	})
 }
 
-// TestStalledDumpIsPoked: the kernel could not find memory for the next part
-// and takes the dump up again at the next read.
+// TestStalledDumpIsPoked: the kernel had no memory for the next datagram, and continues
+// the dump at the next read.
 func TestStalledDumpIsPoked(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -66,12 +65,12 @@ func TestStalledDumpIsPoked(t *testing.T) {
 		})
 		wantLoop(t, c, "a", "b")
 		if !k.socket(1).Closed() {
-			t.Error("a socket on which more may be queued was kept")
+			t.Error("a socket with a queue that may not be empty was kept")
 		}
 	})
 }
 
-func TestDumpThatDoesNotGoOnIsLost(t *testing.T) {
+func TestDumpThatDoesNotContinueIsLost(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.during(func(req request) error {
@@ -97,10 +96,10 @@ func TestBadInputOpensNoDumpSocket(t *testing.T) {
 			payload []byte
 			want    error
 		}{
-			"nil ctx":                  {nil, getAddr, nil, nil},
-			"control type":             {bg, netlink.NLMSG_DONE, nil, syscall.EINVAL},
-			"type that creates":        {bg, newAddr, nil, syscall.EINVAL},
-			"ctx that is over already": {canceled(), getAddr, nil, context.Canceled},
+			"nil ctx":            {nil, getAddr, nil, nil},
+			"control type":       {bg, netlink.NLMSG_DONE, nil, syscall.EINVAL},
+			"type that creates":  {bg, newAddr, nil, syscall.EINVAL},
+			"ctx that has ended": {canceled(), getAddr, nil, context.Canceled},
 		} {
 			steps := 0
 			for _, err := range c.Dump(call.ctx, call.typ, call.payload) {
@@ -114,7 +113,7 @@ func TestBadInputOpensNoDumpSocket(t *testing.T) {
 			}
 		}
 		if n := len(k.Sockets()); n != 1 {
-			t.Errorf("%d sockets, want the Conn's alone", n)
+			t.Errorf("%d sockets, want the Conn's only", n)
 		}
 	})
 }
@@ -134,7 +133,7 @@ func TestLoopWhoseSendFailsIsNotSent(t *testing.T) {
 	})
 }
 
-// TestLoopSendsWhatItWasAsked looks at the request itself.
+// TestLoopSendsWhatItWasAsked checks the request.
 func TestLoopSendsWhatItWasAsked(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -160,8 +159,8 @@ func TestLoopSendsWhatItWasAsked(t *testing.T) {
 	})
 }
 
-// TestPayloadsOfALoopAreItsBuffer documents the lease: the next step may
-// overwrite what the last one yielded, and a Clone lasts.
+// TestPayloadsOfALoopAreItsBuffer: the next step may overwrite what the last one
+// yielded; a Clone is not overwritten.
 func TestPayloadsOfALoopAreItsBuffer(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -179,12 +178,12 @@ func TestPayloadsOfALoopAreItsBuffer(t *testing.T) {
 			t.Errorf("the clone reads %q", kept)
 		}
 		if binary.NativeEndian.Uint32(first) == binary.NativeEndian.Uint32(kept) {
-			t.Error("each step has memory of its own: then say so in the documentation")
+			t.Error("each step has its own memory: change the documentation")
 		}
 	})
 }
 
-// A dump is poked three times in a row, and three times again after it has gone on.
+// A dump is poked three times in a row, and three times again after it has continued.
 func TestStallsOfADumpAreCountedInARow(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -215,12 +214,12 @@ func TestSocketOfARefusedDumpIsNotKept(t *testing.T) {
 		k.answersDumps(func(req request) [][]byte { return [][]byte{req.end(netlink.NLMSG_ERROR, syscall.ENOBUFS)} })
 		wantLoopError(t, c, syscall.ENOBUFS, false)
 		if !k.socket(1).Closed() {
-			t.Error("a socket on which the dump may run on was kept")
+			t.Error("a socket whose dump may continue was kept")
 		}
 	})
 }
 
-// The end of ctx is noticed before a read as well: there may be nothing to yield for a
+// The end of ctx is also noticed before a read, since a loop may yield nothing for a
 // long time.
 func TestContextEndsALoopThatYieldsNothing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -233,7 +232,7 @@ func TestContextEndsALoopThatYieldsNothing(t *testing.T) {
 					if reads++; reads == 100 {
 						cancel()
 					}
-					// A loop skips what was sent to a group.
+					// A loop skips a message to a group.
 					ds[0] = sock.Datagram{Buf: ds[0].Buf, N: copy(ds[0].Buf, event("skipped")), Group: linkGroup, NSID: -1}
 					return 1, nil
 				}
@@ -248,8 +247,8 @@ func TestContextEndsALoopThatYieldsNothing(t *testing.T) {
 	})
 }
 
-// A cut between two messages shows in no message, and the end of the dump does
-// not show it.
+// Only the socket reports a cut between two messages; neither a message nor the end of
+// the dump shows it.
 func TestDumpReportsACutBetweenMessages(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()

@@ -15,7 +15,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// slowReader stops reading between a reported loss and the next read, until the
+// slowReader stops reading between the report of a loss and the next read, until the
 // script calls goOn.
 type slowReader struct {
 	*hooked
@@ -56,10 +56,9 @@ func wantLost[T any](t *testing.T, a *task[T]) {
 	}
 }
 
-// A full queue drops what comes until it has been read empty, and what it held
-// stays good (netlink_overrun). A request whose answer was queued gets it, and only
-// one whose answer was dropped fails.
-func TestOverrunFailsOnlyTheRequestsThatItCost(t *testing.T) {
+// A full queue drops every message until it has been empty, and keeps what it holds
+// (netlink_overrun). Only requests whose answers were dropped fail.
+func TestOverrunFailsOnlyTheRequestsWithLostReplies(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Limit = 3
 		c := k.dial()
@@ -74,7 +73,7 @@ func TestOverrunFailsOnlyTheRequestsThatItCost(t *testing.T) {
 		one, two, three := reqs[0], reqs[1], reqs[2]
 		one.from.Queue(
 			socktest.Datagram{Data: one.data("1")}, socktest.Datagram{Data: one.end(ack, 0)},
-			socktest.Datagram{Data: two.data("2")}, // and now it is full
+			socktest.Datagram{Data: two.data("2")}, // the queue is full now
 			socktest.Datagram{Data: two.end(ack, 0)}, socktest.Datagram{Data: three.end(ack, 0)},
 		)
 		for _, req := range reqs {
@@ -86,7 +85,7 @@ func TestOverrunFailsOnlyTheRequestsThatItCost(t *testing.T) {
 		wantEvents(t, c, "gap 0")
 		wantStats(t, c, client.Stats{RepliesLost: 2, Overruns: 1})
 
-		// The Conn goes on.
+		// The Conn stays usable.
 		call := k.get(bg, c)
 		k.want(getLink).ack()
 		wantTexts(t, call)
@@ -109,8 +108,8 @@ func TestAnyErrorOfAReadIsALoss(t *testing.T) {
 	})
 }
 
-// The kernel counts what it drops before it reports it. A request that has no answer
-// then, and was not ignored, is lost.
+// The kernel counts a drop before it reports it. A request without an answer is then
+// lost, and not unanswered.
 func TestLossThatIsNotReportedYet(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -127,7 +126,7 @@ func TestLossThatIsNotReportedYet(t *testing.T) {
 }
 
 // A request that the kernel ignores ends when its sender has read to the empty queue,
-// gives its room back, and leaves nothing pending.
+// frees its room, and leaves nothing pending.
 func TestIgnoredRequestEnds(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithInFlight(1))
@@ -148,8 +147,8 @@ func TestIgnoredRequestEnds(t *testing.T) {
 	})
 }
 
-// What another goroutine reads decides nothing: its read may have begun before the
-// send returned.
+// Reads of other goroutines do not end a request: they may have begun before its send
+// returned.
 func TestOnlyTheSendersOwnReadEndsARequest(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -168,9 +167,8 @@ func TestOnlyTheSendersOwnReadEndsARequest(t *testing.T) {
 	})
 }
 
-// The answer to a request that is sent while the queue is drained after an overrun
-// would be dropped too, though there is room for it. So it is not sent before the
-// queue is empty.
+// The kernel would drop the answer to a request that is sent while the queue is drained
+// after an overrun. So requests are sent after the queue has been empty.
 func TestRequestsWaitAtTheGateDuringAnOverrun(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow()
@@ -196,13 +194,13 @@ func TestRequestsWaitAtTheGateDuringAnOverrun(t *testing.T) {
 	})
 }
 
-// At the gate nothing has been sent, and what was lent goes back.
+// A request at the gate has not been sent, and frees its room and slot.
 func TestContextEndsTheWaitAtTheGate(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, reader := k.dialSlow(client.WithInFlight(1))
 		reader.Overrun(syscall.ENOBUFS)
 		synctest.Wait()
-		for range senders + 1 { // each gives its room and its place back
+		for range senders + 1 { // each frees its room and its slot
 			ctx, cancel := context.WithCancel(bg)
 			call := k.get(ctx, c)
 			call.wantWaiting("the gate is shut")
@@ -210,7 +208,7 @@ func TestContextEndsTheWaitAtTheGate(t *testing.T) {
 			wantError(t, call, context.Canceled, true)
 		}
 		reader.goOn()
-		k.wantIdle("their callers have gone")
+		k.wantIdle("their ctx has ended")
 		call := k.get(bg, c)
 		k.want(getLink).ack()
 		wantTexts(t, call)
@@ -219,7 +217,7 @@ func TestContextEndsTheWaitAtTheGate(t *testing.T) {
 }
 
 // One overrun may follow another before a read finds the queue empty. The gate opens
-// when the last of them has been drained, and each has a gap: the queue was empty in
+// when the last one has been drained, and each has a gap: the queue was empty in
 // between.
 func TestOverrunAfterAnOverrun(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -240,8 +238,8 @@ func TestOverrunAfterAnOverrun(t *testing.T) {
 	})
 }
 
-// While a send runs, an empty queue proves nothing about its answer: that may
-// come later in the send, or have been dropped before.
+// While a send runs, an empty queue proves nothing about its answer: it may be queued
+// later in the send, or have been dropped before.
 func TestOverrunDuringTheSend(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -257,7 +255,7 @@ func TestOverrunDuringTheSend(t *testing.T) {
 				k.join(c, linkGroup)
 				k.during(func(req request) error {
 					req.from.Overrun(syscall.ENOBUFS)
-					synctest.Wait() // the queue is read empty, and that was not all
+					synctest.Wait() // the queue is empty, and the send still runs
 					if n := c.Stats().Pending; n != 1 {
 						t.Errorf("%d requests pending, want the one whose send still runs", n)
 					}
@@ -275,8 +273,8 @@ func TestOverrunDuringTheSend(t *testing.T) {
 	}
 }
 
-// Of several echoes some may be missing if the overrun came during the send, and none
-// if it came afterwards.
+// Echoes may be missing if the overrun came during the send, but not if it came
+// afterwards.
 func TestEchoesDuringAnOverrun(t *testing.T) {
 	for _, during := range []bool{true, false} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -300,10 +298,10 @@ func TestEchoesDuringAnOverrun(t *testing.T) {
 	}
 }
 
-// An acknowledgement that was queued before the overrun was reported follows all echoes.
-func TestOverrunAfterTheSendCostsNoEcho(t *testing.T) {
+// An acknowledgement that was queued before the report of the overrun follows all echoes.
+func TestOverrunAfterTheSendLosesNoEcho(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away() // so that the goroutine that sends reads of the overrun
+		c := k.away() // so that the goroutine that sends reads the report
 		k.during(func(req request) error {
 			queue(req.from, addrGroup, req.data("one"))
 			req.ack()
@@ -315,9 +313,9 @@ func TestOverrunAfterTheSendCostsNoEcho(t *testing.T) {
 	})
 }
 
-// A gap means that an event may be missing. NETLINK_ROUTE sends none to a socket that has
-// joined no group, other families do.
-func TestOverrunThatCostsNoEventIsNoGap(t *testing.T) {
+// A gap means that an event may be missing. NETLINK_ROUTE sends none to a socket
+// without memberships; other families do.
+func TestOverrunWithoutALostEventMakesNoGap(t *testing.T) {
 	for _, tt := range []struct {
 		family netlink.Family
 		gaps   []string
@@ -339,9 +337,9 @@ func TestOverrunThatCostsNoEventIsNoGap(t *testing.T) {
 	}
 }
 
-// The gap is where the events are missing: after what was queued when the
-// queue overflowed, before what came after it had been read.
-func TestGapStandsWhereEventsAreMissing(t *testing.T) {
+// The gap is where the events are missing: after the events that were queued before the
+// overrun, before those that were queued after it.
+func TestGapIsWhereEventsAreMissing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Limit = 2
 		c := k.dial()
@@ -354,10 +352,10 @@ func TestGapStandsWhereEventsAreMissing(t *testing.T) {
 	})
 }
 
-// In a storm no read may find the queue empty for a long time. The gap comes all the
-// same after what was queued before the loss and before what came later, and requests
-// do not wait for the storm to end.
-func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
+// In a storm no read may find the queue empty for a long time. The gap still comes
+// after what was queued before the loss and before what was queued later, and requests
+// do not wait for the end of the storm.
+func TestGapIsWhereEventsAreMissingInAStorm(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Limit = 3
 		c := k.dial()
@@ -369,7 +367,7 @@ func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 			socktest.Datagram{Data: event("old 1"), Group: linkGroup},
 			socktest.Datagram{Data: event("old 2"), Group: linkGroup},
 			socktest.Datagram{Data: event("old 3"), Group: linkGroup},
-			socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)}, // finds it full
+			socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)}, // finds the queue full
 		)
 		req.drop()
 		wantLost(t, lost)
@@ -381,8 +379,8 @@ func TestGapStandsInItsPlaceDuringAStorm(t *testing.T) {
 	})
 }
 
-// A request that only reads is sent once more if its answer was lost, on a socket of its
-// own. If the answer is lost there too, it is larger than the buffer.
+// A request that only reads is sent once more, on a socket of its own, if its answer
+// was lost. If it is lost there too, the answer is larger than the buffer.
 func TestLostReadIsRepeatedAlone(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -404,7 +402,7 @@ func TestLostReadIsRepeatedAlone(t *testing.T) {
 			if again {
 				wantLost(t, call)
 				if !strings.Contains(call.err.Error(), "WithReceiveBuffer") {
-					t.Errorf("%v does not name the remedy", call.err)
+					t.Errorf("%v does not name WithReceiveBuffer", call.err)
 				}
 			} else {
 				wantTexts(t, call, "get")
@@ -419,8 +417,8 @@ func TestLostReadIsRepeatedAlone(t *testing.T) {
 	}
 }
 
-// The kernel has seen a request whose answer was lost, also if there is no socket to send
-// it again.
+// The kernel has seen a request whose answer was lost, even if no socket can be opened
+// to send it again.
 func TestLostReadThatCannotBeRepeatedMayHaveBeenSent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -434,8 +432,8 @@ func TestLostReadThatCannotBeRepeatedMayHaveBeenSent(t *testing.T) {
 	})
 }
 
-// After large answers, fewer requests of their type are in flight at once; after a loss,
-// fewer still; and after small ones, more again.
+// After large answers, fewer requests of their type are in flight at once; after a
+// loss, even fewer; after small ones, more again.
 func TestRoomIsLearnt(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()

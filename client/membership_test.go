@@ -14,7 +14,7 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// members are the memberships that a Conn asks its socket for.
+// members records the memberships that a Conn requests from its socket.
 type members struct {
 	mu sync.Mutex // guards following
 
@@ -58,9 +58,9 @@ func TestMembershipsComeAndGo(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, m := k.dialMembers()
 		for _, step := range []func(uint32) error{
-			c.DropMembership, // was not joined: nothing happens
+			c.DropMembership, // not joined: no effect
 			c.AddMembership,
-			c.AddMembership, // the kernel may have ended it, and knows
+			c.AddMembership, // the kernel may have ended it, so it is asked
 			c.DropMembership,
 			c.AddMembership,
 		} {
@@ -68,7 +68,7 @@ func TestMembershipsComeAndGo(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// Whether the kernel hears of the first is of no interest.
+		// Whether the first reaches the kernel does not matter.
 		asked := m.asked
 		if len(asked) != 0 && asked[0] == "leave 1" {
 			asked = asked[1:]
@@ -79,8 +79,7 @@ func TestMembershipsComeAndGo(t *testing.T) {
 		k.multicast(linkGroup, "here")
 		wantEvents(t, c, "here")
 
-		// What was queued before the leave still comes; what is sent after it
-		// does not.
+		// Events that were queued before the leave are delivered; later ones are not.
 		k.multicast(linkGroup, "before")
 		synctest.Wait()
 		if err := c.DropMembership(linkGroup); err != nil {
@@ -91,7 +90,7 @@ func TestMembershipsComeAndGo(t *testing.T) {
 	})
 }
 
-// Joined twice is left once, and the reader may go away again.
+// A group that was joined twice is left once, and the reader may park again.
 func TestJoinedTwiceIsLeftOnce(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
@@ -102,13 +101,13 @@ func TestJoinedTwiceIsLeftOnce(t *testing.T) {
 		}
 		k.crowd(c)
 		if !k.socket(0).Muted() {
-			t.Error("the reader stays for a group that was left")
+			t.Error("the reader does not park after the group was left")
 		}
 	})
 }
 
-// A generic netlink family that is unloaded takes the memberships of its groups
-// along; loaded again it mostly has the same ids.
+// When a generic netlink family is unloaded, the kernel ends the memberships of its
+// groups. After a reload it mostly has the same ids.
 func TestMembershipThatTheKernelEndedIsJoinedAgain(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -144,8 +143,8 @@ func TestManyMayJoinAtOnce(t *testing.T) {
 	})
 }
 
-// Group 0 is no group: the kernel's setsockopt would say so, and an event of
-// group 0 would look like a reply.
+// Group 0 is no group: setsockopt refuses it, and an event of group 0 would look like a
+// reply.
 func TestGroupZeroIsRefused(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, m := k.dialMembers()
@@ -162,7 +161,7 @@ func TestGroupZeroIsRefused(t *testing.T) {
 	})
 }
 
-// A membership that the kernel refuses to end goes on, and can be ended later.
+// A membership that the kernel refuses to end stays, and can be ended later.
 func TestRefusedLeaveChangesNothing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, m := k.dialMembers()
@@ -180,8 +179,8 @@ func TestRefusedLeaveChangesNothing(t *testing.T) {
 	})
 }
 
-// echo plays a request whose notification is echoed, and requires it to come out
-// as these replies and events.
+// echo plays a request whose notification is echoed, and requires these replies and
+// events.
 func (k *kernel) echo(c *client.Conn, replies, events []string) {
 	k.t.Helper()
 	call := k.request(bg, c, newAddr, "add", netlink.NLM_F_ECHO)
@@ -192,8 +191,8 @@ func (k *kernel) echo(c *client.Conn, replies, events []string) {
 	wantEvents(k.t, c, events...)
 }
 
-// From the moment on that the kernel has joined, an echo is an event, too; the
-// system call may not have returned by then.
+// An echo is an event as soon as the kernel has joined, possibly before the system call
+// returns.
 func TestEventsCountFromTheJoinOn(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, m := k.dialMembers()
@@ -210,8 +209,8 @@ func TestEventsCountFromTheJoinOn(t *testing.T) {
 	})
 }
 
-// Memberships live on a socket of their own then, and nothing is ever asked
-// there.
+// With WithEventSocket, memberships are on a socket of their own, on which nothing is
+// requested.
 func TestEventSocketKeepsEventsFromRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventSocket(), client.WithPortID(77))
@@ -237,10 +236,10 @@ func TestEventSocketKeepsEventsFromRequests(t *testing.T) {
 			t.Fatal("a request on the socket for events")
 		}
 
-		// A storm that overruns the one does not touch the other.
+		// An overrun of one socket does not affect the other.
 		events.Overrun(syscall.ENOBUFS)
 		wantEvents(t, c, "gap 0")
-		get.wantWaiting("nothing of it was lost")
+		get.wantWaiting("its answer was not lost")
 		req.reply("safe")
 		req.ack()
 		noop.ack()
@@ -249,11 +248,11 @@ func TestEventSocketKeepsEventsFromRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		// Unsolicited messages come out, whichever socket they were sent to.
+		// Unsolicited messages to either socket are delivered.
 		requests.Queue(socktest.Datagram{Data: event("unicast")})
 		wantEvents(t, c, "unicast")
 		requests.Overrun(syscall.ENOBUFS)
-		wantEvents(t, c) // no gap: the family sends no event to it
+		wantEvents(t, c) // no gap: the family sends it no events
 		wantStats(t, c, client.Stats{Events: 2, Overruns: 2})
 
 		if err := c.DropMembership(linkGroup); err != nil || events.Joined(linkGroup) {
@@ -262,8 +261,8 @@ func TestEventSocketKeepsEventsFromRequests(t *testing.T) {
 	})
 }
 
-// With two sockets the one that has joined gets its own copy, so the echo to the
-// other is a reply only, and no event comes twice.
+// With two sockets the member gets its own copy, so the echo to the other socket is
+// only a reply, and no event comes twice.
 func TestEchoWithEventSocket(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithEventSocket())
@@ -280,8 +279,8 @@ func TestEchoWithEventSocket(t *testing.T) {
 	})
 }
 
-// The namespace decides before the port does: with WithListenAllNSID a socket of
-// another namespace may well have our port and a number that we use.
+// The namespace is checked before the port: with WithListenAllNSID a socket of another
+// namespace may have our port and one of our numbers.
 func TestEchoOfAnotherNamespaceIsNotOurs(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithListenAllNSID())

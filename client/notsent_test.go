@@ -13,9 +13,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// A send that fails leaves nothing: with a window of one request, a
-// lost entry or lost room would block the next request for ever.
-func TestFailedSendGivesEverythingBack(t *testing.T) {
+// A send that fails leaves nothing: with a window of one request, a leaked call or
+// leaked room would block the next request for ever.
+func TestFailedSendFreesEverything(t *testing.T) {
 	for _, kind := range []struct {
 		name  string
 		typ   netlink.MessageType
@@ -42,9 +42,9 @@ func TestFailedSendGivesEverythingBack(t *testing.T) {
 	}
 }
 
-// The kernel acknowledges a type below NLMSG_MIN_TYPE and ignores it, so that a
-// mistake would look like success. These and other mistakes are refused at once.
-func TestSenselessRequestsAreNotSent(t *testing.T) {
+// The kernel acknowledges a type below NLMSG_MIN_TYPE and ignores it, so a mistake
+// would look like success. Invalid requests are refused at once.
+func TestInvalidRequestsAreNotSent(t *testing.T) {
 	var nilContext context.Context
 	ended, cancel := context.WithCancel(bg)
 	cancel()
@@ -72,16 +72,16 @@ func TestSenselessRequestsAreNotSent(t *testing.T) {
 				if tt.is != nil && !errors.Is(err, tt.is) {
 					t.Fatalf("%v is not %v", err, tt.is)
 				}
-				k.wantIdle("it makes no sense")
+				k.wantIdle("the request is invalid")
 				wantStats(t, c, client.Stats{})
 			})
 		})
 	}
 }
 
-// NotSent has to be false wherever the kernel may have acted, or a caller that
-// sends again applies the request twice.
-func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
+// NotSent is false wherever the kernel may have acted, or a caller that repeats the
+// request would apply it twice.
+func TestNotSentIsTrueOnlyIfTheKernelNeverSawTheRequest(t *testing.T) {
 	ended, cancel := context.WithCancel(bg)
 	cancel()
 	for _, tt := range []struct {
@@ -178,8 +178,8 @@ func TestNotSentIsTrueOnlyForWhatTheKernelNeverSaw(t *testing.T) {
 	}
 }
 
-// The kernel drops a message that opens a batch, without an answer, if no batch comes
-// with it.
+// The kernel drops a message that opens a batch, without an answer, if no batch
+// follows.
 func TestRequestOpensNoBatch(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
@@ -187,7 +187,7 @@ func TestRequestOpensNoBatch(t *testing.T) {
 	})
 }
 
-// Nor does it answer what is too short for the family, or of a type below its first.
+// It does not answer a payload too short for the family, or a type below its first.
 func TestRequestsThatAFamilyIgnoresAreNotSent(t *testing.T) {
 	for _, tt := range []struct {
 		family  netlink.Family

@@ -16,7 +16,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-func TestOptionsThatMakeNoSenseFailDial(t *testing.T) {
+func TestInvalidOptionsFailDial(t *testing.T) {
 	for _, tt := range []struct {
 		opts []client.Option
 		want string
@@ -26,7 +26,7 @@ func TestOptionsThatMakeNoSenseFailDial(t *testing.T) {
 		{[]client.Option{client.WithEventQueue(0)}, "WithEventQueue: n must be at least 1, got 0"},
 		{[]client.Option{client.WithDumpRetries(-1)}, "WithDumpRetries: n must be at least 0, got -1"},
 		{[]client.Option{client.WithInFlight(0)}, "WithInFlight: n must be at least 1, got 0"},
-		// The first one is reported, and a good value after a bad one mends nothing.
+		// The first error is reported, even if a valid value follows.
 		{[]client.Option{client.WithInFlight(-2), client.WithEventQueue(0)}, "WithInFlight: n must be at least 1, got -2"},
 		{[]client.Option{client.WithInFlight(-2), client.WithInFlight(1)}, "WithInFlight: n must be at least 1, got -2"},
 		{[]client.Option{client.WithEventFilter(nil)}, "WithEventFilter: n must be from 1 to 4096 instructions, got 0"},
@@ -51,8 +51,8 @@ func TestOptionsThatMakeNoSenseFailDial(t *testing.T) {
 	}
 }
 
-// The least values are allowed, and a Conn works with all of them at once.
-func TestLeastValues(t *testing.T) {
+// The minimum values are allowed, and a Conn works with all of them at once.
+func TestMinimumValues(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithReceiveBuffer(1), client.WithSendBuffer(1), client.WithEventQueue(1),
 			client.WithDumpRetries(0), client.WithInFlight(1))
@@ -65,7 +65,7 @@ func TestLeastValues(t *testing.T) {
 	})
 }
 
-// What the options say of the socket reaches it, on the second socket as well.
+// The options of the socket are passed to it, and to the second socket.
 func TestOptionsReachTheSocket(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		var got []sock.Config
@@ -120,9 +120,9 @@ func TestFailedOpenFailsDial(t *testing.T) {
 	}
 }
 
-// What is in flight at once must fit the receive buffer, for an answer that
-// finds it full is lost.
-func TestReceiveBufferBoundsWhatIsInFlight(t *testing.T) {
+// Requests in flight must fit the receive buffer, because an answer that finds it full
+// is lost.
+func TestReceiveBufferBoundsRequestsInFlight(t *testing.T) {
 	for _, tt := range []struct {
 		buffer, inFlight int
 		want             int // requests at once
@@ -158,8 +158,8 @@ func TestReceiveBufferBoundsWhatIsInFlight(t *testing.T) {
 	}
 }
 
-// wantRoom requires that n requests and no more are sent at once, and that each
-// that waits is sent as soon as one has been answered. dumps run meanwhile.
+// wantRoom requires that exactly n requests are sent at once, and that each waiting one
+// is sent as soon as one has been answered. dumps run meanwhile.
 func (k *kernel) wantRoom(c *client.Conn, n, dumps int) {
 	k.t.Helper()
 	var calls []*task[[]wire.Message]
@@ -219,7 +219,7 @@ func (s withDescriptor) Control(f func(fd uintptr)) error {
 	return nil
 }
 
-// Reading or writing alongside the Conn would steal answers and so is refused.
+// Reading or writing alongside the Conn would steal answers, so it is refused.
 func TestDescriptorIsForControlOnly(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithSocket(k.openWithDescriptor))

@@ -21,8 +21,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Each dump has a socket of its own. Dumps run in parallel, and a request does not
-// wait for one that the kernel keeps.
+// Each dump has a socket of its own. Dumps run in parallel, and a request does not wait
+// for a dump that is blocked in the kernel.
 func TestDumpsShareNothing(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithInFlight(1))
@@ -63,8 +63,8 @@ func (k *kernel) openDumpSockets() (n int) {
 	return n
 }
 
-// Eight dumps are collected at once. Further ones wait, unsent, with their ctx, until a
-// socket is free. Loops do not wait, since a loop body can hold another loop.
+// Eight dumps are collected at once. Further ones wait, unsent, with their ctx, for a
+// free socket. Loops do not wait, since a loop body can hold another loop.
 func TestCollectedDumpsWaitForASocket(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -101,7 +101,7 @@ func TestCollectedDumpsWaitForASocket(t *testing.T) {
 	})
 }
 
-// Many goroutines that collect dumps open few sockets, and use them again.
+// Many goroutines that collect dumps open few sockets and reuse them.
 func TestManyCollectedDumpsOpenFewSockets(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -129,8 +129,8 @@ func TestManyCollectedDumpsOpenFewSockets(t *testing.T) {
 	})
 }
 
-// A request that waits for its dump's next datagram ends with its ctx when the kernel
-// lets it go, and the socket goes with it.
+// A request that waits for its dump's next datagram ends with its ctx when the system
+// call returns, and its socket is closed.
 func TestContextEndsACollectedDump(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -154,7 +154,7 @@ func TestContextEndsACollectedDump(t *testing.T) {
 	})
 }
 
-// A table may have no end. ctx and Close end its dump all the same.
+// A table may be endless. ctx and Close end its dump.
 func TestEndlessDumpIsAbandoned(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end  func(c *client.Conn, cancel context.CancelFunc)
@@ -193,8 +193,8 @@ func TestEndlessDumpIsAbandoned(t *testing.T) {
 	}
 }
 
-// endless has a datagram of a dump for every read of the socket, and calls then with the
-// n-th.
+// endless makes every read of the socket return a datagram of a dump, and calls then
+// with the n-th.
 func (h *hooked) endless(n int, then func()) {
 	reads := 0
 	h.onRecv = func(ds []sock.Datagram) (int, error) {
@@ -207,9 +207,8 @@ func (h *hooked) endless(n int, then func()) {
 	}
 }
 
-// slowReads has the reads of dump sockets wait, from the first one after a dump was
-// sent. Each read goes on with a token from the channel that it returns, and all do when
-// that is closed.
+// slowReads blocks the reads of dump sockets, from the first one after a dump was sent.
+// Each read takes a token from the returned channel; closing it unblocks all.
 func (k *kernel) slowReads() (resume chan struct{}) {
 	resume = make(chan struct{})
 	k.hook = func(h *hooked) {
@@ -232,8 +231,8 @@ func (k *kernel) slowReads() (resume chan struct{}) {
 	return resume
 }
 
-// The kernel makes the next datagram of a dump inside a read, and may have to wait for a
-// lock there. Nothing ends that system call. ctx ends the dump when it returns, and no
+// The kernel makes the next datagram of a dump inside a read, and may wait for a lock
+// there. Nothing interrupts that system call. ctx ends the dump when it returns, and no
 // other request waits.
 func TestContextEndsADumpThatTheKernelReads(t *testing.T) {
 	for _, loops := range []bool{false, true} {
@@ -259,7 +258,7 @@ func TestContextEndsADumpThatTheKernelReads(t *testing.T) {
 	}
 }
 
-// Nor does Close wait for such a read. The dump ends when the read returns.
+// Close does not wait for such a read. The dump ends when the read returns.
 func TestCloseDoesNotWaitForTheReadOfADump(t *testing.T) {
 	for _, loops := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -292,8 +291,8 @@ func (k *kernel) dumpOrLoop(ctx context.Context, c *client.Conn, loops bool) *ta
 	})
 }
 
-// Close returns although the kernel keeps the send of a dump, and ends the dumps that
-// wait for a socket.
+// Close returns although the send of a dump is blocked in the kernel, and ends the
+// dumps that wait for a socket.
 func TestCloseDoesNotWaitForADump(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -325,8 +324,8 @@ func TestCloseDoesNotWaitForADump(t *testing.T) {
 	})
 }
 
-// With WithDumpSocket one socket is open from Dial on. The next dump reads what is left
-// of one that was broken off.
+// With WithDumpSocket one socket is open from Dial on. The next dump reads the rest of
+// one that was abandoned.
 func TestKeptDumpSocket(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithDumpSocket())
@@ -359,8 +358,8 @@ func TestKeptDumpSocket(t *testing.T) {
 	})
 }
 
-// What is left of a dump that was broken off may have no end. ctx and Close end the
-// reading of it, and the dump that waits for that was not sent.
+// The rest of an abandoned dump may be endless. ctx and Close end the reading, and the
+// dump that waits for it was not sent.
 func TestContextAndCloseEndTheReadingOfWhatIsLeft(t *testing.T) {
 	for _, closes := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -392,8 +391,8 @@ func TestContextAndCloseEndTheReadingOfWhatIsLeft(t *testing.T) {
 	}
 }
 
-// The handler of a scripted kernel may end the goroutine that asks, as t.Fatal does. Its
-// dump gives back what it had.
+// The handler of a scripted kernel may end the goroutine of the request, as t.Fatal
+// does. Its dump frees its socket and slot.
 func TestDumpWhoseGoroutineEndsLeavesNothing(t *testing.T) {
 	for _, loops := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -422,15 +421,15 @@ func TestDumpWhoseGoroutineEndsLeavesNothing(t *testing.T) {
 	}
 }
 
-// A dump for which no socket can be had was not sent and leaves nothing. A Dial that is
-// to keep one fails.
+// A dump without a socket was not sent and leaves nothing. Dial fails if it is to keep
+// a dump socket and cannot open one.
 func TestDumpWithoutASocketIsNotSent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.hook = func(h *hooked) {
 			h.onOpenLike = func() (sock.Socket, error) { return nil, syscall.EMFILE }
 		}
 		c := k.dial()
-		for range collected + 1 { // each gives its slot back
+		for range collected + 1 { // each frees its slot
 			call := k.dump(bg, c)
 			wantError(t, call, syscall.EMFILE, true)
 			if want := "netlink: request: open a socket for the dump: " + syscall.EMFILE.Error(); call.err.Error() != want {
@@ -443,7 +442,7 @@ func TestDumpWithoutASocketIsNotSent(t *testing.T) {
 		}
 		k.wantIdle("there is no socket to send it")
 		wantStats(t, c, client.Stats{})
-		// Other requests go on.
+		// Other requests work.
 		get := k.get(bg, c)
 		k.want(getLink).ack()
 		wantTexts(t, get)
@@ -460,7 +459,7 @@ func TestDumpWithoutASocketIsNotSent(t *testing.T) {
 	})
 }
 
-// The number of a dump is never 0, which is that of messages that nobody asked for.
+// The number of a dump is never 0, which is that of unsolicited messages.
 func TestNumberOfADumpIsNotZero(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithDumpSocket())
@@ -477,8 +476,7 @@ func TestNumberOfADumpIsNotZero(t *testing.T) {
 	})
 }
 
-// The socket that was used last is lent first, so that those that are not needed any more
-// are closed.
+// The socket that was used last is lent first, so that unneeded ones are closed.
 func TestDumpSocketsThatAreNotNeededAreClosed(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -496,7 +494,7 @@ func TestDumpSocketsThatAreNotNeededAreClosed(t *testing.T) {
 	})
 }
 
-// Close does not wait for a loop body to come to an end.
+// Close does not wait for the end of a loop body.
 func TestCloseClosesTheSocketUnderALoop(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -513,8 +511,7 @@ func TestCloseClosesTheSocketUnderALoop(t *testing.T) {
 	})
 }
 
-// A dump that was about to open its socket sends nothing when the Conn is closed
-// meanwhile.
+// A dump that was opening its socket sends nothing if the Conn is closed meanwhile.
 func TestCloseWhileADumpOpensItsSocket(t *testing.T) {
 	for _, loops := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {

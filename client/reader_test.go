@@ -14,14 +14,13 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// crowd makes requests, one after the other and in no time, until the reader parks
-// instead of being woken for each.
+// busy makes requests, one after the other at one instant, until the reader parks.
 func (k *kernel) crowd(c *client.Conn) {
 	k.t.Helper()
 	k.crowdOf(c, getLink)
 }
 
-// crowdOf is crowd with requests of type typ.
+// busyWith is busy with requests of type typ.
 func (k *kernel) crowdOf(c *client.Conn, typ netlink.MessageType) {
 	k.t.Helper()
 	for range 200 {
@@ -32,13 +31,13 @@ func (k *kernel) crowdOf(c *client.Conn, typ netlink.MessageType) {
 	}
 }
 
-// away dials a Conn whose reader stays away from a crowd.
+// parked dials a Conn whose reader is parked.
 func (k *kernel) away() *client.Conn {
 	k.t.Helper()
 	return k.awayFamily(netlink.NETLINK_ROUTE, getLink)
 }
 
-// awayFamily is away in another family, with a crowd of requests of type typ.
+// parkedIn is parked for another family, with requests of type typ.
 func (k *kernel) awayFamily(family netlink.Family, typ netlink.MessageType) *client.Conn {
 	k.t.Helper()
 	k.Mutes = true
@@ -46,22 +45,22 @@ func (k *kernel) awayFamily(family netlink.Family, typ netlink.MessageType) *cli
 	k.during(func(req request) error { req.ack(); return nil })
 	k.crowdOf(c, typ)
 	if !k.socket(0).Muted() {
-		k.t.Fatal("the reader is there")
+		k.t.Fatal("the reader is not parked")
 	}
 	return c
 }
 
-// wantBack requires that the reader is back after d of the bubble's time.
+// wantUnparked requires that the reader is not parked after d of the bubble's time.
 func (k *kernel) wantBack(d time.Duration) {
 	k.t.Helper()
 	time.Sleep(d)
 	synctest.Wait()
 	if k.socket(0).Muted() {
-		k.t.Fatalf("the reader is still away after %v", d)
+		k.t.Fatalf("the reader is still parked after %v", d)
 	}
 }
 
-// When the crowd is gone the reader comes back.
+// When requests stop the reader unparks.
 func TestReaderComesBackFromACrowd(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.away()
@@ -69,7 +68,7 @@ func TestReaderComesBackFromACrowd(t *testing.T) {
 	})
 }
 
-// It also sees a crowd that leaves it no empty queue to stop at.
+// The reader also parks if the queue is never empty.
 func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
@@ -93,7 +92,7 @@ func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
 		}
 		reader.goOn()
 		if !reader.Muted() {
-			t.Error("the reader is there")
+			t.Error("the reader is not parked")
 		}
 		for _, req := range reqs {
 			req.drop()
@@ -107,7 +106,7 @@ func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
 	})
 }
 
-// The system may have no memory to have the reader woken again.
+// The system may lack the memory to turn the notification on again.
 func TestReaderComesBackLaterIfItCannotNow(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
@@ -117,16 +116,16 @@ func TestReaderComesBackLaterIfItCannotNow(t *testing.T) {
 		k.multicast(linkGroup, "up")
 		wantEvents(t, c)
 		if !k.socket(0).Muted() {
-			t.Fatal("the reader is there")
+			t.Fatal("the reader is not parked")
 		}
 		k.wantBack(2 * time.Millisecond)
 		wantEvents(t, c, "up")
 	})
 }
 
-// As long as requests follow each other the reader is parked, and looks in once in a
-// while: an unsolicited message waits no longer than that. Then more may come, so the
-// reader stays, until there have been none for a while.
+// While requests follow each other the reader is parked and checks the socket
+// periodically: an unsolicited message waits no longer than that. After one, the reader
+// does not park until none has come for a while.
 func TestUnsolicitedMessagesWaitLittle(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
@@ -145,13 +144,13 @@ func TestUnsolicitedMessagesWaitLittle(t *testing.T) {
 		}
 		k.crowd(c)
 		if !k.socket(0).Muted() {
-			t.Error("the reader is there, and no unsolicited message comes any more")
+			t.Error("the reader is not parked, although no unsolicited message comes any more")
 		}
 		k.wantBack(2 * time.Millisecond)
 	})
 }
 
-// A thread of the kernel answers, so no goroutine that sends reads it.
+// A thread of the kernel answers, and no goroutine that sends reads that answer.
 func TestReaderComesBackForADeferredAnswer(t *testing.T) {
 	const auditGet netlink.MessageType = 1000
 	play(t, func(t *testing.T, k *kernel) {
@@ -176,26 +175,26 @@ func TestReaderComesBackForAMembership(t *testing.T) {
 		k.multicast(linkGroup, "up")
 		wantEvents(t, c, "up")
 
-		// It stays as long as there is one.
+		// It does not park while there is one.
 		k.join(c, addrGroup)
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)
 		}
 		k.crowd(c)
 		if k.socket(0).Muted() {
-			t.Fatal("the reader is away from a member")
+			t.Fatal("the reader is parked despite a membership")
 		}
 		if err := c.DropMembership(addrGroup); err != nil {
 			t.Fatal(err)
 		}
 		k.crowd(c)
 		if !k.socket(0).Muted() {
-			t.Fatal("the reader is there, and nothing can be expected")
+			t.Fatal("the reader is not parked, although nothing is expected")
 		}
 	})
 }
 
-// A loss is drained, and reported to the request that it cost, while the reader is away.
+// A loss is drained and reported to its request while the reader is parked.
 func TestLossIsReportedWhileTheReaderIsAway(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
@@ -208,8 +207,8 @@ func TestLossIsReportedWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// The goroutine that read of a loss drains it, even after its own result: no other may,
-// and requests wait.
+// The goroutine that read the report of a loss drains the queue, even after its own
+// result: no other goroutine may, and requests wait.
 func TestSenderDrainsAnOverrunWhileTheReaderIsAway(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
@@ -225,7 +224,7 @@ func TestSenderDrainsAnOverrunWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// An answer that is queued beats the end of ctx although no goroutine has read it yet.
+// A queued answer beats the end of ctx, even before it is read.
 func TestQueuedResultBeatsContextWhileTheReaderIsAway(t *testing.T) {
 	const auditGet netlink.MessageType = 1000
 	play(t, func(t *testing.T, k *kernel) {
@@ -243,7 +242,7 @@ func TestQueuedResultBeatsContextWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// Close does not wait for a reader that is away.
+// Close does not wait for a parked reader.
 func TestCloseWhileTheReaderIsAway(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away()
@@ -257,9 +256,9 @@ func TestCloseWhileTheReaderIsAway(t *testing.T) {
 	})
 }
 
-// A socket that cannot be muted keeps its reader, which must not leave what is
-// queued for the time that it will not be away. How many wakes it takes to find a
-// crowd is its own affair.
+// The reader of a socket whose notification cannot be turned off does not park, and
+// must not leave datagrams queued for later. The number of wakes before it tries does
+// not matter.
 func TestReaderThatCannotGoReadsOn(t *testing.T) {
 	for short := range 130 {
 		play(t, func(t *testing.T, k *kernel) {

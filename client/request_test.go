@@ -30,8 +30,8 @@ func TestConnIsPrintedWithFamilyAndPort(t *testing.T) {
 	})
 }
 
-// Answers interleave when several goroutines send on one socket, so only
-// the sequence number shows which request a reply is for.
+// Answers interleave when several goroutines send on one socket. Only the sequence
+// number shows which request a reply is for.
 func TestRepliesReachTheirCallersInAnyOrder(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -55,8 +55,8 @@ func TestRepliesReachTheirCallersInAnyOrder(t *testing.T) {
 	})
 }
 
-// One datagram may hold answers of several requests; nothing says it may not.
-func TestDatagramOfManyAnswersIsTakenApart(t *testing.T) {
+// One datagram may hold answers to several requests.
+func TestDatagramOfManyAnswersIsSplit(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		first := k.request(bg, c, newAddr, "", 0)
@@ -73,7 +73,7 @@ func TestDatagramOfManyAnswersIsTakenApart(t *testing.T) {
 	})
 }
 
-func TestRequestIsWhatTheCallerAskedFor(t *testing.T) {
+func TestRequestIsSentAsGiven(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		call := k.request(bg, c, newAddr, "odd", netlink.NLM_F_CREATE|netlink.NLM_F_EXCL)
@@ -81,8 +81,8 @@ func TestRequestIsWhatTheCallerAskedFor(t *testing.T) {
 		want := wire.Header{
 			Length: wire.HeaderLen + 3,
 			Type:   newAddr,
-			// Without NLM_F_REQUEST the kernel ignores a request and says it
-			// was fine; without NLM_F_ACK it may say nothing.
+			// Without NLM_F_REQUEST the kernel ignores a request and acknowledges it;
+			// without NLM_F_ACK it may not answer.
 			Flags:  netlink.NLM_F_REQUEST | netlink.NLM_F_ACK | netlink.NLM_F_CREATE | netlink.NLM_F_EXCL,
 			Seq:    req.Header.Seq,
 			PortID: c.PortID(), // not 0: xfrm and FIB_LOOKUP copy it back
@@ -97,7 +97,7 @@ func TestRequestIsWhatTheCallerAskedFor(t *testing.T) {
 
 // The kernel answers inside the send, so another goroutine can read the answer
 // before the send has returned.
-func TestAnswerMayOvertakeTheSend(t *testing.T) {
+func TestAnswerMayArriveBeforeTheSendReturns(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.during(func(req request) error {
@@ -120,7 +120,7 @@ func TestAnswerMayOvertakeTheSend(t *testing.T) {
 	})
 }
 
-func TestLargePayloadGoesOutWhole(t *testing.T) {
+func TestLargePayloadIsSentWhole(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		text := strings.Repeat("x", 200<<10)
@@ -149,12 +149,12 @@ func TestRefusalIsTheKernelsError(t *testing.T) {
 		if refusal.Errno != syscall.ENOENT || refusal.Request != getLink || refusal.Seq != req.Header.Seq {
 			t.Errorf("%+v", refusal)
 		}
-		// The kernel has seen it, and there is no operation of ours to blame.
+		// The kernel has seen it, and no operation on this side failed.
 		var op *client.OpError
 		if msgs != nil || client.NotSent(err) || errors.As(err, &op) || !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(msgs, err)
 		}
-		// The Conn is none the worse for it.
+		// The Conn stays usable.
 		call = k.get(bg, c)
 		k.want(getLink).ack()
 		wantTexts(t, call)
@@ -172,18 +172,17 @@ func TestContextEndsTheWaitAtOnce(t *testing.T) {
 		req := k.want(auditList)
 		req.ack()
 		req.reply("early")
-		call.wantWaiting("its ctx goes on, and an empty queue proves nothing here")
+		call.wantWaiting("its ctx has not ended, and an empty queue proves nothing here")
 		cancel()
 		wantError(t, call, context.Canceled, false)
-		// The kernel is not done with it, so the number stays taken.
+		// The kernel is not done with it, so the number stays in use.
 		wantStats(t, c, client.Stats{Pending: 1})
 
-		// What still comes must not reach the next caller, whichever objects
-		// the two may share.
+		// Later messages must not reach the next caller, even if the two share objects.
 		next := k.request(bg, c, auditGet, "", 0)
 		other := k.want(auditGet)
 		if other.Header.Seq == req.Header.Seq {
-			t.Fatal("the number of a request in flight was used again")
+			t.Fatal("the number of a request in flight was reused")
 		}
 		other.ack()
 		req.reply("late")
@@ -213,7 +212,7 @@ func TestDeadlineIsReportedAsSuch(t *testing.T) {
 	})
 }
 
-// A goroutine that comes back to an ended ctx and a result takes the result.
+// If both ctx has ended and the result is there, the result is returned.
 func TestResultBeatsContext(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -244,8 +243,8 @@ func TestResultBeatsContext(t *testing.T) {
 	}
 }
 
-// The reader's buffer is used again for the next datagram, and what a caller
-// got must not change under it. Nor must what it writes to one reply reach the next.
+// The reader's buffer is reused for the next datagram. Replies must not change with it,
+// and a write to one reply must not reach the next.
 func TestRepliesBelongToTheCaller(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -258,7 +257,7 @@ func TestRepliesBelongToTheCaller(t *testing.T) {
 			t.Fatal(msgs, err)
 		}
 
-		// The same connection reads other bytes into the same buffer.
+		// The same Conn reads other bytes into the same buffer.
 		other := k.get(bg, c)
 		req = k.want(getLink)
 		req.send(append(req.data("XXXX"), req.data("YYYY")...))
@@ -275,8 +274,8 @@ func TestRepliesBelongToTheCaller(t *testing.T) {
 	})
 }
 
-// A payload may be a part of something larger; padding it in place, or the next
-// request's header, would write over that.
+// A payload may be part of a larger buffer. Padding it in place, or appending the next
+// header, would overwrite the rest.
 func TestPayloadIsNotWrittenTo(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()

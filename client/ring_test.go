@@ -24,7 +24,7 @@ func TestRing(t *testing.T) {
 		}
 		oldest++
 	}
-	for round := range 200 { // grows, wraps, and runs empty now and then
+	for round := range 200 { // grows, wraps, and is sometimes empty
 		for range round % 37 {
 			push()
 		}
@@ -45,7 +45,7 @@ func TestRing(t *testing.T) {
 	}
 	for i, e := range r.slots {
 		if e.Payload != nil {
-			t.Fatalf("slot %d holds an event that is gone", i)
+			t.Fatalf("slot %d still holds a popped event", i)
 		}
 	}
 }

@@ -12,24 +12,24 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// widths notes for how many datagrams each read has room that finds some.
+// recvSizes records the number of buffers of each read that returns datagrams.
 type widths struct {
 	*hooked
 
 	got []int
 }
 
-// want requires these widths since the last time.
+// want requires these sizes since the last call.
 func (s *widths) want(t *testing.T, want ...int) {
 	t.Helper()
 	synctest.Wait()
 	if !slices.Equal(s.got, want) {
-		t.Errorf("reads with room for %d datagrams, want %d", s.got, want)
+		t.Errorf("reads with %d buffers, want %d", s.got, want)
 	}
 	s.got = nil
 }
 
-// widths notes the widths of the reads of the first socket from now on.
+// recvSizes records the sizes of the reads of the first socket from now on.
 func (k *kernel) widths() *widths {
 	s := &widths{hooked: k.hooked(0)}
 	s.onRecv = func(ds []sock.Datagram) (int, error) {
@@ -42,8 +42,8 @@ func (k *kernel) widths() *widths {
 	return s
 }
 
-// A read has room for as many datagrams as the reads before it have found, so
-// that a lone goroutine needs one buffer and a crowd reads many at once.
+// A read has as many buffers as earlier reads found datagrams, so that a lone goroutine
+// needs one buffer and many goroutines read in batches.
 func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.away() // or the reader would read some of the datagrams
@@ -86,7 +86,7 @@ func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
 	})
 }
 
-// Datagrams that were read before a loss are delivered all the same.
+// Datagrams that were read before a loss are delivered.
 func TestWhatWasReadBeforeALossIsDelivered(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()

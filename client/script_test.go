@@ -36,16 +36,16 @@ const linkGroup = 1
 // bg is a ctx that never ends.
 var bg = context.Background()
 
-// kernel is the other side of a test's sockets. Requests pile up until the
-// script takes them with want, and the script answers in the order it likes. As
-// with the real kernel, a send returns when it has been answered or dropped. All
-// verbs are called by the test's own goroutine.
+// kernel is the other side of a test's sockets. Requests are queued until the script
+// takes them with want, and answered in any order. As with the real kernel, a send
+// returns when its request has been answered or dropped. Only the test's own goroutine
+// calls these methods.
 type kernel struct {
 	socktest.Kernel
 
 	t    *testing.T
 	hook func(*hooked) // set before dial, changes each socket that is opened; nil: none
-	over chan struct{} // closed when the script is over
+	over chan struct{} // closed when the script ends
 
 	mu sync.Mutex // guards following
 
@@ -55,8 +55,8 @@ type kernel struct {
 	primed  map[*socktest.Socket]bool
 }
 
-// request is a request that the kernel was sent, and by which socket. Its send
-// returns when the script has ended its answer, or drops it.
+// request is a request that was sent to the kernel, and its socket. Its send returns
+// when the script has ended its answer, or drops it.
 type request struct {
 	wire.Message
 
@@ -65,8 +65,7 @@ type request struct {
 	held  chan struct{}  // has room for one token: its send may return
 }
 
-// drop lets the send of a request return: what the script has not answered by now it
-// does not answer.
+// drop lets the send of a request return without a further answer.
 func (req request) drop() {
 	select {
 	case req.held <- struct{}{}:
@@ -74,9 +73,8 @@ func (req request) drop() {
 	}
 }
 
-// play runs a script in a bubble. Time does not pass there, synctest.Wait
-// returns when nothing moves any more, and a goroutine that is left over at the
-// end fails the test.
+// play runs a script in a bubble. Time does not pass there, synctest.Wait returns when
+// every goroutine is blocked, and a goroutine that is left at the end fails the test.
 func play(t *testing.T, script func(t *testing.T, k *kernel)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,8 +85,8 @@ func play(t *testing.T, script func(t *testing.T, k *kernel)) {
 	})
 }
 
-// asks runs inside Send, in the goroutine of the caller. A datagram holds one
-// request, several of a crowd, or a batch.
+// asks runs inside Send, in the goroutine of the caller. A datagram holds one request,
+// several coalesced ones, or a batch.
 func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
 	var reqs []request
 	for m, err := range wire.Messages(frame) {
@@ -105,7 +103,7 @@ func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
 	k.mu.Lock()
 	inSend := k.inSend
 	if s.IsDumpSocket() && !k.primed[s] {
-		// Its first request is a NOOP, for one read with a large buffer: see prime.
+		// Its first request is a NOOP for one read with a large buffer: see prime.
 		k.primed[s] = true
 		inSend = func(req request) error { req.ack(); return nil }
 	}
@@ -130,16 +128,16 @@ func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
 	return nil
 }
 
-// during has requests worked on by f inside their send, as the real kernel does
-// it, instead of piling up. f's error is the send's. A nil f ends that.
+// during makes f handle requests inside their send, as the real kernel does, instead of
+// queueing them. f's error is the send's. A nil f ends that.
 func (k *kernel) during(f func(request) error) {
 	k.mu.Lock()
 	k.inSend = f
 	k.mu.Unlock()
 }
 
-// dial opens a Conn of NETLINK_ROUTE on the kernel. At the end of the test it
-// must have nothing in flight, and its sockets must be closed with it.
+// dial opens a Conn of NETLINK_ROUTE on the kernel. At the end of the test, nothing may
+// be pending, and its sockets must be closed with it.
 func (k *kernel) dial(opts ...client.Option) *client.Conn {
 	k.t.Helper()
 	return k.dialFamily(netlink.NETLINK_ROUTE, opts...)
@@ -161,7 +159,7 @@ func (k *kernel) dialNew(family netlink.Family, opts ...client.Option) *client.C
 		k.t.Fatal(err)
 	}
 	k.t.Cleanup(func() {
-		k.wantIdle("the script is over")
+		k.wantIdle("the script has ended")
 		if n := c.Stats().Pending; n != 0 {
 			k.t.Errorf("%d requests still pending at the end", n)
 		}
@@ -183,7 +181,7 @@ func (k *kernel) open(cfg sock.Config) (sock.Socket, error) {
 	return k.wrap(s), nil
 }
 
-// want takes the request that was sent first of those not yet taken.
+// want takes the oldest request in the queue.
 func (k *kernel) want(typ netlink.MessageType) request {
 	k.t.Helper()
 	synctest.Wait()
@@ -200,7 +198,7 @@ func (k *kernel) want(typ netlink.MessageType) request {
 	return req
 }
 
-// wantIdle requires that nothing was sent that the script has not taken.
+// wantIdle requires that the script has taken every request.
 func (k *kernel) wantIdle(why string) {
 	k.t.Helper()
 	synctest.Wait()
@@ -222,8 +220,8 @@ func (req request) answer(typ netlink.MessageType, flags netlink.Flags, payload 
 // data makes a reply of req with a text as payload.
 func (req request) data(text string) []byte { return req.answer(req.Header.Type-2, 0, []byte(text)) }
 
-// end makes an NLMSG_ERROR or NLMSG_DONE, with the header of the request after
-// the errno as netlink_ack puts it there with NETLINK_CAP_ACK.
+// end makes an NLMSG_ERROR or NLMSG_DONE, with the header of the request after the
+// errno, as netlink_ack does with NETLINK_CAP_ACK.
 func (req request) end(typ netlink.MessageType, errno syscall.Errno) []byte {
 	p := binary.NativeEndian.AppendUint32(nil, uint32(-int32(errno)))
 	if typ == netlink.NLMSG_DONE {
@@ -232,9 +230,9 @@ func (req request) end(typ netlink.MessageType, errno syscall.Errno) []byte {
 	return req.answer(typ, netlink.NLM_F_CAPPED, append(p, wire.AppendMessage(nil, req.Message)[:wire.HeaderLen]...))
 }
 
-// send queues datagrams, each from the kernel to the requester alone. All are
-// there before the Conn can read the first. If the end of the answer is among them,
-// or if they answer a batch, the send of the request returns.
+// send queues datagrams from the kernel to the requester, all before the Conn can read
+// the first. If the end of the answer is among them, or if they answer a batch, the
+// send of the request returns.
 func (req request) send(datagrams ...[]byte) {
 	var ds []socktest.Datagram
 	ends := req.batch != nil
@@ -260,12 +258,12 @@ func (req request) reply(texts ...string) {
 	req.send(ds...)
 }
 
-// ack, fail and done send the kernel's last word on req.
+// ack, fail and done send the end of the answer to req.
 func (req request) ack()                     { req.fail(0) }
 func (req request) fail(errno syscall.Errno) { req.send(req.end(netlink.NLMSG_ERROR, errno)) }
 func (req request) done()                    { req.send(req.end(netlink.NLMSG_DONE, 0)) }
 
-// finish sends the last word that the kind of the request ends with.
+// finish sends the end that belongs to the kind of the request.
 func (req request) finish() {
 	if req.Header.Flags&netlink.NLM_F_DUMP == netlink.NLM_F_DUMP {
 		req.done()
@@ -304,12 +302,12 @@ func (k *kernel) join(c *client.Conn, group uint32) {
 	}
 }
 
-// TestTestKernel is the tutorial: what the other tests are written in.
+// TestTestKernel is the tutorial for the other tests.
 func TestTestKernel(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 
-		// A call runs alongside the script, which sees its request on the pile.
+		// A call runs alongside the script, which takes its request from the queue.
 		call := k.get(bg, c)
 		req := k.want(getLink)
 		if string(req.Payload) != "get" || req.from != k.socket(0) {
@@ -346,7 +344,7 @@ func TestTestKernel(t *testing.T) {
 		k.multicast(linkGroup, "up", "down")
 		wantEvents(t, c, "up", "down")
 
-		// Requests can be worked on inside the send, too.
+		// Requests can be handled inside the send as well.
 		k.during(func(req request) error { req.fail(syscall.ENODEV); return nil })
 		_, err := c.Request(bg, getLink, nil, 0)
 		if !errors.Is(err, syscall.ENODEV) {
@@ -354,7 +352,7 @@ func TestTestKernel(t *testing.T) {
 		}
 		k.wantIdle("the request was answered")
 
-		// A hook takes the place of a method of a socket.
+		// A hook replaces a method of a socket.
 		s := k.hooked(0)
 		s.onSend = func([]byte) error { return syscall.ENOMEM }
 		wantError(t, k.get(bg, c), syscall.ENOMEM, true)

@@ -38,7 +38,7 @@ func TestSendAsksForNoAnswer(t *testing.T) {
 	})
 }
 
-// The kernel answers a message without NLM_F_ACK if it refuses it (netlink_rcv_skb).
+// The kernel also answers a message without NLM_F_ACK if it refuses it (netlink_rcv_skb).
 func TestRefusalOfASentMessageIsAnEvent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)
@@ -55,7 +55,7 @@ func TestRefusalOfASentMessageIsAnEvent(t *testing.T) {
 	})
 }
 
-// Many refusals do not overrun the receive buffer although no room is kept for them.
+// Many refusals do not overrun the receive buffer, although no room is reserved for them.
 func TestRefusalsOfSentMessagesAreReadInTime(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Limit = 256 // datagrams of 832 bytes in a buffer of 212,992
@@ -97,7 +97,7 @@ func TestBadSends(t *testing.T) {
 				if err == nil || !strings.HasPrefix(err.Error(), "netlink: send: "+tt.text) || !client.NotSent(err) || tt.is != nil && !errors.Is(err, tt.is) {
 					t.Errorf("%v (not sent: %v)", err, client.NotSent(err))
 				}
-				k.wantIdle("it makes no sense")
+				k.wantIdle("the message is invalid")
 			})
 		})
 	}
@@ -118,8 +118,8 @@ func TestBadSends(t *testing.T) {
 // senders is maxSlots of slots.go.
 const senders = 64
 
-// The kernel works on 64 system calls at once, so that no limit on threads is near
-// however large the receive buffer is. The requests and messages that wait for a place
+// The kernel handles 64 system calls at once, so that no limit on threads is near,
+// whatever the size of the receive buffer. Requests and messages that wait for a slot
 // were not sent; ctx and Close end them.
 func TestSendersAreBounded(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -138,7 +138,7 @@ func TestSendersAreBounded(t *testing.T) {
 		next := k.request(bg, c, newAddr, "", 0)
 		synctest.Wait()
 		noop := k.noop(c)
-		k.wantIdle("there is no place")
+		k.wantIdle("no slot is free")
 		cancel()
 		wantError(t, left, context.Canceled, true)
 		wantError(t, leftSend, context.Canceled, true)
@@ -154,7 +154,7 @@ func TestSendersAreBounded(t *testing.T) {
 		last := k.request(bg, c, newAddr, "", 0)
 		reqs[1] = k.want(newAddr)
 		overdue := k.request(bg, c, newAddr, "", 0)
-		overdue.wantWaiting("there is no place")
+		overdue.wantWaiting("no slot is free")
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func TestSendersAreBounded(t *testing.T) {
 	})
 }
 
-// The system calls of loops are bounded as well, and their bodies are not.
+// The system calls of loops are bounded as well. Their bodies are not.
 func TestSystemCallsOfLoopsAreBounded(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -180,7 +180,7 @@ func TestSystemCallsOfLoopsAreBounded(t *testing.T) {
 		for range senders {
 			reqs = append(reqs, k.want(getAddr))
 		}
-		k.wantIdle("there is no place")
+		k.wantIdle("no slot is free")
 		for _, req := range reqs {
 			req.done()
 		}
@@ -195,8 +195,8 @@ func TestSystemCallsOfLoopsAreBounded(t *testing.T) {
 	})
 }
 
-// The kernel may also wait for a lock in the read of a dump. While such reads have all the
-// places, other dumps wait for one, unsent; ctx and Close end the wait.
+// The kernel may also wait for a lock in the read of a dump. While such reads hold all
+// slots, other dumps wait for one, unsent; ctx and Close end the wait.
 func TestReadsOfLoopsAreBounded(t *testing.T) {
 	for _, closes := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -212,8 +212,8 @@ func TestReadsOfLoopsAreBounded(t *testing.T) {
 			ctx, cancel := context.WithCancel(bg)
 			defer cancel()
 			waiting := []*task[[]wire.Message]{k.dumpOrLoop(ctx, c, true), k.dumpOrLoop(ctx, c, false)}
-			k.wantIdle("there is no place")
-			noop := k.noop(c) // requests have places of their own
+			k.wantIdle("no slot is free")
+			noop := k.noop(c) // requests have slots of their own
 			k.want(netlink.NLMSG_NOOP).ack()
 			if _, err := noop.result(); err != nil {
 				t.Error(err)
@@ -244,8 +244,8 @@ func TestReadsOfLoopsAreBounded(t *testing.T) {
 	}
 }
 
-// A loop holds a place for a system call, and not for its body. Its next read waits for one
-// again; ctx and Close end the wait.
+// A loop holds a slot during a system call, not during its body. Its next read waits
+// for one again; ctx and Close end the wait.
 func TestContextAndCloseEndTheWaitForAPlaceToRead(t *testing.T) {
 	for _, closes := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -274,7 +274,7 @@ func TestContextAndCloseEndTheWaitForAPlaceToRead(t *testing.T) {
 				synctest.Wait()
 			}
 			close(body)
-			last.wantWaiting("there is no place")
+			last.wantWaiting("no slot is free")
 			want := context.Canceled
 			if closes {
 				want = net.ErrClosed
@@ -298,8 +298,8 @@ func TestContextAndCloseEndTheWaitForAPlaceToRead(t *testing.T) {
 	}
 }
 
-// udev sends to group 2 of NETLINK_KOBJECT_UEVENT, and processes talk to each other on
-// NETLINK_USERSOCK. The event has their port.
+// udev sends to group 2 of NETLINK_KOBJECT_UEVENT, and processes send each other
+// messages on NETLINK_USERSOCK. The event has the sender's port.
 func TestEventsHaveTheirSender(t *testing.T) {
 	for _, tt := range []struct {
 		family netlink.Family

@@ -9,16 +9,16 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// wantHere requires that the reader is not away.
+// wantNotParked requires that the reader is not parked.
 func (k *kernel) wantHere(why string) {
 	k.t.Helper()
 	synctest.Wait()
 	if k.socket(0).Muted() {
-		k.t.Fatalf("the reader is away: %s", why)
+		k.t.Fatalf("the reader is parked: %s", why)
 	}
 }
 
-// Requests that come now and then are no crowd, however many they are.
+// The reader does not park for requests at long intervals, whatever their number.
 func TestReaderStaysWhereRequestsAreFew(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
@@ -32,7 +32,7 @@ func TestReaderStaysWhereRequestsAreFew(t *testing.T) {
 	})
 }
 
-// No goroutine that sends reads an unsolicited message.
+// The reader does not park for unsolicited messages: no goroutine that sends reads them.
 func TestReaderStaysForUnsolicitedMessages(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
@@ -45,8 +45,8 @@ func TestReaderStaysForUnsolicitedMessages(t *testing.T) {
 	})
 }
 
-// What processes send wakes the reader as often as they like, and no goroutine that sends
-// reads it.
+// Processes can wake the reader at any rate, and no goroutine that sends reads their
+// messages.
 func TestReaderStaysForWakesWithoutRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
@@ -58,7 +58,7 @@ func TestReaderStaysForWakesWithoutRequests(t *testing.T) {
 	})
 }
 
-// A socket that cannot be muted goes on waking the reader, which has to come then.
+// A socket whose notification stays on keeps waking the reader, which has to read.
 func TestReaderStaysIfItCannotBeMuted(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
@@ -69,7 +69,7 @@ func TestReaderStaysIfItCannotBeMuted(t *testing.T) {
 	})
 }
 
-// muting counts how often the socket is muted, and has something happen then.
+// muting counts calls of Mute, and runs a function before each.
 type muting struct {
 	*hooked
 
@@ -95,8 +95,8 @@ func (k *kernel) dialMuting() (*client.Conn, *muting) {
 	return c, s
 }
 
-// A join when the reader is about to park does not find it parked and does not call it
-// back. The reader sees the membership.
+// A join while the reader is about to park does not find it parked and does not unpark
+// it. The reader sees the membership.
 func TestReaderComesBackForAMembershipThatCameBetween(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, s := k.dialMuting()
@@ -106,28 +106,27 @@ func TestReaderComesBackForAMembershipThatCameBetween(t *testing.T) {
 	})
 }
 
-// A membership that was refused, or left without having been one, is not counted
-// among those for which the reader stays.
+// A membership that was refused, or left without having been joined, is not counted.
 func TestReaderCountsMemberships(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Groups = linkGroup
 		c, s := k.dialMuting()
 		if err := c.AddMembership(linkGroup + 1); err == nil {
-			t.Fatal("a group that does not exist was joined")
+			t.Fatal("an unknown group was joined")
 		}
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)
 		}
 		k.crowd(c)
 		if !s.Muted() {
-			t.Fatal("the reader is there, and nothing can be expected")
+			t.Fatal("the reader is not parked, although nothing is expected")
 		}
 		k.wantBack(2 * time.Millisecond)
 	})
 }
 
-// A reader that is there needs no calling: it would only be called back from the
-// next crowd.
+// A reader that is not parked gets no token to unpark: it would end the next time that
+// it parks.
 func TestReaderThatIsThereIsNotCalled(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, s := k.dialMuting()
@@ -140,7 +139,7 @@ func TestReaderThatIsThereIsNotCalled(t *testing.T) {
 		s.muted = 0
 		k.crowd(c)
 		if s.muted != 1 {
-			t.Errorf("muted %d times in one crowd", s.muted)
+			t.Errorf("muted %d times, want 1", s.muted)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/nlmux/netlink/internal/sock"
 )
 
-// steppedReader has every read wait for the script, from stop to goOn.
+// steppedReader blocks every read from stop to goOn.
 type steppedReader struct {
 	*hooked
 
@@ -18,14 +18,14 @@ type steppedReader struct {
 	steps   chan struct{}
 }
 
-// stop holds the reads back from the next one on. A read that has begun is over
-// by then, or it would find what the script queues next.
+// stop blocks the reads from the next one on. A read that has begun returns first, or
+// it would find what the script queues next.
 func (s *steppedReader) stop() {
 	synctest.Wait()
 	s.stopped.Store(true)
 }
 
-// step lets reads go, this number of them.
+// step unblocks this number of reads.
 func (s *steppedReader) step(reads int) {
 	for range reads {
 		s.steps <- struct{}{}
@@ -33,7 +33,7 @@ func (s *steppedReader) step(reads int) {
 	}
 }
 
-// goOn lets the read that waits go, and all that follow.
+// goOn unblocks the current read and all later ones.
 func (s *steppedReader) goOn() {
 	s.stopped.Store(false)
 	s.step(1)
@@ -53,8 +53,8 @@ func (k *kernel) dialStepped(opts ...client.Option) (*client.Conn, *steppedReade
 	return c, s
 }
 
-// Two overruns mean that the queue was empty in between, so there is a gap for each. Any
-// other loss says nothing of the queue, and one gap after it is for both.
+// Two overruns mean that the queue was empty in between, so each has a gap. Any other
+// loss says nothing about the queue, and one gap after it covers both.
 func TestOnlyASecondOverrunMeansAnEmptyQueue(t *testing.T) {
 	for _, tt := range []struct {
 		name          string

@@ -12,8 +12,8 @@ import (
 	"github.com/nlmux/netlink/internal/socktest"
 )
 
-// storm has a new event queued whenever a read has emptied the queue of the first
-// socket, so that the next read finds one. It returns the number of events to come.
+// storm queues a new event whenever a read has emptied the queue of the first socket,
+// so that the next read finds one. It returns the number of events to come.
 func (k *kernel) storm() *atomic.Int32 {
 	left := new(atomic.Int32)
 	s := k.hooked(0)
@@ -28,8 +28,8 @@ func (k *kernel) storm() *atomic.Int32 {
 	return left
 }
 
-// A storm may leave no empty queue for a long time. A goroutine that sends reads no
-// further than what was queued when its send returned.
+// In a storm the queue may never be empty. A goroutine that sends reads only what was
+// queued when its send returned.
 func TestSenderDoesNotWaitForTheEndOfAStorm(t *testing.T) {
 	for _, overrun := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {
@@ -55,9 +55,9 @@ func TestSenderDoesNotWaitForTheEndOfAStorm(t *testing.T) {
 	}
 }
 
-// A security module may forbid to read. No goroutine tries for ever, and the request
-// ends: its answer is not to be had.
-func TestReadsThatFailForGood(t *testing.T) {
+// A security module may forbid reads. No goroutine retries for ever, and the request
+// ends without its answer.
+func TestReadsThatAlwaysFail(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		s := k.hooked(0)

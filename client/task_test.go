@@ -31,14 +31,14 @@ func runAsync[T any](t *testing.T, f func() (T, error)) *task[T] {
 	return a
 }
 
-// run is runAsync for a call that needs no more of the script. It waits for its end.
+// run is runAsync for a call that needs no further step of the script. It waits for its end.
 func run[T any](t *testing.T, f func() (T, error)) *task[T] {
 	a := runAsync(t, f)
 	<-a.over
 	return a
 }
 
-// result requires that the call has returned when nothing moves any more.
+// result requires that the call has returned when every goroutine is blocked.
 func (a *task[T]) result() (T, error) {
 	a.t.Helper()
 	synctest.Wait()
@@ -71,7 +71,7 @@ func (k *kernel) change(ctx context.Context, c *client.Conn) *task[[]wire.Messag
 	return k.request(ctx, c, newAddr, "change", 0)
 }
 
-// get runs a plain request, and dump one that dumps.
+// get runs a plain request, dump one that dumps.
 func (k *kernel) get(ctx context.Context, c *client.Conn) *task[[]wire.Message] {
 	return k.request(ctx, c, getLink, "get", 0)
 }
@@ -96,8 +96,8 @@ func texts(msgs []wire.Message) (s []string) {
 	return s
 }
 
-// wantError requires that the call has failed with target, without replies, and
-// that NotSent says the right thing.
+// wantError requires that the call failed with target, without replies, and that
+// NotSent reports notSent.
 func wantError(t *testing.T, a *task[[]wire.Message], target error, notSent bool) {
 	t.Helper()
 	msgs, err := a.result()
