@@ -226,7 +226,7 @@ func TestCaptureReportsWhatTheKernelDropped(t *testing.T) {
 }
 
 // A datagram that did not fit the Conn's buffer is shorter than it was.
-func TestCaptureReportsWhatIsCut(t *testing.T) {
+func TestCaptureReportsTruncation(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, w := k.dialCaptured()
 		k.socket(0).Queue(socktest.Datagram{Data: make([]byte, 300<<10)})

@@ -127,7 +127,7 @@ func TestISCSIAnswersByEvents(t *testing.T) {
 
 // No goroutine that sends reads an answer that is an event, so the request unparks the
 // reader.
-func TestReaderComesBackForARequestThatIsAnsweredByAnEvent(t *testing.T) {
+func TestReaderUnparksForAnAnswerThatIsAnEvent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
 		c := k.dialFamily(netlink.NETLINK_ISCSI)
@@ -136,7 +136,7 @@ func TestReaderComesBackForARequestThatIsAnsweredByAnEvent(t *testing.T) {
 			req.from.Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
 			return nil
 		})
-		k.crowdOf(c, 20)
+		k.busyWith(c, 20)
 		k.during(func(req request) error { req.from.Queue(socktest.Datagram{Data: event("answer")}); return nil })
 		wantTexts(t, k.request(bg, c, 20, "", 0))
 		wantEvents(t, c, "answer")

@@ -84,7 +84,7 @@ func TestCancelledInTheSendPassesTheLead(t *testing.T) {
 // datagram.
 func TestLeaderReadsForAll(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
+		c := k.parked()
 		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)

@@ -184,7 +184,7 @@ func TestPayloadsOfALoopAreItsBuffer(t *testing.T) {
 }
 
 // A dump is poked three times in a row, and three times again after it has continued.
-func TestStallsOfADumpAreCountedInARow(t *testing.T) {
+func TestOnlyConsecutiveStallsAreCounted(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		var dump request

@@ -301,7 +301,7 @@ func TestEchoesDuringAnOverrun(t *testing.T) {
 // An acknowledgement that was queued before the report of the overrun follows all echoes.
 func TestOverrunAfterTheSendLosesNoEcho(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away() // so that the goroutine that sends reads the report
+		c := k.parked() // so that the goroutine that sends reads the report
 		k.during(func(req request) error {
 			queue(req.from, addrGroup, req.data("one"))
 			req.ack()
@@ -434,7 +434,7 @@ func TestLostReadThatCannotBeRepeatedMayHaveBeenSent(t *testing.T) {
 
 // After large answers, fewer requests of their type are in flight at once; after a
 // loss, even fewer; after small ones, more again.
-func TestRoomIsLearnt(t *testing.T) {
+func TestEstimateOfAnswersIsLearnt(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		size := 0

@@ -93,13 +93,13 @@ func TestMembershipsComeAndGo(t *testing.T) {
 // A group that was joined twice is left once, and the reader may park again.
 func TestJoinedTwiceIsLeftOnce(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
+		c := k.parked()
 		k.join(c, linkGroup)
 		k.join(c, linkGroup)
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)
 		}
-		k.crowd(c)
+		k.busy(c)
 		if !k.socket(0).Muted() {
 			t.Error("the reader does not park after the group was left")
 		}

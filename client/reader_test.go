@@ -15,13 +15,13 @@ import (
 )
 
 // busy makes requests, one after the other at one instant, until the reader parks.
-func (k *kernel) crowd(c *client.Conn) {
+func (k *kernel) busy(c *client.Conn) {
 	k.t.Helper()
-	k.crowdOf(c, getLink)
+	k.busyWith(c, getLink)
 }
 
 // busyWith is busy with requests of type typ.
-func (k *kernel) crowdOf(c *client.Conn, typ netlink.MessageType) {
+func (k *kernel) busyWith(c *client.Conn, typ netlink.MessageType) {
 	k.t.Helper()
 	for range 200 {
 		if _, err := c.Request(bg, typ, nil, 0); err != nil {
@@ -32,18 +32,18 @@ func (k *kernel) crowdOf(c *client.Conn, typ netlink.MessageType) {
 }
 
 // parked dials a Conn whose reader is parked.
-func (k *kernel) away() *client.Conn {
+func (k *kernel) parked() *client.Conn {
 	k.t.Helper()
-	return k.awayFamily(netlink.NETLINK_ROUTE, getLink)
+	return k.parkedIn(netlink.NETLINK_ROUTE, getLink)
 }
 
 // parkedIn is parked for another family, with requests of type typ.
-func (k *kernel) awayFamily(family netlink.Family, typ netlink.MessageType) *client.Conn {
+func (k *kernel) parkedIn(family netlink.Family, typ netlink.MessageType) *client.Conn {
 	k.t.Helper()
 	k.Mutes = true
 	c := k.dialFamily(family)
 	k.during(func(req request) error { req.ack(); return nil })
-	k.crowdOf(c, typ)
+	k.busyWith(c, typ)
 	if !k.socket(0).Muted() {
 		k.t.Fatal("the reader is not parked")
 	}
@@ -51,7 +51,7 @@ func (k *kernel) awayFamily(family netlink.Family, typ netlink.MessageType) *cli
 }
 
 // wantUnparked requires that the reader is not parked after d of the bubble's time.
-func (k *kernel) wantBack(d time.Duration) {
+func (k *kernel) wantUnparked(d time.Duration) {
 	k.t.Helper()
 	time.Sleep(d)
 	synctest.Wait()
@@ -61,15 +61,15 @@ func (k *kernel) wantBack(d time.Duration) {
 }
 
 // When requests stop the reader unparks.
-func TestReaderComesBackFromACrowd(t *testing.T) {
+func TestReaderUnparksWhenRequestsStop(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.away()
-		k.wantBack(2 * time.Millisecond)
+		k.parked()
+		k.wantUnparked(2 * time.Millisecond)
 	})
 }
 
 // The reader also parks if the queue is never empty.
-func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
+func TestReaderParksDuringOneLongRead(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
 		c, reader := k.dialStepped()
@@ -102,14 +102,14 @@ func TestReaderSeesACrowdInOneLongRead(t *testing.T) {
 				t.Errorf("call %d: %d replies, %v", i, len(msgs), err)
 			}
 		}
-		k.wantBack(2 * time.Millisecond)
+		k.wantUnparked(2 * time.Millisecond)
 	})
 }
 
 // The system may lack the memory to turn the notification on again.
-func TestReaderComesBackLaterIfItCannotNow(t *testing.T) {
+func TestReaderUnparksLaterIfItFailsNow(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
+		c := k.parked()
 		k.socket(0).FailMute(syscall.ENOMEM)
 		k.join(c, linkGroup)
 		synctest.Wait()
@@ -118,7 +118,7 @@ func TestReaderComesBackLaterIfItCannotNow(t *testing.T) {
 		if !k.socket(0).Muted() {
 			t.Fatal("the reader is not parked")
 		}
-		k.wantBack(2 * time.Millisecond)
+		k.wantUnparked(2 * time.Millisecond)
 		wantEvents(t, c, "up")
 	})
 }
@@ -126,10 +126,10 @@ func TestReaderComesBackLaterIfItCannotNow(t *testing.T) {
 // While requests follow each other the reader is parked and checks the socket
 // periodically: an unsolicited message waits no longer than that. After one, the reader
 // does not park until none has come for a while.
-func TestUnsolicitedMessagesWaitLittle(t *testing.T) {
+func TestUnsolicitedMessagesWaitBriefly(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
-		k.crowd(c)
+		c := k.parked()
+		k.busy(c)
 		k.socket(0).Queue(socktest.Datagram{Data: event("first")})
 		wantEvents(t, c)
 		time.Sleep(time.Millisecond)
@@ -140,38 +140,38 @@ func TestUnsolicitedMessagesWaitLittle(t *testing.T) {
 			for range 10 {
 				wantTexts(t, k.get(bg, c))
 			}
-			k.wantHere("unsolicited messages keep coming")
+			k.wantNotParked("unsolicited messages keep coming")
 		}
-		k.crowd(c)
+		k.busy(c)
 		if !k.socket(0).Muted() {
 			t.Error("the reader is not parked, although no unsolicited message comes any more")
 		}
-		k.wantBack(2 * time.Millisecond)
+		k.wantUnparked(2 * time.Millisecond)
 	})
 }
 
 // A thread of the kernel answers, and no goroutine that sends reads that answer.
-func TestReaderComesBackForADeferredAnswer(t *testing.T) {
+func TestReaderUnparksForADeferredAnswer(t *testing.T) {
 	const auditGet netlink.MessageType = 1000
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.awayFamily(netlink.NETLINK_AUDIT, 1001)
+		c := k.parkedIn(netlink.NETLINK_AUDIT, 1001)
 		k.during(nil)
 		call := k.request(bg, c, auditGet, "status", 0)
 		req := k.want(auditGet)
 		req.ack()
 		synctest.Wait()
-		k.wantBack(0)
+		k.wantUnparked(0)
 		req.send(req.answer(auditGet, 0, []byte("later")))
 		wantTexts(t, call, "later")
 	})
 }
 
 // Events come at any time.
-func TestReaderComesBackForAMembership(t *testing.T) {
+func TestReaderUnparksForAMembership(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
+		c := k.parked()
 		k.join(c, linkGroup)
-		k.wantBack(0)
+		k.wantUnparked(0)
 		k.multicast(linkGroup, "up")
 		wantEvents(t, c, "up")
 
@@ -180,14 +180,14 @@ func TestReaderComesBackForAMembership(t *testing.T) {
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)
 		}
-		k.crowd(c)
+		k.busy(c)
 		if k.socket(0).Muted() {
 			t.Fatal("the reader is parked despite a membership")
 		}
 		if err := c.DropMembership(addrGroup); err != nil {
 			t.Fatal(err)
 		}
-		k.crowd(c)
+		k.busy(c)
 		if !k.socket(0).Muted() {
 			t.Fatal("the reader is not parked, although nothing is expected")
 		}
@@ -195,9 +195,9 @@ func TestReaderComesBackForAMembership(t *testing.T) {
 }
 
 // A loss is drained and reported to its request while the reader is parked.
-func TestLossIsReportedWhileTheReaderIsAway(t *testing.T) {
+func TestLossIsReportedWhileTheReaderIsParked(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
+		c := k.parked()
 		k.during(func(req request) error {
 			k.socket(0).Overrun(syscall.ENOBUFS)
 			return nil
@@ -209,9 +209,9 @@ func TestLossIsReportedWhileTheReaderIsAway(t *testing.T) {
 
 // The goroutine that read the report of a loss drains the queue, even after its own
 // result: no other goroutine may, and requests wait.
-func TestSenderDrainsAnOverrunWhileTheReaderIsAway(t *testing.T) {
+func TestSenderDrainsAnOverrunWhileTheReaderIsParked(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
+		c := k.parked()
 		k.during(func(req request) error {
 			req.ack()
 			req.from.Overrun(syscall.ENOMEM)
@@ -225,10 +225,10 @@ func TestSenderDrainsAnOverrunWhileTheReaderIsAway(t *testing.T) {
 }
 
 // A queued answer beats the end of ctx, even before it is read.
-func TestQueuedResultBeatsContextWhileTheReaderIsAway(t *testing.T) {
+func TestQueuedResultBeatsContextWhileTheReaderIsParked(t *testing.T) {
 	const auditGet netlink.MessageType = 1000
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.awayFamily(netlink.NETLINK_AUDIT, 1001)
+		c := k.parkedIn(netlink.NETLINK_AUDIT, 1001)
 		k.during(nil)
 		ctx, cancel := context.WithCancel(bg)
 		call := k.request(ctx, c, auditGet, "", 0)
@@ -243,9 +243,9 @@ func TestQueuedResultBeatsContextWhileTheReaderIsAway(t *testing.T) {
 }
 
 // Close does not wait for a parked reader.
-func TestCloseWhileTheReaderIsAway(t *testing.T) {
+func TestCloseWhileTheReaderIsParked(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away()
+		c := k.parked()
 		start := time.Now()
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
@@ -259,7 +259,7 @@ func TestCloseWhileTheReaderIsAway(t *testing.T) {
 // The reader of a socket whose notification cannot be turned off does not park, and
 // must not leave datagrams queued for later. The number of wakes before it tries does
 // not matter.
-func TestReaderThatCannotGoReadsOn(t *testing.T) {
+func TestReaderThatCannotParkReadsOn(t *testing.T) {
 	for short := range 130 {
 		play(t, func(t *testing.T, k *kernel) {
 			c := k.dial()

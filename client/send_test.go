@@ -246,7 +246,7 @@ func TestReadsOfLoopsAreBounded(t *testing.T) {
 
 // A loop holds a slot during a system call, not during its body. Its next read waits
 // for one again; ctx and Close end the wait.
-func TestContextAndCloseEndTheWaitForAPlaceToRead(t *testing.T) {
+func TestContextAndCloseEndTheWaitForASlotToRead(t *testing.T) {
 	for _, closes := range []bool{false, true} {
 		play(t, func(t *testing.T, k *kernel) {
 			resume := k.slowReads()

@@ -67,7 +67,7 @@ func TestReaderOfAnIdleConnStartsByItself(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		wantStats(t, c, client.Stats{Foreign: 1, Events: 1})
-		k.wantBack(time.Millisecond)
+		k.wantUnparked(time.Millisecond)
 		k.socket(0).Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
 		synctest.Wait()
 		wantStats(t, c, client.Stats{Foreign: 2, Events: 1})
@@ -111,8 +111,8 @@ func TestReaderOfANewConnStartsWhenItIsNeeded(t *testing.T) {
 				k.Mutes = true
 				c, readers := k.dialCounting(tt.family)
 				tt.need(t, k, c)
-				k.wantHere("it is needed")
-				k.wantBack(5 * time.Millisecond)
+				k.wantNotParked("it is needed")
+				k.wantUnparked(5 * time.Millisecond)
 				if *readers != 1 {
 					t.Errorf("%d readers", *readers)
 				}
@@ -145,7 +145,7 @@ func TestNewConnThatCannotBeWatchedYet(t *testing.T) {
 			wantEvents(t, c, "up")
 		}
 		full.Store(false)
-		k.wantBack(time.Millisecond)
+		k.wantUnparked(time.Millisecond)
 	})
 }
 

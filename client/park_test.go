@@ -10,7 +10,7 @@ import (
 )
 
 // wantNotParked requires that the reader is not parked.
-func (k *kernel) wantHere(why string) {
+func (k *kernel) wantNotParked(why string) {
 	k.t.Helper()
 	synctest.Wait()
 	if k.socket(0).Muted() {
@@ -19,51 +19,51 @@ func (k *kernel) wantHere(why string) {
 }
 
 // The reader does not park for requests at long intervals, whatever their number.
-func TestReaderStaysWhereRequestsAreFew(t *testing.T) {
+func TestReaderDoesNotParkForFewRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
 		c := k.dial()
 		k.during(func(req request) error { req.ack(); return nil })
 		for range 200 {
 			wantTexts(t, k.get(bg, c))
-			k.wantHere("the next request comes much later")
+			k.wantNotParked("the next request comes much later")
 			time.Sleep(time.Millisecond)
 		}
 	})
 }
 
 // The reader does not park for unsolicited messages: no goroutine that sends reads them.
-func TestReaderStaysForUnsolicitedMessages(t *testing.T) {
+func TestReaderDoesNotParkForUnsolicitedMessages(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
 		c := k.dial()
 		for range 200 {
 			k.socket(0).Queue(socktest.Datagram{Data: event("unasked")})
 			wantEvents(t, c, "unasked")
-			k.wantHere("there are no requests")
+			k.wantNotParked("there are no requests")
 		}
 	})
 }
 
 // Processes can wake the reader at any rate, and no goroutine that sends reads their
 // messages.
-func TestReaderStaysForWakesWithoutRequests(t *testing.T) {
+func TestReaderDoesNotParkWithoutRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Mutes = true
 		k.dial()
 		for range 200 {
 			k.socket(0).Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
-			k.wantHere("there are no requests")
+			k.wantNotParked("there are no requests")
 		}
 	})
 }
 
 // A socket whose notification stays on keeps waking the reader, which has to read.
-func TestReaderStaysIfItCannotBeMuted(t *testing.T) {
+func TestReaderDoesNotParkIfItCannotBeMuted(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.during(func(req request) error { req.ack(); return nil })
-		k.crowd(c)
+		k.busy(c)
 		k.socket(0).Queue(socktest.Datagram{Data: event("unasked")})
 		wantEvents(t, c, "unasked")
 	})
@@ -97,12 +97,12 @@ func (k *kernel) dialMuting() (*client.Conn, *muting) {
 
 // A join while the reader is about to park does not find it parked and does not unpark
 // it. The reader sees the membership.
-func TestReaderComesBackForAMembershipThatCameBetween(t *testing.T) {
+func TestReaderUnparksForAConcurrentJoin(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, s := k.dialMuting()
 		s.before = func() { k.join(c, linkGroup) }
-		k.crowd(c) // which is there all the time
-		k.wantBack(time.Millisecond)
+		k.busy(c) // which is there all the time
+		k.wantUnparked(time.Millisecond)
 	})
 }
 
@@ -117,27 +117,27 @@ func TestReaderCountsMemberships(t *testing.T) {
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)
 		}
-		k.crowd(c)
+		k.busy(c)
 		if !s.Muted() {
 			t.Fatal("the reader is not parked, although nothing is expected")
 		}
-		k.wantBack(2 * time.Millisecond)
+		k.wantUnparked(2 * time.Millisecond)
 	})
 }
 
 // A reader that is not parked gets no token to unpark: it would end the next time that
 // it parks.
-func TestReaderThatIsThereIsNotCalled(t *testing.T) {
+func TestReaderThatIsNotParkedIsNotUnparked(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, s := k.dialMuting()
-		k.crowd(c)
-		k.wantBack(2 * time.Millisecond)
+		k.busy(c)
+		k.wantUnparked(2 * time.Millisecond)
 		k.join(c, linkGroup)
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)
 		}
 		s.muted = 0
-		k.crowd(c)
+		k.busy(c)
 		if s.muted != 1 {
 			t.Errorf("muted %d times, want 1", s.muted)
 		}

@@ -13,14 +13,14 @@ import (
 )
 
 // recvSizes records the number of buffers of each read that returns datagrams.
-type widths struct {
+type recvSizes struct {
 	*hooked
 
 	got []int
 }
 
 // want requires these sizes since the last call.
-func (s *widths) want(t *testing.T, want ...int) {
+func (s *recvSizes) want(t *testing.T, want ...int) {
 	t.Helper()
 	synctest.Wait()
 	if !slices.Equal(s.got, want) {
@@ -30,8 +30,8 @@ func (s *widths) want(t *testing.T, want ...int) {
 }
 
 // recvSizes records the sizes of the reads of the first socket from now on.
-func (k *kernel) widths() *widths {
-	s := &widths{hooked: k.hooked(0)}
+func (k *kernel) recvSizes() *recvSizes {
+	s := &recvSizes{hooked: k.hooked(0)}
 	s.onRecv = func(ds []sock.Datagram) (int, error) {
 		n, err := s.Socket.Recv(ds)
 		if err == nil {
@@ -44,10 +44,10 @@ func (k *kernel) widths() *widths {
 
 // A read has as many buffers as earlier reads found datagrams, so that a lone goroutine
 // needs one buffer and many goroutines read in batches.
-func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
+func TestReadHasBuffersForAsManyAsTheLastFound(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c := k.away() // or the reader would read some of the datagrams
-		s := k.widths()
+		c := k.parked() // or the reader would read some of the datagrams
+		s := k.recvSizes()
 		texts := func(n int) (texts []string) {
 			for i := range n {
 				texts = append(texts, fmt.Sprint(i))
@@ -87,7 +87,7 @@ func TestReadHasRoomForWhatWasFoundLast(t *testing.T) {
 }
 
 // Datagrams that were read before a loss are delivered.
-func TestWhatWasReadBeforeALossIsDelivered(t *testing.T) {
+func TestDatagramsReadBeforeALossAreDelivered(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		s := k.hooked(0)
