@@ -25,34 +25,33 @@ const (
 // KernelError is the kernel's refusal of a request. It shares no memory with
 // the message that brought it.
 //
-// errors.Is sees through to Errno: errors.Is(err, fs.ErrNotExist) holds for
-// ENOENT, and on Linux unix.ENODEV and the like can be asked for by name. Errno
-// has Linux's number on every GOOS. Elsewhere package syscall may have another
-// name and text for it, so there Error prints the number.
+// errors.Is compares with Errno: errors.Is(err, fs.ErrNotExist) holds for ENOENT, and
+// on Linux errors.Is(err, unix.ENODEV) for that errno. Errno has Linux's number on
+// every GOOS. Elsewhere package syscall may have another name and text for it, so Error
+// prints the number there.
 type KernelError struct {
 	Errno   syscall.Errno       // not 0
-	Request netlink.MessageType // of the request, 0 if the message does not say, as a DONE
+	Request netlink.MessageType // of the request, 0 if the message has none, as a DONE
 	Seq     uint32              // of the request
 	Ext     ExtAck              // zero unless the socket has set NETLINK_EXT_ACK
 
-	// Echo is the request as the kernel sent it back, zero if it sent the header
-	// only, as it does for a socket that has set NETLINK_CAP_ACK. ipset sends it all
-	// the same, and writes the number of the line that failed into its attribute
+	// Echo is the request as the kernel returned it, zero if it returned only the
+	// header, as for a socket that has set NETLINK_CAP_ACK. ipset always returns the
+	// request, and writes the number of the failing line into its attribute
 	// IPSET_ATTR_LINENO (call_ad in net/netfilter/ipset/ip_set_core.c).
 	Echo Message
 
 	// Name is the kernel's name of the request, such as "RTM_GETLINK", or the name of a
-	// generic family and the number of the command, "" if it is not known. ParseAck does
-	// not know the family and leaves Name empty. Packages client and genl fill it in.
+	// generic family and the number of the command; "" if unknown. ParseAck does not
+	// know the family and leaves Name empty. Packages client and genl set it.
 	Name string
 
-	// Path names the attribute that Ext is about, led by the nests around it:
+	// Path names the attribute that Ext is about, after the nests around it:
 	// "IFLA_LINKINFO > IFLA_INFO_KIND". It is the missing attribute with
-	// Ext.HasMissingType, and otherwise the one at Ext.Offset; a type that has no
-	// name stands as its number. It takes the request to find out, so ParseAck
-	// leaves Path empty, and packages client and genl fill it in. It is empty, too,
-	// where Ext is about no attribute or they do not know the request's header.
-	// See [ExtAck.Path] for the types themselves.
+	// Ext.HasMissingType, and otherwise the one at Ext.Offset. A type without a name is
+	// printed as its number. ParseAck leaves Path empty, because it needs the request;
+	// packages client and genl set it. It is empty if Ext is about no attribute, or if
+	// the request's header is unknown. See [ExtAck.Path] for the types.
 	Path string
 }
 
@@ -87,7 +86,7 @@ func (e *KernelError) Error() string {
 	return s.String()
 }
 
-// request returns what is known of the request.
+// request returns the best known name of the request.
 func (e *KernelError) request() string {
 	switch {
 	case e.Name != "":
@@ -103,34 +102,33 @@ func (e *KernelError) request() string {
 // Unwrap returns Errno.
 func (e *KernelError) Unwrap() error { return e.Errno }
 
-// ExtAck is the kernel's explanation of an answer, which a socket gets if it has
-// set NETLINK_EXT_ACK. The zero value says nothing. Offsets count bytes from the
+// ExtAck is the kernel's explanation of an answer. A socket receives it if it has set
+// NETLINK_EXT_ACK. The zero value is no explanation. Offsets are in bytes from the
 // start of the request's header.
 type ExtAck struct {
 	// Message is English text as the kernel sent it. After a success it is a
 	// warning.
 	Message string
-	// Offset is where the attribute stands that was refused; valid with
-	// HasOffset.
+	// Offset is the offset of the refused attribute; valid with HasOffset.
 	Offset uint32
-	// Cookie is bytes whose meaning the family defines, nil if none.
+	// Cookie has a meaning that the family defines; nil if none.
 	Cookie []byte
-	// Policy is what the refused attribute would have to satisfy, as attributes
-	// (enum netlink_policy_type_attr), nil if none.
+	// Policy is the rule that the refused attribute violates, as attributes (enum
+	// netlink_policy_type_attr), nil if none.
 	Policy []byte
 	// MissingType is the type of an attribute that the request lacks; valid with
 	// HasMissingType.
 	MissingType uint32
-	// MissingNest is where the nest stands that lacks it; valid with
-	// HasMissingNest, and without that the attribute belongs to the top level.
+	// MissingNest is the offset of the nest that lacks it; valid with HasMissingNest.
+	// Without that, the attribute belongs to the top level.
 	MissingNest uint32
 
 	HasOffset, HasMissingType, HasMissingNest bool
 }
 
-// Ack is the end of an answer, a success as well. It shares no memory with the
-// message that brought it. The fields are those of [KernelError] without the
-// Path, but Errno is 0 for a success.
+// Ack is the end of an answer, also of a success. It shares no memory with the message
+// that brought it. The fields are those of [KernelError] without the Path, but Errno is
+// 0 for a success.
 type Ack struct {
 	Errno   syscall.Errno
 	Request netlink.MessageType
@@ -140,15 +138,16 @@ type Ack struct {
 
 	// Code is a positive number that the family returns with a success, 0 for none:
 	// MAC80211_HWSIM answers HWSIM_CMD_NEW_RADIO with the id of the radio, since
-	// netlink_ack sends whatever the handler returned.
+	// netlink_ack sends the return value of the handler.
 	Code int32
 }
 
-// ParseAck reads an NLMSG_ERROR or NLMSG_DONE: it returns (nil, nil) for a
-// success, at no allocation and without looking at warnings, a KernelError if
-// the kernel refused, and an error if the message is of another type or, then
-// wrapping [ErrMalformed], cannot be read. See [DecodeAck] for what counts as
-// readable.
+// ParseAck reads an NLMSG_ERROR or NLMSG_DONE. It returns
+//   - (nil, nil) for a success, without allocating and without reading warnings,
+//   - a KernelError if the kernel refused,
+//   - an error that wraps [ErrMalformed] if the message cannot be read, see
+//     [DecodeAck],
+//   - another error if the message is of another type.
 //
 // NB: a nil *KernelError in an error variable is not a nil error; test the
 // pointer.
@@ -161,15 +160,14 @@ func ParseAck(m Message) (*KernelError, error) {
 	return &KernelError{Errno: a.Errno, Request: a.Request, Seq: a.Seq, Ext: a.Ext, Echo: a.Echo}, nil
 }
 
-// DecodeAck reads an NLMSG_ERROR or NLMSG_DONE like [ParseAck], and of a success
-// the warning or the cookie as well. The error is that of ParseAck.
+// DecodeAck reads an NLMSG_ERROR or NLMSG_DONE like [ParseAck], and also the warning or
+// the cookie of a success. The error is that of ParseAck.
 //
-// An NLMSG_ERROR has a code, and so does an NLMSG_DONE that has a payload: 0 and
-// positive codes are successes, a negative one is an errno. A message that is too short
-// for its code, or whose code is the least of 32 bits, which no errno is, is malformed.
-// What follows the code is read as far as it is well formed. An NLMSG_DONE without
-// payload is a success (team_nl_send_options_get in drivers/net/team/team_core.c ends
-// with one).
+// An NLMSG_ERROR has a code, and so does an NLMSG_DONE with a payload: 0 and positive
+// codes are successes, a negative one is an errno. A message that is too short for its
+// code is malformed, and so is the code -1<<31, which is no errno. The bytes after the
+// code are read as far as they are well formed. An NLMSG_DONE without payload is a
+// success (team_nl_send_options_get in drivers/net/team/team_core.c sends one).
 func DecodeAck(m Message) (Ack, error) {
 	code, rest, err := splitAck(m)
 	if err != nil {
@@ -178,7 +176,7 @@ func DecodeAck(m Message) (Ack, error) {
 	return decodeAck(m.Header, code, rest), nil
 }
 
-// splitAck reads the code of m and returns what follows it.
+// splitAck reads the code of m and returns the bytes after it.
 func splitAck(m Message) (code int32, rest []byte, err error) {
 	switch t := m.Header.Type; {
 	case t != netlink.NLMSG_ERROR && t != netlink.NLMSG_DONE:
@@ -195,12 +193,12 @@ func splitAck(m Message) (code int32, rest []byte, err error) {
 	return code, m.Payload[4:], nil
 }
 
-// decodeAck reads what follows the code in the message with header h.
+// decodeAck reads the bytes after the code in the message with header h.
 func decodeAck(h Header, code int32, rest []byte) Ack {
 	a := Ack{Seq: h.Seq}
 	if code < 0 {
-		// Not only up to the kernel's 4095 (include/linux/err.h): ipset has errnos of
-		// its own from 4097 (IPSET_ERR_PRIVATE in
+		// No limit at the kernel's 4095 (include/linux/err.h): ipset has errnos of its
+		// own from 4097 (IPSET_ERR_PRIVATE in
 		// include/uapi/linux/netfilter/ipset/ip_set.h).
 		a.Errno = syscall.Errno(-code)
 	} else {
@@ -223,16 +221,16 @@ func decodeAck(h Header, code int32, rest []byte) Ack {
 			}
 		}
 	}
-	// The flag alone promises nothing: netlink_dump_done sets it on a DONE
-	// whose attributes did not fit.
+	// The flag alone proves nothing: netlink_dump_done sets it on a DONE whose
+	// attributes did not fit.
 	if h.Flags&netlink.NLM_F_ACK_TLVS != 0 {
 		a.Ext = decodeExtAck(rest)
 	}
 	return a
 }
 
-// decodeExtAck reads attributes up to the first that is malformed. It leaves
-// out those of a wrong size.
+// decodeExtAck reads attributes up to the first malformed one. It skips those of a
+// wrong size.
 func decodeExtAck(b []byte) (x ExtAck) {
 	for len(b) > 0 {
 		var a Attr
@@ -258,5 +256,5 @@ func decodeExtAck(b []byte) (x ExtAck) {
 	return x
 }
 
-// optional turns a getter's error into absence.
+// optional maps a getter's error to false.
 func optional(v uint32, err error) (uint32, bool) { return v, err == nil }

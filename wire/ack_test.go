@@ -113,7 +113,7 @@ func TestDecodeAck(t *testing.T) {
 		{"done, refused", ack(done, 2, int32(-22)), wire.Ack{Errno: 22, Seq: 7}},
 		{"done, refused and explained", ack(done, 2|tlvs, int32(-22), all), wire.Ack{Errno: 22, Seq: 7, Ext: allDecoded}},
 		{"done, flag without attributes", ack(done, 2|tlvs, int32(-22)), wire.Ack{Errno: 22, Seq: 7}},
-		// On a DONE the bit is another's, if anyone's.
+		// On a DONE the bit has another meaning, or none.
 		{"done, flag CAPPED", ack(done, 2|tlvs|capped, int32(-22), msg), wire.Ack{Errno: 22, Seq: 7, Ext: why}},
 
 		{"largest code", ack(failed, capped, int32(math.MaxInt32), request), wire.Ack{Code: math.MaxInt32, Request: 20, Seq: 7}},
@@ -121,7 +121,7 @@ func TestDecodeAck(t *testing.T) {
 		{"largest errno", ack(done, 2, int32(-4095)), wire.Ack{Errno: 4095, Seq: 7}},
 		{"code of ipset", ack(done, 2, int32(-4103)), wire.Ack{Errno: 4103, Seq: 7}},
 
-		// From here on the kernel's bytes are wrong, but the errno is there.
+		// From here on the bytes are malformed, except the errno.
 		{"no echo", ack(failed, tlvs, int32(-19)), wire.Ack{Errno: 19, Seq: 7}},
 		{"echo cut", ack(failed, capped|tlvs, int32(-19), request[:15]), wire.Ack{Errno: 19, Seq: 7}},
 		{"echo longer than the message", ack(failed, tlvs, int32(-19), header(1<<32-1, 20, 5, 7, 9), msg), wire.Ack{Errno: 19, Request: 20, Seq: 7}},
@@ -152,7 +152,7 @@ func TestDecodeAck(t *testing.T) {
 			if !reflect.DeepEqual(tt.in, before) {
 				t.Error("the message has changed")
 			}
-			// The result outlives the buffer.
+			// The result shares no memory with the buffer.
 			clear(tt.in.Payload)
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("DecodeAck:\ngot  %+v\nwant %+v", got, tt.want)
@@ -265,7 +265,7 @@ func TestKernelErrorIs(t *testing.T) {
 	if !errors.As(err, &target) || target != kerr {
 		t.Errorf("errors.As gives %v, want %v", target, kerr)
 	}
-	// What a number means is known on Linux alone.
+	// The meaning of a number is known on Linux only.
 	if runtime.GOOS == "linux" && !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v is not fs.ErrNotExist", err)
 	}
@@ -293,7 +293,7 @@ func TestParseAckAllocs(t *testing.T) {
 			}
 		})
 	}
-	// A refusal costs itself, not what is left out of it.
+	// Bytes that are not in the message are not allocated.
 	refusal := ack(netlink.NLMSG_ERROR, capped, int32(-17), header(300, 20, 5, 7, 9))
 	wantAllocs(t, 1, "refusal", func() {
 		if kerr, err := wire.ParseAck(refusal); kerr == nil || err != nil {

@@ -20,23 +20,23 @@ const attrHeaderLen = 4
 
 // Attr is one attribute, struct nlattr with its value.
 //
-// The integer getters take a value of exactly their size and read it in the
-// machine's byte order, or in big endian where their name ends in BE; a value of
-// another size is an error that wraps [ErrMalformed]. They do not look at
-// NetByteOrder: nf_tables, for one, sends big-endian integers without the flag.
+// The integer getters take a value of exactly their size and read it in the machine's
+// byte order, or in big endian if their name ends in BE. A value of another size is an
+// error that wraps [ErrMalformed]. They ignore NetByteOrder: nf_tables, for example,
+// sends big-endian integers without the flag.
 type Attr struct {
 	Type         uint16 // without the flags
-	Nested       bool   // NLA_F_NESTED; its absence means little, older families do not set it
-	NetByteOrder bool   // NLA_F_NET_BYTEORDER; its absence means little, too
-	// Value is what follows the header, without padding. It aliases the buffer
-	// that was read; its capacity ends where it does.
+	Nested       bool   // NLA_F_NESTED; older families do not set it
+	NetByteOrder bool   // NLA_F_NET_BYTEORDER; not every family sets it
+	// Value is the bytes after the header, without padding. It aliases the buffer that
+	// was read; its capacity is its length.
 	Value []byte
 }
 
-// NextAttr reads the attribute at the head of b and returns it together with
-// what follows its padding. The value aliases b. The last attribute may lack
-// its padding. It allocates only for an error, which wraps [ErrMalformed]; then
-// the attribute is zero and rest is nil.
+// NextAttr reads the attribute at the head of b and returns it and the bytes after its
+// padding. The value aliases b. The last attribute may lack its padding. NextAttr
+// allocates only for an error, which wraps [ErrMalformed]; then the attribute is zero
+// and rest is nil.
 func NextAttr(b []byte) (a Attr, rest []byte, err error) {
 	if len(b) < attrHeaderLen {
 		return Attr{}, nil, &lengthError{"attribute header", attrHeaderLen, len(b)}
@@ -55,10 +55,10 @@ func NextAttr(b []byte) (a Attr, rest []byte, err error) {
 	return a, skipPadding(b[n:], n), nil
 }
 
-// Attrs returns an iterator over the attributes in b: a message's payload
-// behind the family's header, or a nest's value. Their values alias b. It ends
-// after the last attribute or, since nothing behind a wrong length can be found,
-// after yielding the first error of [NextAttr].
+// Attrs returns an iterator over the attributes in b: a message's payload after the
+// family's header, or a nest's value. Their values alias b. It ends after the last
+// attribute, or after yielding the first error of [NextAttr], since nothing after a
+// wrong length can be found.
 func Attrs(b []byte) iter.Seq2[Attr, error] {
 	return func(yield func(Attr, error) bool) {
 		for rest := b; len(rest) > 0; {
@@ -73,11 +73,11 @@ func Attrs(b []byte) iter.Seq2[Attr, error] {
 }
 
 // Attrs returns an iterator over the attributes in a's value, like the function
-// [Attrs]. It does not ask for Nested to be set.
+// [Attrs]. Nested need not be set.
 func (a Attr) Attrs() iter.Seq2[Attr, error] { return Attrs(a.Value) }
 
-// Bytes returns the value. It aliases the buffer that was read: use
-// [bytes.Clone] to keep it for longer than that.
+// Bytes returns the value. It aliases the buffer that was read: use [bytes.Clone] to
+// keep it.
 func (a Attr) Bytes() []byte { return a.Value }
 
 // String returns a copy of the value up to its first NUL, or all of it if there
@@ -202,8 +202,8 @@ func (a Attr) Int64BE() (int64, error) {
 	return int64(v), err
 }
 
-// Uint returns the value of an attribute of the kernel's type uint, which has 4
-// bytes or 8 as the number needs (nla_put_uint in include/net/netlink.h).
+// Uint returns the value of an attribute of the kernel's type uint, which has 4 or 8
+// bytes (nla_put_uint in include/net/netlink.h).
 func (a Attr) Uint() (uint64, error) {
 	switch len(a.Value) {
 	case 4:
@@ -214,8 +214,8 @@ func (a Attr) Uint() (uint64, error) {
 	return 0, a.sizeError("4 or 8")
 }
 
-// Int returns the value of an attribute of the kernel's type sint, which has 4
-// bytes or 8 as the number needs (nla_put_sint in include/net/netlink.h).
+// Int returns the value of an attribute of the kernel's type sint, which has 4 or 8
+// bytes (nla_put_sint in include/net/netlink.h).
 func (a Attr) Int() (int64, error) {
 	switch len(a.Value) {
 	case 4:

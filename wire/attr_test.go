@@ -88,7 +88,7 @@ func TestAttrs(t *testing.T) {
 	}
 }
 
-// walk tells what an iterator yields.
+// walk prints what an iterator yields.
 func walk(seq func(func(wire.Attr, error) bool)) string {
 	var s strings.Builder
 	for a, err := range seq {

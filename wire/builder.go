@@ -8,39 +8,38 @@ import (
 	"strings"
 )
 
-// maxValueLen is the most bytes that an attribute's value can have: its length
-// field has 16 bits and counts its header, too.
+// maxValueLen is the maximum size of an attribute's value in bytes: its length field
+// has 16 bits and counts its header.
 const maxValueLen = math.MaxUint16 - attrHeaderLen
 
-// errOpenNest reports a nest without an end: its function panicked, or called
+// errOpenNest reports a nest that was not closed: its function panicked, or called
 // Encode or Reset.
 var errOpenNest = errors.New("wire: nest is not closed")
 
-// Builder encodes the payload of a message: a family's header and attributes,
-// in the order of the calls. Its zero value is ready for use, and after
-// [Builder.Reset] it is again, keeping its memory. A Builder must not be used
-// by two goroutines at once.
+// Builder encodes the payload of a message: a family's header and attributes, in the
+// order of the calls. Its zero value is ready for use. [Builder.Reset] makes it ready
+// again and keeps its memory. A Builder must not be used by two goroutines at once.
 //
-// A type is sent as it is given, so the flags [NLA_F_NESTED] and
-// [NLA_F_NET_BYTEORDER] may be or-ed in where a family insists on them, as ipset
-// does on the latter. Only [Builder.Nest] sets a flag by itself.
+// A type is sent as given. Add the flags [NLA_F_NESTED] and [NLA_F_NET_BYTEORDER] to it
+// for a family that requires them, as ipset requires the latter. Only [Builder.Nest]
+// sets a flag.
 //
-// The first error sticks: calls after it add nothing, and [Builder.Encode]
-// returns it. An attribute whose value has more than 65,531 bytes is one.
+// The first error sticks: later calls add nothing, and [Builder.Encode] returns it. A
+// value of more than 65,531 bytes is an error.
 type Builder struct {
 	buf  []byte
-	open int // offset behind the header of the innermost open nest, 0 if none
+	open int // offset after the header of the innermost open nest, 0 if none
 	err  error
 }
 
-// Reset discards what was built, the error included, and keeps the memory.
+// Reset discards the payload and the error, and keeps the memory.
 func (b *Builder) Reset() {
 	b.buf, b.open, b.err = b.buf[:0], 0, nil
 }
 
-// Encode returns the payload, or the first error. The bytes belong to the
-// Builder and are valid until its next use; a request that is sent before then
-// needs no copy. The payload's last attribute has its padding.
+// Encode returns the payload, or the first error. The bytes belong to the Builder and
+// are valid until its next use; a request that is sent before then needs no copy. The
+// payload includes the padding of its last attribute.
 func (b *Builder) Encode() ([]byte, error) {
 	if b.err == nil && b.open != 0 {
 		b.err = errOpenNest
@@ -51,8 +50,8 @@ func (b *Builder) Encode() ([]byte, error) {
 	return b.buf[:len(b.buf):len(b.buf)], nil
 }
 
-// Raw appends bytes that are encoded already, such as attributes taken from
-// elsewhere. They are copied as they are and padded to 4 bytes.
+// Raw appends encoded bytes, such as attributes of another message. They are copied and
+// padded to 4 bytes.
 func (b *Builder) Raw(p []byte) {
 	if b.err != nil {
 		return
@@ -80,13 +79,12 @@ func (b *Builder) String(typ uint16, s string) {
 	}
 }
 
-// Flag appends an attribute without a value, whose presence is what it says.
+// Flag appends an attribute without a value, whose presence is its value.
 func (b *Builder) Flag(typ uint16) { b.header(typ, 0) }
 
-// Nest appends an attribute whose value is what f appends to b, and sets
-// [NLA_F_NESTED]. After an error it does not call f. If f panics, the nest stays
-// open, and Encode returns an error until Reset; it does so, too, if f itself
-// calls Encode or Reset.
+// Nest appends an attribute with the value that f appends to b, and sets
+// [NLA_F_NESTED]. After an error it does not call f. If f panics, or calls Encode or
+// Reset, the nest stays open, and Encode returns an error until Reset.
 func (b *Builder) Nest(typ uint16, f func(b *Builder)) {
 	if !b.header(typ|NLA_F_NESTED, 0) {
 		return
@@ -95,7 +93,7 @@ func (b *Builder) Nest(typ uint16, f func(b *Builder)) {
 	b.open = start
 	f(b)
 	if b.open != start {
-		// f called Reset, or left a nest of its own by a panic.
+		// f called Reset, or left an inner nest open by a panic.
 		if b.err == nil {
 			b.err = errOpenNest
 		}
@@ -107,8 +105,8 @@ func (b *Builder) Nest(typ uint16, f func(b *Builder)) {
 	}
 }
 
-// header appends the header of an attribute whose value has n bytes. It reports
-// whether the value may follow.
+// header appends the header of an attribute with a value of n bytes. It reports whether
+// the value may be appended.
 func (b *Builder) header(typ uint16, n int) bool {
 	if !b.fits(typ, n) {
 		return false
@@ -118,7 +116,7 @@ func (b *Builder) header(typ uint16, n int) bool {
 	return true
 }
 
-// fits reports whether there is no error and a value of n bytes makes none.
+// fits reports whether there is no error and a value of n bytes is small enough.
 func (b *Builder) fits(typ uint16, n int) bool {
 	if b.err == nil && n > maxValueLen {
 		b.err = fmt.Errorf("wire: attribute type %d: value of %d bytes, at most %d fit", typ&attrTypeMask, n, maxValueLen)

@@ -61,8 +61,7 @@ func TestBuilder(t *testing.T) {
 		{"flags in a type", func(b *B) { b.Uint16BE(5|wire.NLA_F_NET_BYTEORDER, 1) }, attr(6, 0x4005, "\x00\x01\x00\x00")},
 		{"Nest empty", func(b *B) { b.Nest(5, func(*B) {}) }, attr(4, 0x8005)},
 		{
-			// The nest counts its last attribute's padding, but is no longer
-			// than that.
+			// The length of the nest includes its last attribute's padding.
 			"Nest", func(b *B) {
 				b.Struct([]byte("head"))
 				b.Nest(5, func(b *B) {
@@ -85,7 +84,7 @@ func TestBuilder(t *testing.T) {
 			if got := encode(t, tt.build); !bytes.Equal(got, tt.want) {
 				t.Errorf("got  %x\nwant %x", got, tt.want)
 			}
-			// A used Builder gives the same bytes, whatever it held before.
+			// After Reset, a used Builder returns the same bytes.
 			var b wire.Builder
 			b.Raw(bytes.Repeat([]byte{0xff}, 256))
 			b.String(1, "\x00")
@@ -169,7 +168,7 @@ func TestBuilderStringWithNUL(t *testing.T) {
 	}
 }
 
-// The first error is the one that Encode returns, whatever comes after it.
+// Encode returns the first error, whatever comes after it.
 func TestBuilderFirstErrorSticks(t *testing.T) {
 	var b wire.Builder
 	b.String(5, "\x00")
@@ -199,7 +198,7 @@ func TestBuilderErrorInNest(t *testing.T) {
 	}
 }
 
-// A nest without an end never reaches the kernel.
+// Encode refuses a nest that is not closed.
 func TestBuilderOpenNest(t *testing.T) {
 	type B = wire.Builder
 	panicking := func(b *B) {
@@ -238,8 +237,8 @@ func TestBuilderOpenNest(t *testing.T) {
 	}
 }
 
-// The Builder copies what it is given, and an append to its payload does not
-// write into its memory.
+// The Builder copies its arguments, and an append to its payload does not write into
+// its memory.
 func TestBuilderOwnership(t *testing.T) {
 	var b wire.Builder
 	b.Raw(make([]byte, 256))

@@ -1,7 +1,7 @@
 package wire
 
-// Decoder reads attributes in the order in which they stand and keeps the first
-// error, so that the loop asks for it once, at its end:
+// Decoder reads attributes in order and keeps the first error, so that a loop checks it
+// once, at its end:
 //
 //	var h unix.IfInfomsg
 //	attrs, err := m.Struct(&h)
@@ -25,27 +25,27 @@ package wire
 //	}
 //	return d.Err()
 //
-// The getters are those of [Attr]: the integers take a value of exactly their
-// size, in the machine's byte order or in big endian where their name ends in
-// BE. Where the value has another size they return 0, and the error, which wraps
-// [ErrMalformed], ends the loop. They may be called any number of times, or not
-// at all, between two calls of Next. Before the first and after the last there
-// is no attribute, which is one of type 0 without a value.
+// The getters are those of [Attr]: the integers take a value of exactly their size, in
+// the machine's byte order or in big endian if their name ends in BE. For a value of
+// another size they return 0, and the loop ends with an error that wraps
+// [ErrMalformed]. They may be called any number of times between two calls of Next.
+// Before the first and after the last attribute they return those of an attribute of
+// type 0 without a value.
 //
-// The zero value has no attributes. A Decoder must not be used by two goroutines
-// at once. It allocates nothing but what String returns, and errors.
+// The zero value has no attributes. A Decoder must not be used by two goroutines at
+// once. Only String and errors allocate.
 type Decoder struct {
 	attr Attr
-	rest []byte // what follows attr
+	rest []byte // the bytes after attr
 	err  error
 }
 
-// NewDecoder returns a Decoder for the attributes in b: a message's payload
-// behind the family's header, or a nest's value. What it reads aliases b.
+// NewDecoder returns a Decoder for the attributes in b: a message's payload after the
+// family's header, or a nest's value. Values alias b.
 func NewDecoder(b []byte) Decoder { return Decoder{rest: b} }
 
-// Next goes on to the next attribute, and reports whether there is one. There is
-// none behind an error.
+// Next advances to the next attribute, and reports whether there is one. There is none
+// after an error.
 func (d *Decoder) Next() bool {
 	if len(d.rest) == 0 || d.err != nil {
 		d.attr = Attr{}
@@ -55,11 +55,11 @@ func (d *Decoder) Next() bool {
 	return d.err == nil
 }
 
-// Nest has f read the attributes in the value, by d itself. When f has returned,
-// d is back at the nest, wherever in it f has stopped. It does not ask for
-// [NLA_F_NESTED] to be set. An error ends the loop in f and the one around it.
+// Nest lets f read the attributes in the value, with d. Afterwards d is back at the
+// nest, wherever f stopped. [NLA_F_NESTED] need not be set. An error ends the loop in f
+// and the one around it.
 func (d *Decoder) Nest(f func()) {
-	// NB: f gets no Decoder as an argument, or each one would be allocated.
+	// NB: f gets no Decoder as an argument, which would be allocated.
 	attr, rest := d.attr, d.rest
 	d.attr, d.rest = Attr{}, attr.Value
 	f()
@@ -69,8 +69,8 @@ func (d *Decoder) Nest(f func()) {
 // Err returns the first error, and nil if there is none.
 func (d *Decoder) Err() error { return d.err }
 
-// Fail ends the loop with an error of the caller's own, such as that of a value
-// out of range, unless there is one already. A nil error does nothing.
+// Fail ends the loop with an error of the caller, such as that of a value out of range,
+// unless there is one already. A nil error has no effect.
 func (d *Decoder) Fail(err error) {
 	if d.err == nil {
 		d.err = err
@@ -140,7 +140,7 @@ func (d *Decoder) Uint() uint64 { return got(d, Attr.Uint) }
 // [Attr.Int].
 func (d *Decoder) Int() int64 { return got(d, Attr.Int) }
 
-// got returns what a getter does and keeps its error.
+// got returns the result of a getter and keeps its error.
 func got[T any](d *Decoder, get func(Attr) (T, error)) T {
 	v, err := get(d.attr)
 	d.Fail(err)

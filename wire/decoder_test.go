@@ -9,8 +9,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// decoderGetters are the integer getters of Decoder by the name that they have
-// in getters, too.
+// decoderGetters are the integer getters of Decoder, by their names in getters.
 var decoderGetters = map[string]func(*wire.Decoder) any{
 	"Uint8":    func(d *wire.Decoder) any { return d.Uint8() },
 	"Uint16":   func(d *wire.Decoder) any { return d.Uint16() },
@@ -30,7 +29,7 @@ var decoderGetters = map[string]func(*wire.Decoder) any{
 	"Int":      func(d *wire.Decoder) any { return d.Int() },
 }
 
-// TestDecoderGetters: each returns what Attr's does, and keeps its error.
+// TestDecoderGetters: each returns the result of Attr's getter, and keeps its error.
 func TestDecoderGetters(t *testing.T) {
 	if len(decoderGetters) != len(getters) {
 		t.Fatalf("%d getters, Attr has %d", len(decoderGetters), len(getters))
@@ -52,7 +51,7 @@ func TestDecoderGetters(t *testing.T) {
 	}
 }
 
-// decoded tells what a Decoder yields; [ ] stand for a nest, ! for an error.
+// decoded prints what a Decoder yields; [ ] stand for a nest, ! for an error.
 func decoded(d *wire.Decoder, nests ...uint16) string {
 	var s strings.Builder
 	for d.Next() {
@@ -110,7 +109,7 @@ func TestDecoder(t *testing.T) {
 	}
 }
 
-// The first error sticks, whoever finds it, and ends the loops.
+// The first error sticks, whether the Decoder or the caller finds it, and ends the loops.
 func TestDecoderFirstErrorSticks(t *testing.T) {
 	mine, other := errors.New("out of range"), errors.New("other")
 	d := wire.NewDecoder(encode(t, func(b *wire.Builder) {
@@ -169,7 +168,7 @@ func TestDecoderComesBackFromANest(t *testing.T) {
 	}
 }
 
-// What a Decoder reads is the buffer's, flags and all, but for strings.
+// Values alias the buffer, except strings.
 func TestDecoderAliases(t *testing.T) {
 	b := native(uint16(8), uint16(0xc001), "abcd")
 	d := wire.NewDecoder(b)

@@ -1,35 +1,34 @@
-// Package wire reads and writes the bytes of netlink: messages, attributes and
-// the kernel's acknowledgements. It does no I/O, so a capture can be decoded on
-// any system that has a syscall.Errno, which is every one but Plan 9.
+// Package wire reads and writes the bytes of netlink: messages, attributes and the
+// kernel's acknowledgements. It does no I/O, so a capture can be decoded on any system
+// that has a syscall.Errno: all except Plan 9.
 //
-// [Messages] walks the messages of a datagram and [Attrs] the attributes behind
-// a family's header; [Message.Decode] and [NextAttr] are single steps of the two.
-// [Decoder] reads attributes without an error to check for each. [Builder]
-// encodes them and [AppendMessage] a message. [ParseAck] tells whether the kernel
-// refused a request, and why; [ExtAck.Path] finds the attribute that was wrong.
+// [Messages] iterates over the messages of a datagram and [Attrs] over the attributes
+// after a family's header; [Message.Decode] and [NextAttr] are their single steps.
+// [Decoder] reads attributes and keeps the first error. [Builder] encodes attributes
+// and [AppendMessage] a message. [ParseAck] returns the kernel's refusal, if any;
+// [ExtAck.Path] finds the wrong attribute.
 //
 // # Byte order
 //
-// Netlink is spoken within one machine, in its own byte order, and so is
-// everything here. Only what is named BE is big endian. A capture has to be
-// decoded on a machine of the order that it was made on.
+// Netlink uses the byte order of the machine, and so does this package. Only names that
+// end in BE are big endian. A capture has to be decoded on a machine with the byte
+// order of the one that made it.
 //
 // # Ownership
 //
-// What is read aliases the buffer: a payload or a value is valid as long as the
-// buffer is left alone. [Message.Clone] and [bytes.Clone] make copies to keep;
-// [Attr.String], [Ack] and [KernelError] are copies already. What is encoded is
-// copied from the arguments; [Builder.Encode] says how long its result lasts.
+// Values that are read alias the buffer: a payload is valid until the buffer is
+// overwritten. [Message.Clone] and [bytes.Clone] make copies to keep; [Attr.String],
+// [Ack] and [KernelError] are copies already. Encoding copies the arguments;
+// [Builder.Encode] says how long its result is valid.
 //
 // # Malformed input
 //
-// No input makes a function panic or read beyond its argument. What cannot be
-// read gives an error that wraps [ErrMalformed], and the iterators end with it,
-// having yielded all that came before.
+// No input makes a function panic or read beyond its argument. Malformed bytes yield an
+// error that wraps [ErrMalformed]. The iterators first yield everything before it and
+// then end with the error.
 //
 // # Concurrency
 //
-// Functions and values may be used by any number of goroutines as long as
-// nobody writes to the bytes. A [Builder] and a [Decoder] belong to one goroutine
-// at a time.
+// Functions and values may be used by any number of goroutines as long as none writes
+// to the bytes. A [Builder] and a [Decoder] belong to one goroutine at a time.
 package wire

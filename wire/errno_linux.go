@@ -2,5 +2,5 @@ package wire
 
 import "syscall"
 
-// errnoText names an errno of the kernel.
+// errnoText returns the text of an errno of the kernel.
 func errnoText(e syscall.Errno) string { return e.Error() }

@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// errnoText names an errno of the kernel by its number: this system has other
-// texts for it, or none.
+// errnoText returns the number of an errno of the kernel: this system has other texts,
+// or none.
 func errnoText(e syscall.Errno) string { return "errno " + strconv.Itoa(int(e)) }

@@ -17,7 +17,7 @@ type nlmsgerr struct {
 	Request wire.Header
 }
 
-// A success can come with a warning, which ParseAck does not look at.
+// A success can have a warning, which ParseAck does not read.
 func ExampleDecodeAck() {
 	var b wire.Builder
 	b.Struct(&nlmsgerr{})
@@ -50,8 +50,8 @@ func ExampleDecodeAck_code() {
 	// Output: true 3 <nil>
 }
 
-// What a refusal says, for programs and for people. The attribute at Offset is
-// the one that the kernel did not like.
+// The parts of a refusal, for programs and for people. The kernel refused the attribute
+// at Offset.
 func ExampleKernelError() {
 	var err error = &wire.KernelError{
 		Errno:   syscall.Errno(2), // ENOENT

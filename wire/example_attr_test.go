@@ -38,7 +38,7 @@ func ExampleAttr() {
 	// -7 <nil>
 }
 
-// A search that stops at what it looks for, without a closure.
+// A search that stops at the attribute, without a closure.
 func ExampleNextAttr() {
 	var b wire.Builder
 	b.Uint32(4, 1500)

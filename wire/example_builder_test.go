@@ -7,8 +7,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// One Builder for many requests: it keeps its memory, and what Encode has
-// returned is valid until the next use.
+// One Builder for many requests: it keeps its memory, and the result of Encode is valid
+// until the next use.
 func ExampleBuilder_Reset() {
 	var b wire.Builder
 	for _, name := range []string{"lo", "eth0"} {
@@ -25,7 +25,7 @@ func ExampleBuilder_Reset() {
 	// 12 bytes
 }
 
-// Errors need to be looked at only once: the first one sticks.
+// Errors need to be checked only once: the first one sticks.
 func ExampleBuilder_Encode() {
 	var b wire.Builder
 	b.String(3, "eth\x000")
@@ -35,8 +35,8 @@ func ExampleBuilder_Encode() {
 	// Output: wire: attribute type 3: NUL in string "eth\x000"
 }
 
-// Families have integers in big endian, and of as many bytes as they need. A flag
-// has none.
+// Families have big-endian integers, integers of variable size, and flags without a
+// value.
 func ExampleBuilder_Uint32BE() {
 	var b wire.Builder
 	b.Uint32BE(1, 80)
@@ -60,7 +60,7 @@ func ExampleBuilder_Uint32BE() {
 	// 4 0
 }
 
-// Attributes of one message become part of another.
+// Attributes are copied from one message to another.
 func ExampleBuilder_Raw() {
 	var b wire.Builder
 	b.String(3, "lo")

@@ -9,8 +9,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The length is filled in and the end is padded, so that messages can follow
-// one another in a datagram.
+// The length is set and the end is padded, so that messages can follow each other in a
+// datagram.
 func ExampleAppendMessage() {
 	datagram := wire.AppendMessage(nil, wire.Message{
 		Header:  wire.Header{Type: 20, Flags: netlink.NLM_F_REQUEST, Seq: 7},
@@ -22,7 +22,7 @@ func ExampleAppendMessage() {
 	// Output: 24 21 0 <nil>
 }
 
-// Of a datagram that was cut, Decode finds what there is.
+// Decode returns the part of a truncated message that is there.
 func ExampleMessage_Decode() {
 	datagram := wire.AppendMessage(nil, wire.Message{
 		Header:  wire.Header{Type: 20, Seq: 7},
@@ -37,7 +37,7 @@ func ExampleMessage_Decode() {
 	// seq 7: "abcd" of 8 bytes
 }
 
-// A family's header goes into a struct, and what follows are the attributes.
+// A family's header is read into a struct; the attributes follow.
 func ExampleMessage_Struct() {
 	var b wire.Builder
 	b.Struct(&ifinfomsg{Index: 1})
@@ -76,7 +76,7 @@ func ExampleMessage_Struct() {
 	// malformed: true
 }
 
-// A buffer that is read into again takes its messages along, but for copies.
+// Messages change with their buffer. A Clone does not.
 func ExampleMessage_Clone() {
 	buffer := wire.AppendMessage(nil, wire.Message{Payload: []byte("first")})
 	var m wire.Message

@@ -13,8 +13,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// inside fails t unless part is the bytes of b from offset at on, and nothing
-// behind them can be reached through it.
+// inside fails t unless part is the bytes of b from offset at on, and its capacity ends
+// with it.
 func inside(t *testing.T, b []byte, at int, part []byte) {
 	t.Helper()
 	if cap(part) != len(part) {
@@ -25,7 +25,7 @@ func inside(t *testing.T, b []byte, at int, part []byte) {
 	}
 }
 
-// What is read can be written, and is read the same again.
+// Messages that are read and written again are equal.
 func FuzzMessages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
@@ -77,7 +77,7 @@ func FuzzMessages(f *testing.F) {
 	})
 }
 
-// What is read can be built, and is read the same again.
+// Attributes that are read and built again are equal.
 func FuzzAttrs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
@@ -164,7 +164,7 @@ func readValue(t *testing.T, a wire.Attr) {
 	if !bytes.HasPrefix(a.Bytes(), []byte(s)) || bytes.IndexByte([]byte(s), 0) >= 0 {
 		t.Fatalf("%x is string %q", a.Value, s)
 	}
-	// A string that the Builder writes is read the same.
+	// A string that the Builder writes is read back.
 	var b wire.Builder
 	b.String(a.Type, s)
 	p, err := b.Encode()
@@ -179,8 +179,7 @@ func readValue(t *testing.T, a wire.Attr) {
 	}
 }
 
-// The two readers of acknowledgements agree, and what they return shares nothing
-// with the buffer.
+// ParseAck and DecodeAck agree, and their results share no memory with the buffer.
 func FuzzAck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for m, err := range wire.Messages(b) {

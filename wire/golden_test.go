@@ -130,7 +130,7 @@ const (
 
 // HWSIM_CMD_NEW_RADIO of MAC80211_HWSIM, which returns the id of the radio. Made by
 // hand after netlink_ack in net/netlink/af_netlink.c, since the kernel above has no
-// simulator: a code that is not 0 brings the whole request, unless the socket has
+// simulator: a code other than 0 has the whole request, unless the socket has
 // NETLINK_CAP_ACK.
 const (
 	goldenRadio = `
@@ -143,8 +143,8 @@ const (
 	`
 )
 
-// unhex returns the bytes of a golden. It skips t where the machine's byte order
-// is not the one that the golden was made in.
+// unhex returns the bytes of a golden. It skips t on a machine with another byte order
+// than the golden's.
 func unhex(t *testing.T, golden string) []byte {
 	t.Helper()
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
@@ -163,7 +163,7 @@ func only(t *testing.T, b []byte) wire.Message {
 	var m wire.Message
 	rest, err := m.Decode(b)
 	if err != nil || len(rest) != 0 {
-		t.Fatalf("%d bytes behind the message, %v", len(rest), err)
+		t.Fatalf("%d bytes after the message, %v", len(rest), err)
 	}
 	return m
 }
@@ -204,12 +204,11 @@ func TestGoldenDump(t *testing.T) {
 	}
 }
 
-// The answer of the generic netlink controller nests three deep. The Builder
-// makes the same bytes, but for the nest flags, which the kernel does not set
-// here.
+// The answer of the generic netlink controller nests three deep. The Builder makes the
+// same bytes, except the nest flags, which the kernel does not set here.
 func TestGoldenNest(t *testing.T) {
 	m := only(t, unhex(t, goldenFamily))
-	p := m.Payload[4:]                      // behind struct genlmsghdr
+	p := m.Payload[4:]                      // after struct genlmsghdr
 	for _, typ := range []uint16{7, 1, 1} { // the groups, the first one, its name
 		p = find(t, p, typ).Value
 	}
@@ -287,7 +286,7 @@ func TestGoldenAcks(t *testing.T) {
 		{"success", goldenNoop, 0x100, wire.Ack{Request: 1, Seq: 3}},
 		{"uncapped", goldenNoDevice, 0, wire.Ack{Errno: 19, Request: 18, Seq: 7}},
 		{
-			// The request had 53 bytes, so the attributes are behind padding.
+			// The request had 53 bytes, so the attributes follow padding.
 			"uncapped, explained", goldenLongName, 0x200,
 			wire.Ack{Errno: 34, Request: 18, Seq: 8, Ext: wire.ExtAck{
 				Message: "Attribute failed policy validation",

@@ -11,8 +11,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// native lays out its arguments one behind the other: integers in the machine's
-// byte order, strings and byte slices as they are.
+// native concatenates its arguments: integers in the machine's byte order, strings and
+// byte slices unchanged.
 func native(parts ...any) []byte {
 	var b []byte
 	for _, p := range parts {
@@ -54,7 +54,7 @@ func TestDecode(t *testing.T) {
 		{name: "length below header", in: bytesOf(15, "abcd"), header: h(15), bad: true},
 		{name: "payload", in: bytesOf(20, "abcd"), header: h(20), payload: "abcd"},
 		{name: "padding", in: bytesOf(17, "a\x00\x00\x00next"), header: h(17), payload: "a", rest: "next"},
-		{name: "padding is not looked at", in: bytesOf(18, "abXYnext"), header: h(18), payload: "ab", rest: "next"},
+		{name: "padding is not checked", in: bytesOf(18, "abXYnext"), header: h(18), payload: "ab", rest: "next"},
 		{name: "padding missing", in: bytesOf(17, "a"), header: h(17), payload: "a"},
 		{name: "padding cut", in: bytesOf(17, "a\x00\x00"), header: h(17), payload: "a"},
 		{name: "next message", in: bytesOf(20, "abcdnext"), header: h(20), payload: "abcd", rest: "next"},
@@ -63,7 +63,7 @@ func TestDecode(t *testing.T) {
 		{name: "largest length", in: bytesOf(1<<32-1, "abcd"), header: h(1<<32 - 1), payload: "abcd", bad: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			// Nothing of the message before may stay behind.
+			// Nothing of the earlier message may remain.
 			m := wire.Message{
 				Header:  wire.Header{Length: 1, Type: 2, Flags: 3, Seq: 4, PortID: 5},
 				Payload: []byte("stale"),
@@ -85,7 +85,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// The text of an error has to lead to the bytes it is about.
+// The text of an error describes the bytes that it is about.
 func TestDecodeErrorText(t *testing.T) {
 	for _, tt := range []struct {
 		in   []byte
@@ -101,7 +101,7 @@ func TestDecodeErrorText(t *testing.T) {
 	}
 }
 
-// An append to a payload must not write into the message behind it.
+// An append to a payload must not overwrite the next message.
 func TestDecodeAppendToPayload(t *testing.T) {
 	b := append(header(20, 1, 0, 0, 0), "abcd"...)
 	b = append(b, header(16, 2, 0, 0, 0)...)
@@ -150,7 +150,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// The iterator can be left and started anew.
+// The loop can be left and started again.
 func TestMessagesBreak(t *testing.T) {
 	seq := wire.Messages(append(header(16, 20, 0, 0, 0), header(16, 21, 0, 0, 0)...))
 	for range 2 {
@@ -183,7 +183,7 @@ func TestAppendMessage(t *testing.T) {
 		}
 		want := append([]byte("before"), header(uint32(16+len(tt.payload)), 20, 0x305, 0x01020304, 0xfffefdfc)...)
 		want = append(want, tt.payload+tt.padding...)
-		// What the memory held before must not show in the padding.
+		// The padding is zero, whatever the memory held before.
 		dirty := bytes.Repeat([]byte{0xff}, 64)
 		got := wire.AppendMessage(append(dirty[:0], "before"...), m)
 		if !bytes.Equal(got, want) {
@@ -203,7 +203,7 @@ func TestClone(t *testing.T) {
 	if c.Header != m.Header || string(c.Payload) != "abcd" {
 		t.Errorf("clone is %+v", c)
 	}
-	// An empty payload is not a missing one.
+	// An empty payload stays different from nil.
 	if (wire.Message{}).Clone().Payload != nil {
 		t.Error("clone of nil is not nil")
 	}
@@ -238,7 +238,7 @@ func TestMessageAllocs(t *testing.T) {
 	wantAllocs(t, 0, "AppendMessage", func() { b = wire.AppendMessage(b[:0], m) })
 }
 
-// sink keeps what is measured from being optimized away.
+// sink keeps the measured code from being optimized away.
 var sink int
 
 // wantAllocs fails t unless f allocates n times.

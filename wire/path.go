@@ -1,23 +1,21 @@
 package wire
 
-// maxDepth is how many attributes deep a path goes at most. The kernel's nests
-// go about half as deep; beyond, the bytes are not what they seem.
+// maxDepth is the maximum number of nested attributes in a path. The kernel's nests are
+// about half as deep; deeper ones are taken for other data.
 const maxDepth = 16
 
-// Path returns the types of the attribute that x is about, led by those of the
-// nests around it from the outermost on: IFLA_LINKINFO, IFLA_INFO_KIND. It is
-// the missing attribute with HasMissingType, and otherwise the one at Offset.
+// Path returns the types of the attribute that x is about and of the nests around it,
+// the outermost first: IFLA_LINKINFO, IFLA_INFO_KIND. It is the missing attribute with
+// HasMissingType, and otherwise the one at Offset.
 //
-// The request is the one that x explains the answer to; only its payload is
-// looked at. The family's header in front of its attributes has header bytes,
-// without padding: 16 for struct ifinfomsg.
+// request is the request whose answer x explains; only its payload is read. header is
+// the size of the family's header before the attributes, without padding: 16 for struct
+// ifinfomsg.
 //
-// The path is nil if x is about no attribute, or if none begins where x says,
-// which is so when the request or the length of its header is another. What is
-// a nest is told from where the attribute stands, since many writers leave
-// [NLA_F_NESTED] out. A nest may begin with the family's header itself, as
-// VETH_INFO_PEER does; inside one that begins with any other struct nothing is
-// found.
+// The path is nil if x is about no attribute, or if no attribute begins at that offset,
+// as with the wrong request or header size. Nests are recognized by the offset, since
+// many writers omit [NLA_F_NESTED]. A nest may begin with the family's header, as
+// VETH_INFO_PEER does; no attribute is found in a nest that begins with another struct.
 func (x ExtAck) Path(request Message, header int) []uint16 {
 	switch {
 	case x.HasMissingType && x.MissingType > uint32(attrTypeMask):
@@ -33,14 +31,14 @@ func (x ExtAck) Path(request Message, header int) []uint16 {
 	return nil
 }
 
-// pathTo returns the path to the attribute that begins at an offset from the
-// start of the message whose payload it is given.
+// pathTo returns the path to the attribute at an offset from the start of the message
+// with this payload.
 func pathTo(payload []byte, header int, offset uint32) (path []uint16) {
 	if header < 0 || header > len(payload) {
 		return nil
 	}
 	header += -header & 3
-	// The attributes, and where in them the offset is.
+	// The attributes, and the offset in them.
 	b, at := payload[min(header, len(payload)):], int(offset)-HeaderLen-header
 	for at >= 0 && len(path) < maxDepth {
 		a, begin, ok := attrAround(b, at)
@@ -62,8 +60,7 @@ func pathTo(payload []byte, header int, offset uint32) (path []uint16) {
 	return nil
 }
 
-// attrAround returns the attribute of b in whose bytes at is, and where it
-// begins.
+// attrAround returns the attribute of b that contains the byte at, and its offset.
 func attrAround(b []byte, at int) (a Attr, begin int, ok bool) {
 	for rest := b; begin <= at; begin = len(b) - len(rest) {
 		var err error
@@ -77,7 +74,7 @@ func attrAround(b []byte, at int) (a Attr, begin int, ok bool) {
 	return Attr{}, 0, false
 }
 
-// areAttrs reports whether b is a list of attributes and nothing else.
+// areAttrs reports whether b is a valid list of attributes.
 func areAttrs(b []byte) bool {
 	for len(b) > 0 {
 		var err error

@@ -8,7 +8,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// TestGoldenPaths: an answer that is not capped has the request in it.
+// TestGoldenPaths: an answer that is not capped contains the request.
 func TestGoldenPaths(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -18,7 +18,7 @@ func TestGoldenPaths(t *testing.T) {
 	}{
 		{"top level", goldenLongName, 16, []uint16{3}},
 		{"nests without their flag", goldenNest, 16, []uint16{18, 2, 1}},
-		{"behind the header in a nest", goldenNestHeader, 16, []uint16{18, 2, 1, 4}},
+		{"after the header in a nest", goldenNestHeader, 16, []uint16{18, 2, 1, 4}},
 		{"missing in a nest", goldenMissingInNest, 4, []uint16{7, 2}},
 		{"no explanation", goldenNoDevice, 16, nil},
 	} {
@@ -47,7 +47,7 @@ func TestPath(t *testing.T) {
 	missingIn := func(nest, typ uint32) wire.ExtAck {
 		return wire.ExtAck{MissingType: typ, HasMissingType: true, MissingNest: nest, HasMissingNest: true}
 	}
-	// Behind a message header of 16 bytes and a family's of 4.
+	// After a message header of 16 bytes and a family's of 4.
 	request := native(
 		"head",
 		uint16(7), uint16(1), "abc\x00", // 20
@@ -70,7 +70,7 @@ func TestPath(t *testing.T) {
 		{"in a nest", at(32), 4, []uint16{2, 3}},
 		{"nest in a nest", at(36), 4, []uint16{2, 4}},
 		{"deepest", at(40), 4, []uint16{2, 4, 5}},
-		{"behind a nest in a nest", at(48), 4, []uint16{2, 6}},
+		{"after a nest in a nest", at(48), 4, []uint16{2, 6}},
 		{"last", at(52), 4, []uint16{7}},
 
 		{"message header", at(0), 4, nil},
@@ -100,7 +100,7 @@ func TestPath(t *testing.T) {
 		{"missing with the largest type", missing(0x3fff), 4, []uint16{0x3fff}},
 		{"missing with no type", missing(0x4000), 4, nil},
 		{"missing beside an offset", wire.ExtAck{Offset: 20, HasOffset: true, MissingType: 9, HasMissingType: true}, 4, []uint16{9}},
-		{"nest without what it lacks", wire.ExtAck{MissingNest: 28, HasMissingNest: true}, 4, nil},
+		{"nest without a missing type", wire.ExtAck{MissingNest: 28, HasMissingNest: true}, 4, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := tt.ext.Path(wire.Message{Payload: request}, tt.header); !slices.Equal(got, tt.want) {
@@ -110,8 +110,8 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// TestPathInDamagedRequests: what is found is where the kernel has found it, and
-// the kernel reads past the end of no list.
+// TestPathInDamagedRequests: an attribute is found at the kernel's offset, and the
+// kernel reads past the end of no list.
 func TestPathInDamagedRequests(t *testing.T) {
 	one := native(uint16(8), uint16(1), "abcd")
 	short := native(uint16(3), uint16(1), "abcd")
@@ -138,7 +138,7 @@ func TestPathInDamagedRequests(t *testing.T) {
 		offset  uint32
 		want    []uint16
 	}{
-		{"behind the damage", native(short, one), 0, 24, nil},
+		{"after the damage", native(short, one), 0, 24, nil},
 		{"before the damage", native(one, short), 0, 16, []uint16{1}},
 		{"the damage", native(one, short), 0, 24, nil},
 		{"trailing bytes", native(one, "\x00"), 0, 24, nil},
@@ -161,8 +161,8 @@ func TestPathInDamagedRequests(t *testing.T) {
 	}
 }
 
-// paths returns the path of each attribute by its offset in the message, found
-// by going through all of them and not towards one.
+// paths returns the path of each attribute by its offset in the message, found by
+// walking all of them.
 func paths(payload []byte, header int) map[uint32][]uint16 {
 	found := make(map[uint32][]uint16)
 	if header >= 0 && header <= len(payload) {
@@ -172,18 +172,18 @@ func paths(payload []byte, header int) map[uint32][]uint16 {
 	return found
 }
 
-// collect adds what stands in payload from a place on, up to damage.
+// collect adds the attributes of payload from an offset on, up to malformed bytes.
 func collect(found map[uint32][]uint16, payload []byte, from, header int, above []uint16) {
 	if len(above) == 16 {
 		return
 	}
 	for a := range wire.Attrs(payload[from:]) {
 		if a.Value == nil {
-			return // damage
+			return // malformed
 		}
 		path := append(slices.Clone(above), a.Type)
 		found[uint32(wire.HeaderLen+from)] = path
-		// The value's bytes with all that is before them.
+		// The value's bytes and everything before them.
 		inside, upTo := from+4, payload[:from+4+len(a.Value)]
 		if !whole(upTo[inside:]) {
 			if inside += header; inside > len(upTo) || !whole(upTo[inside:]) {
@@ -205,7 +205,7 @@ func whole(b []byte) bool {
 	return true
 }
 
-// An attribute is found where it begins, and nowhere else.
+// An attribute is found at its offset, and at no other.
 func FuzzPath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte, header int, offset uint32) {
 		before := slices.Clone(payload)

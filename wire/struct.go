@@ -8,13 +8,13 @@ import (
 )
 
 // Struct reads the family's fixed header at the start of the payload into the struct
-// that v points to, such as a *unix.IfInfomsg, and returns the attributes after it,
-// which alias the payload.
+// that v points to, such as a *unix.IfInfomsg, and returns the attributes after it.
+// They alias the payload.
 //
 // The struct has exported fields of fixed size, in the machine's byte order and without
-// gaps between them, as the types of package unix have: package encoding/binary reads
-// it. Fields named _ are skipped. A payload that is too short gives an error that wraps
-// [ErrMalformed], and leaves *v as it was; a v of another type gives an error too.
+// gaps between them, as the types of package unix do: package encoding/binary reads it.
+// Fields named _ are skipped. A payload that is too short yields an error that wraps
+// [ErrMalformed], and *v is unchanged. A v of another type yields an error as well.
 func (m Message) Struct(v any) (attrs []byte, err error) {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() || p.Elem().Kind() != reflect.Struct {
@@ -35,9 +35,9 @@ func (m Message) Struct(v any) (attrs []byte, err error) {
 
 // Struct appends a family's fixed header, such as a unix.IfInfomsg: the bytes of a struct
 // of fixed size, or of the struct that v points to, padded to 4 bytes. [Message.Struct]
-// says which structs there are. A []byte is appended as it is and padded.
+// describes these structs. A []byte is appended as it is and padded.
 //
-// Another type is an error that sticks. A pointer costs no allocation; a struct or a
+// Another type is an error that sticks. A pointer takes no allocation; a struct or a
 // slice is allocated for the call, see [Builder.Raw].
 func (b *Builder) Struct(v any) {
 	if p, ok := v.([]byte); ok {
