@@ -181,7 +181,7 @@ func TestCloseIsNotTakenForSilenceOfTheKernel(t *testing.T) {
 		c := k.dial()
 		alone := k.request(bg, c, newAddr, "", 0)
 		one := k.want(newAddr)
-		client.SetLeaders(c, 1)
+		client.SetMaxSenders(c, 1)
 		first := k.get(bg, c)
 		two := k.want(getLink)
 		last := k.get(bg, c)

@@ -5,15 +5,15 @@ const (
 	LookMost  = lookMost  // datagrams that count as a wake
 )
 
-// LeadersFor returns the maximum number of goroutines that send on a lane at once, on a
+// MaxSendersFor returns the maximum number of goroutines that send on a coalescer at once, on a
 // machine with this many processors.
-func LeadersFor(processors int) int { return leadersFor(processors) }
+func MaxSendersFor(processors int) int { return maxSendersFor(processors) }
 
-// Leaders returns that number for c.
-func Leaders(c *Conn) int { return c.requests.leaders }
+// MaxSenders returns that number for c.
+func MaxSenders(c *Conn) int { return c.requests.maxSenders }
 
-// SetLeaders changes that number. It is called before anything is sent.
-func SetLeaders(c *Conn, n int) { c.requests.leaders = n }
+// SetMaxSenders changes that number. It is called before anything is sent.
+func SetMaxSenders(c *Conn, n int) { c.requests.maxSenders = n }
 
 // SetDumpNumber makes seq the number of the last dump of every idle dump socket of c.
 func SetDumpNumber(c *Conn, seq uint32) {

@@ -129,7 +129,7 @@ func TestISCSIAnswersByEvents(t *testing.T) {
 // reader.
 func TestReaderUnparksForAnAnswerThatIsAnEvent(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.Mutes = true
+		k.CanSilence = true
 		c := k.dialFamily(netlink.NETLINK_ISCSI)
 		k.during(func(req request) error {
 			// This message wakes the reader, and is dropped.

@@ -25,8 +25,8 @@ func (g *gate) open() {
 	}
 }
 
-// pass waits until the gate is open.
-func (g *gate) pass(ctx context.Context) error {
+// wait waits until the gate is open.
+func (g *gate) wait(ctx context.Context) error {
 	for opened := g.opened.Load(); opened != nil; opened = g.opened.Load() {
 		select {
 		case <-*opened:

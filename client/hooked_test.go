@@ -15,14 +15,14 @@ type hooked struct {
 
 	kernel *kernel
 
-	onSend     func(b []byte) error
-	onRecv     func(ds []sock.Datagram) (int, error)
-	onWatch    func(ready func()) error
-	onMute     func(on bool) error
-	onJoin     func(group uint32) error
-	onLeave    func(group uint32) error
-	onOpenLike func() (sock.Socket, error)
-	onClose    func() error
+	onSend      func(b []byte) error
+	onRecv      func(ds []sock.Datagram) (int, error)
+	onWatch     func(ready func()) error
+	onSetNotify func(on bool) error
+	onJoin      func(group uint32) error
+	onLeave     func(group uint32) error
+	onOpenLike  func() (sock.Socket, error)
+	onClose     func() error
 }
 
 // wrap returns s as a hooked socket.
@@ -66,11 +66,11 @@ func (h *hooked) Watch(ready func()) error {
 	return h.Socket.Watch(ready)
 }
 
-func (h *hooked) Mute(on bool) error {
-	if h.onMute != nil {
-		return h.onMute(on)
+func (h *hooked) SetNotify(on bool) error {
+	if h.onSetNotify != nil {
+		return h.onSetNotify(on)
 	}
-	return h.Socket.Mute(on)
+	return h.Socket.SetNotify(on)
 }
 
 func (h *hooked) Join(group uint32) error {

@@ -13,7 +13,7 @@ import (
 func (k *kernel) wantNotParked(why string) {
 	k.t.Helper()
 	synctest.Wait()
-	if k.socket(0).Muted() {
+	if k.socket(0).Silent() {
 		k.t.Fatalf("the reader is parked: %s", why)
 	}
 }
@@ -21,7 +21,7 @@ func (k *kernel) wantNotParked(why string) {
 // The reader does not park for requests at long intervals, whatever their number.
 func TestReaderDoesNotParkForFewRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.Mutes = true
+		k.CanSilence = true
 		c := k.dial()
 		k.during(func(req request) error { req.ack(); return nil })
 		for range 200 {
@@ -35,7 +35,7 @@ func TestReaderDoesNotParkForFewRequests(t *testing.T) {
 // The reader does not park for unsolicited messages: no goroutine that sends reads them.
 func TestReaderDoesNotParkForUnsolicitedMessages(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.Mutes = true
+		k.CanSilence = true
 		c := k.dial()
 		for range 200 {
 			k.socket(0).Queue(socktest.Datagram{Data: event("unasked")})
@@ -49,7 +49,7 @@ func TestReaderDoesNotParkForUnsolicitedMessages(t *testing.T) {
 // messages.
 func TestReaderDoesNotParkWithoutRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.Mutes = true
+		k.CanSilence = true
 		k.dial()
 		for range 200 {
 			k.socket(0).Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
@@ -59,7 +59,7 @@ func TestReaderDoesNotParkWithoutRequests(t *testing.T) {
 }
 
 // A socket whose notification stays on keeps waking the reader, which has to read.
-func TestReaderDoesNotParkIfItCannotBeMuted(t *testing.T) {
+func TestReaderDoesNotParkIfItCannotBeSilenced(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		k.during(func(req request) error { req.ack(); return nil })
@@ -69,28 +69,28 @@ func TestReaderDoesNotParkIfItCannotBeMuted(t *testing.T) {
 	})
 }
 
-// muting counts calls of Mute, and runs a function before each.
-type muting struct {
+// silencing counts calls of SetNotify(false), and runs a function before each.
+type silencing struct {
 	*hooked
 
-	muted  int
-	before func() // runs before the socket is muted
+	count  int
+	before func() // runs before the notification is turned off
 }
 
-func (k *kernel) dialMuting() (*client.Conn, *muting) {
+func (k *kernel) dialSilencing() (*client.Conn, *silencing) {
 	k.t.Helper()
-	k.Mutes = true
+	k.CanSilence = true
 	c := k.dial()
 	k.during(func(req request) error { req.ack(); return nil })
-	s := &muting{hooked: k.hooked(0)}
-	s.onMute = func(on bool) error {
-		if on {
-			s.muted++
+	s := &silencing{hooked: k.hooked(0)}
+	s.onSetNotify = func(on bool) error {
+		if !on {
+			s.count++
 			if s.before != nil {
 				s.before()
 			}
 		}
-		return s.Socket.Mute(on)
+		return s.Socket.SetNotify(on)
 	}
 	return c, s
 }
@@ -99,7 +99,7 @@ func (k *kernel) dialMuting() (*client.Conn, *muting) {
 // it. The reader sees the membership.
 func TestReaderUnparksForAConcurrentJoin(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c, s := k.dialMuting()
+		c, s := k.dialSilencing()
 		s.before = func() { k.join(c, linkGroup) }
 		k.busy(c) // which is there all the time
 		k.wantUnparked(time.Millisecond)
@@ -110,7 +110,7 @@ func TestReaderUnparksForAConcurrentJoin(t *testing.T) {
 func TestReaderCountsMemberships(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Groups = linkGroup
-		c, s := k.dialMuting()
+		c, s := k.dialSilencing()
 		if err := c.AddMembership(linkGroup + 1); err == nil {
 			t.Fatal("an unknown group was joined")
 		}
@@ -118,7 +118,7 @@ func TestReaderCountsMemberships(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.busy(c)
-		if !s.Muted() {
+		if !s.Silent() {
 			t.Fatal("the reader is not parked, although nothing is expected")
 		}
 		k.wantUnparked(2 * time.Millisecond)
@@ -129,17 +129,17 @@ func TestReaderCountsMemberships(t *testing.T) {
 // it parks.
 func TestReaderThatIsNotParkedIsNotUnparked(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		c, s := k.dialMuting()
+		c, s := k.dialSilencing()
 		k.busy(c)
 		k.wantUnparked(2 * time.Millisecond)
 		k.join(c, linkGroup)
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)
 		}
-		s.muted = 0
+		s.count = 0
 		k.busy(c)
-		if s.muted != 1 {
-			t.Errorf("muted %d times, want 1", s.muted)
+		if s.count != 1 {
+			t.Errorf("notification turned off %d times, want 1", s.count)
 		}
 	})
 }

@@ -40,11 +40,11 @@ func (k *kernel) parked() *client.Conn {
 // parkedIn is parked for another family, with requests of type typ.
 func (k *kernel) parkedIn(family netlink.Family, typ netlink.MessageType) *client.Conn {
 	k.t.Helper()
-	k.Mutes = true
+	k.CanSilence = true
 	c := k.dialFamily(family)
 	k.during(func(req request) error { req.ack(); return nil })
 	k.busyWith(c, typ)
-	if !k.socket(0).Muted() {
+	if !k.socket(0).Silent() {
 		k.t.Fatal("the reader is not parked")
 	}
 	return c
@@ -55,7 +55,7 @@ func (k *kernel) wantUnparked(d time.Duration) {
 	k.t.Helper()
 	time.Sleep(d)
 	synctest.Wait()
-	if k.socket(0).Muted() {
+	if k.socket(0).Silent() {
 		k.t.Fatalf("the reader is still parked after %v", d)
 	}
 }
@@ -71,7 +71,7 @@ func TestReaderUnparksWhenRequestsStop(t *testing.T) {
 // The reader also parks if the queue is never empty.
 func TestReaderParksDuringOneLongRead(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
-		k.Mutes = true
+		k.CanSilence = true
 		c, reader := k.dialStepped()
 		synctest.Wait()
 		for range client.BusyWakes { // as many wakes as are counted at a time
@@ -91,7 +91,7 @@ func TestReaderParksDuringOneLongRead(t *testing.T) {
 			req.from.Queue(socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)})
 		}
 		reader.goOn()
-		if !reader.Muted() {
+		if !reader.Silent() {
 			t.Error("the reader is not parked")
 		}
 		for _, req := range reqs {
@@ -110,12 +110,12 @@ func TestReaderParksDuringOneLongRead(t *testing.T) {
 func TestReaderUnparksLaterIfItFailsNow(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.parked()
-		k.socket(0).FailMute(syscall.ENOMEM)
+		k.socket(0).FailSetNotify(syscall.ENOMEM)
 		k.join(c, linkGroup)
 		synctest.Wait()
 		k.multicast(linkGroup, "up")
 		wantEvents(t, c)
-		if !k.socket(0).Muted() {
+		if !k.socket(0).Silent() {
 			t.Fatal("the reader is not parked")
 		}
 		k.wantUnparked(2 * time.Millisecond)
@@ -143,7 +143,7 @@ func TestUnsolicitedMessagesWaitBriefly(t *testing.T) {
 			k.wantNotParked("unsolicited messages keep coming")
 		}
 		k.busy(c)
-		if !k.socket(0).Muted() {
+		if !k.socket(0).Silent() {
 			t.Error("the reader is not parked, although no unsolicited message comes any more")
 		}
 		k.wantUnparked(2 * time.Millisecond)
@@ -181,14 +181,14 @@ func TestReaderUnparksForAMembership(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.busy(c)
-		if k.socket(0).Muted() {
+		if k.socket(0).Silent() {
 			t.Fatal("the reader is parked despite a membership")
 		}
 		if err := c.DropMembership(addrGroup); err != nil {
 			t.Fatal(err)
 		}
 		k.busy(c)
-		if !k.socket(0).Muted() {
+		if !k.socket(0).Silent() {
 			t.Fatal("the reader is not parked, although nothing is expected")
 		}
 	})

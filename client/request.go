@@ -217,13 +217,13 @@ func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byt
 type exchange struct {
 	call  *demux.Call
 	frame []byte
-	turn  chan struct{} // one token: try to lead the lane
-	place place         // guarded by the lane's mutex, like woken
-	woken bool          // out of the lane's queue, and turn has a token
+	wake  chan struct{} // one token: try to send
+	node  waitNode      // guarded by the mutex of the coalescer, like woken
+	woken bool          // out of the queue, and wake has a token
 }
 
 func newExchange() *exchange {
-	return &exchange{call: demux.NewCall(), turn: make(chan struct{}, 1)}
+	return &exchange{call: demux.NewCall(), wake: make(chan struct{}, 1)}
 }
 
 // exchange sends one request that is not a dump and waits for its result. It fills in
@@ -239,7 +239,7 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 	m.encode(x, payload, flags|netlink.NLM_F_REQUEST|netlink.NLM_F_ACK)
 	var err error
 	if demux.Coalescable(m.family, typ, flags) {
-		err = m.share(ctx, x)
+		err = m.coalesce(ctx, x)
 	} else {
 		err = m.ask(ctx, x)
 	}
@@ -307,7 +307,7 @@ func (m *mux) open(ctx context.Context, call *demux.Call) error {
 	}
 	err := m.slots.acquire(ctx, m.done)
 	if err == nil {
-		if err = m.recv.gate.pass(ctx); err != nil {
+		if err = m.recv.gate.wait(ctx); err != nil {
 			m.slots.release()
 		}
 	}
@@ -366,7 +366,7 @@ func (m *mux) send(call *demux.Call, frame []byte) error {
 		return nil
 	}
 	seq := call.Seq
-	if m.settle(call) && !call.Ready() {
+	if m.readAnswer(call) && !call.Ready() {
 		m.conclude([]*demux.Call{call}, []uint32{seq})
 	}
 	return nil

@@ -54,9 +54,8 @@ func TestNewConnAnswersWithoutAReader(t *testing.T) {
 	})
 }
 
-// What a process or the kernel sends to an idle Conn is read after a millisecond, and then
-// at once.
-func TestReaderOfAnIdleConnStartsByItself(t *testing.T) {
+// The first message to an idle Conn is read after a millisecond, later ones at once.
+func TestReaderOfAnIdleConnStarts(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, readers := k.dialCounting(netlink.NETLINK_ROUTE)
 		k.socket(0).Queue(
@@ -77,7 +76,7 @@ func TestReaderOfAnIdleConnStartsByItself(t *testing.T) {
 	})
 }
 
-// The reader is there at once where a message can be expected that no goroutine reads.
+// The reader starts at once if a message is expected that no goroutine reads.
 func TestReaderOfANewConnStartsWhenItIsNeeded(t *testing.T) {
 	const auditGet netlink.MessageType = 1000
 	for _, tt := range []struct {
@@ -108,7 +107,7 @@ func TestReaderOfANewConnStartsWhenItIsNeeded(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) {
-				k.Mutes = true
+				k.CanSilence = true
 				c, readers := k.dialCounting(tt.family)
 				tt.need(t, k, c)
 				k.wantNotParked("it is needed")
@@ -121,18 +120,18 @@ func TestReaderOfANewConnStartsWhenItIsNeeded(t *testing.T) {
 	}
 }
 
-// The system may lack what it takes to watch the socket. Until it has that, the reader
-// looks in every millisecond.
+// The system may lack the resources to watch the socket. Until then the reader checks it
+// every millisecond.
 func TestNewConnThatCannotBeWatchedYet(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		var full atomic.Bool
 		full.Store(true)
 		k.hook = func(h *hooked) {
-			h.onMute = func(on bool) error {
+			h.onSetNotify = func(on bool) error {
 				if full.Load() {
 					return syscall.ENOSPC
 				}
-				return h.Socket.Mute(on)
+				return h.Socket.SetNotify(on)
 			}
 		}
 		c := k.dialNew(netlink.NETLINK_ROUTE)
@@ -149,7 +148,7 @@ func TestNewConnThatCannotBeWatchedYet(t *testing.T) {
 	})
 }
 
-// A Close that meets the start of the reader waits for it.
+// A Close during the start of the reader waits for it.
 func TestCloseWhenTheReaderStarts(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, readers := k.dialCounting(netlink.NETLINK_ROUTE)
@@ -160,7 +159,7 @@ func TestCloseWhenTheReaderStarts(t *testing.T) {
 		if *readers != 1 {
 			t.Errorf("%d readers", *readers)
 		}
-		time.Sleep(5 * time.Millisecond) // no other comes
+		time.Sleep(5 * time.Millisecond) // no other starts
 		if *readers != 1 {
 			t.Errorf("%d readers after Close", *readers)
 		}

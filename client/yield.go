@@ -6,17 +6,16 @@ import (
 	"time"
 )
 
-// yielder lets other goroutines run, as long as that does not take long. It is worth a
-// factor of two if they are about to add to the next datagram. In a process with other
-// work for every processor, a goroutine that yields comes back when that has had its
-// time slice, which is 10 ms.
+// yielder yields to other goroutines while that is fast. It is worth a factor of two if
+// they are about to add to the next datagram. In a process with other work for every
+// processor, a goroutine that yields runs again only after a time slice of 10 ms.
 type yielder struct {
 	notBefore atomic.Int64 // time of the next try, as of time.Since(start)
 }
 
 const (
 	// slowYield is the time from which a yield counts as slow. In an idle process it
-	// takes some 50 microseconds among 64 goroutines and less than a millisecond among
+	// takes about 50 microseconds among 64 goroutines and less than a millisecond among
 	// thousands.
 	slowYield = 5 * time.Millisecond
 
@@ -27,7 +26,7 @@ const (
 // start is the origin of the times of yielders.
 var start = time.Now()
 
-// do yields. It reports false if it did not, because that takes long.
+// do yields. It reports false if it did not, because the last yield was slow.
 func (y *yielder) do() bool {
 	before := time.Since(start)
 	if int64(before) < y.notBefore.Load() {

@@ -262,7 +262,7 @@ func TestContextEndsTheWait(t *testing.T) {
 	release := ns.HoldRTNL(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	senders := 2 * runtime.GOMAXPROCS(0) // leadersFor in client/lane.go
+	senders := 2 * runtime.GOMAXPROCS(0) // maxSendersFor in client/coalescer.go
 	if runtime.GOMAXPROCS(0) == 1 {
 		senders = 1
 	}

@@ -102,7 +102,7 @@ func TestOpenLikeOfAConfiguredPort(t *testing.T) {
 // The netpoller does not watch the socket, so its datagrams wake no goroutine.
 func TestOpenLikeIsNotWatched(t *testing.T) {
 	like := openLike(t, openSocket(t, Config{}))
-	if like.bell != nil {
+	if like.notifier != nil {
 		t.Error("has a notifier")
 	}
 	var flags int

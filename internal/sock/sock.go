@@ -27,16 +27,16 @@ type Socket interface {
 	//     usable.
 	Recv(ds []Datagram) (int, error)
 
-	// Watch calls ready at once and then, unless muted, each time that a datagram may
-	// have arrived since the last call. It returns net.ErrClosed when the socket has
+	// Watch calls ready at once and then, with the notification on, each time that a
+	// datagram may have arrived since the last call. It returns net.ErrClosed when the socket has
 	// been closed, after the last call of ready has returned.
 	Watch(ready func()) error
 
-	// Mute keeps Watch from calling ready, or undoes that; ready is then called at once
-	// if something has arrived meanwhile. A new socket is muted. With an error nothing
+	// SetNotify turns on or off the notification of Watch; it is off on a new socket.
+	// Turned on, it calls ready at once if a datagram is queued. With an error nothing
 	// has changed: it is net.ErrClosed, or the system lacks a resource. Only the
 	// goroutine that is in Watch calls it.
-	Mute(on bool) error
+	SetNotify(on bool) error
 
 	// Join and Leave change the membership of a multicast group.
 	Join(group uint32) error

@@ -16,12 +16,12 @@ import (
 // of an os.File, which keeps the descriptor from being closed and reused under
 // it.
 type socket struct {
-	file  *os.File
-	raw   syscall.RawConn
-	bell  *bell // nil for a socket of OpenLike
-	port  uint32
-	cfg   Config     // for OpenLike
-	netns *namespace // for OpenLike: the configured one, nil without
+	file     *os.File
+	raw      syscall.RawConn
+	notifier *notifier // nil for a socket of OpenLike
+	port     uint32
+	cfg      Config     // for OpenLike
+	netns    *namespace // for OpenLike: the configured one, nil without
 
 	recv receiver // owned by the goroutine that is in Recv
 }
@@ -39,8 +39,8 @@ func Open(cfg Config) (Socket, error) {
 		return nil, err
 	}
 	// The descriptor stays in blocking mode, or the file would have joined the netpoller
-	// by itself, where it cannot be muted; every read asks not to wait.
-	s.bell, err = newBell()
+	// by itself, where its notification cannot be turned off; every read is non-blocking.
+	s.notifier, err = newNotifier()
 	if err == nil && cfg.HasNetNS {
 		s.netns, err = keepNamespace(cfg.NetNS)
 	}
@@ -224,10 +224,10 @@ func (s *socket) Send(b []byte) error {
 	return err
 }
 
-func (s *socket) Watch(ready func()) error { return s.bell.watch(ready) }
+func (s *socket) Watch(ready func()) error { return s.notifier.watch(ready) }
 
-func (s *socket) Mute(mute bool) error {
-	return on(s.raw, func(fd int) error { return s.bell.mute(fd, mute) })
+func (s *socket) SetNotify(enable bool) error {
+	return on(s.raw, func(fd int) error { return s.notifier.set(fd, enable) })
 }
 
 func (s *socket) Join(group uint32) error {
@@ -254,8 +254,8 @@ func (s *socket) Buffers() (receive, send int) {
 
 func (s *socket) Close() error {
 	err := closed(s.file.Close())
-	if s.bell != nil {
-		s.bell.close()
+	if s.notifier != nil {
+		s.notifier.close()
 	}
 	if s.netns != nil {
 		s.netns.file.Close()

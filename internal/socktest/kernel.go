@@ -13,10 +13,10 @@ type Kernel struct {
 	// goroutine. Its error is Send's. Nil: requests are dropped.
 	Request func(s *Socket, frame []byte) error
 
-	Limit  int    // maximum number of datagrams on a queue, 0: no limit
-	Groups uint32 // highest group that can be joined, 0: any
-	Buffer int    // size of the buffers in bytes, 0: the usual default
-	Mutes  bool   // sockets can be muted; a bubble's time has to pass then
+	Limit      int    // maximum number of datagrams on a queue, 0: no limit
+	Groups     uint32 // highest group that can be joined, 0: any
+	Buffer     int    // size of the buffers in bytes, 0: the usual default
+	CanSilence bool   // SetNotify(false) works; the bubble's time has to pass then
 
 	mu sync.Mutex // guards following
 
@@ -51,7 +51,7 @@ func (k *Kernel) open(cfg sock.Config, forDumps bool) *Socket {
 		port = uint32(1001 + len(k.sockets))
 	}
 	s := &Socket{
-		muted:    true,
+		silent:   true,
 		kernel:   k,
 		cfg:      cfg,
 		forDumps: forDumps,

@@ -36,15 +36,15 @@ type Socket struct {
 
 	mu sync.Mutex // guards following
 
-	queue     []Datagram
-	err       error // reported by the next Recv, once
-	dropped   bool  // something was dropped that was not reported
-	growing   bool  // reported, and the queue has not been empty since
-	congested bool  // dropping until the queue has been empty
-	joined    map[uint32]bool
-	muted     bool
-	muteErr   error // of the next Mute, once
-	isClosed  bool
+	queue        []Datagram
+	err          error // reported by the next Recv, once
+	dropped      bool  // something was dropped that was not reported
+	growing      bool  // reported, and the queue has not been empty since
+	congested    bool  // dropping until the queue has been empty
+	joined       map[uint32]bool
+	silent       bool
+	setNotifyErr error // of the next SetNotify, once
+	isClosed     bool
 }
 
 var _ sock.Socket = (*Socket)(nil)
@@ -114,9 +114,9 @@ func (s *Socket) Watch(ready func()) error {
 	return net.ErrClosed
 }
 
-// Mute keeps Watch from seeing what is queued, if the kernel allows it, or ends that.
-func (s *Socket) Mute(on bool) error {
-	if on && !s.kernel.Mutes {
+// SetNotify turns the notification of Watch on, or off if the kernel allows it.
+func (s *Socket) SetNotify(on bool) error {
+	if !on && !s.kernel.CanSilence {
 		return errors.ErrUnsupported
 	}
 	s.mu.Lock()
@@ -124,29 +124,29 @@ func (s *Socket) Mute(on bool) error {
 	if s.isClosed {
 		return net.ErrClosed
 	}
-	if err := s.muteErr; err != nil {
-		s.muteErr = nil
+	if err := s.setNotifyErr; err != nil {
+		s.setNotifyErr = nil
 		return err
 	}
-	s.muted = on
-	if !on && (len(s.queue) > 0 || s.err != nil) {
+	s.silent = !on
+	if on && (len(s.queue) > 0 || s.err != nil) {
 		s.notifyLocked()
 	}
 	return nil
 }
 
-// FailMute makes the next Mute fail.
-func (s *Socket) FailMute(err error) {
+// FailSetNotify makes the next SetNotify fail.
+func (s *Socket) FailSetNotify(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.muteErr = err
+	s.setNotifyErr = err
 }
 
-// Muted reports whether the socket is muted.
-func (s *Socket) Muted() bool {
+// Silent reports whether the notification is off.
+func (s *Socket) Silent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.muted
+	return s.silent
 }
 
 // Join makes the socket a member of group, if the kernel knows it.
@@ -267,7 +267,7 @@ func (s *Socket) DropUnreported() {
 func (s *Socket) notify() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.muted {
+	if !s.silent {
 		s.notifyLocked()
 	}
 }

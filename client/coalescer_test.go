@@ -16,8 +16,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// heldSends are the sends of a socket. Each waits for the script, so that requests
-// meet in the lanes.
+// heldSends are the sends of a socket. Each waits for the script, so that requests are
+// coalesced.
 type heldSends struct {
 	t    *testing.T
 	hold chan struct{}    // a send waits for one token
@@ -25,10 +25,10 @@ type heldSends struct {
 	err  error            // of the next send
 }
 
-// hold has the sends of c wait for release. One goroutine at a time sends on a lane, as
-// on a machine with one processor.
+// hold makes the sends of c wait for release. One goroutine at a time sends on a
+// coalescer, as on a machine with one processor.
 func (k *kernel) hold(c *client.Conn) *heldSends {
-	client.SetLeaders(c, 1)
+	client.SetMaxSenders(c, 1)
 	h := &heldSends{t: k.t, hold: make(chan struct{})}
 	s := k.hooked(0)
 	s.onSend = func(b []byte) error {
@@ -50,15 +50,15 @@ func (k *kernel) hold(c *client.Conn) *heldSends {
 	return h
 }
 
-// release lets one send go, once all that can wait for it does.
+// release lets one send run, once every goroutine is blocked.
 func (h *heldSends) release() {
 	synctest.Wait()
 	h.hold <- struct{}{}
 	synctest.Wait()
 }
 
-// wantShares requires that the datagrams so far held these numbers of requests.
-func (h *heldSends) wantShares(want ...int) {
+// wantDatagrams requires that the datagrams so far held these numbers of requests.
+func (h *heldSends) wantDatagrams(want ...int) {
 	h.t.Helper()
 	synctest.Wait()
 	var got []int
@@ -77,38 +77,38 @@ func echoes(req request) error {
 	return nil
 }
 
-// Requests that come during a send share the next datagram, and each gets its own
+// Requests that are made during a send share the next datagram, and each gets its own
 // answer.
-func TestCrowdSharesADatagram(t *testing.T) {
+func TestRequestsAreCoalesced(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
-		var crowd []*task[[]wire.Message]
+		var calls []*task[[]wire.Message]
 		for i := range 5 {
-			crowd = append(crowd, k.request(bg, c, getLink, fmt.Sprint(i), 0))
+			calls = append(calls, k.request(bg, c, getLink, fmt.Sprint(i), 0))
 			synctest.Wait() // in this order
 		}
-		h.wantShares()
+		h.wantDatagrams()
 		h.release()
 		wantTexts(t, first, "first")
 		h.release()
-		for i, call := range crowd {
+		for i, call := range calls {
 			wantTexts(t, call, fmt.Sprint(i))
 		}
-		h.wantShares(1, 5)
+		h.wantDatagrams(1, 5)
 		// The goroutine that sends puts its own request last, so that it reads the
-		// answers of the others on the way.
+		// answers to the others first.
 		if last := h.sent[1][4]; string(last.Payload) != "0" {
 			t.Errorf("the last of the datagram is %q, want the one that waited longest", last.Payload)
 		}
 	})
 }
 
-// The refusal of one request does not concern the others.
-func TestSharedDatagramSharesNoRefusal(t *testing.T) {
+// The refusal of one request does not affect the others.
+func TestRefusalInASharedDatagram(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
@@ -130,13 +130,12 @@ func TestSharedDatagramSharesNoRefusal(t *testing.T) {
 		wantTexts(t, a, "a")
 		wantError(t, bad, syscall.ENODEV, false)
 		wantTexts(t, b, "b")
-		h.wantShares(1, 3)
+		h.wantDatagrams(1, 3)
 	})
 }
 
-// A datagram that cannot be sent is the failure of all that are in it, and
-// leaves nothing.
-func TestSharedDatagramThatFailsFailsAll(t *testing.T) {
+// If a datagram cannot be sent, all its requests fail, and nothing is left.
+func TestFailedSendOfASharedDatagramFailsAll(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
@@ -150,7 +149,7 @@ func TestSharedDatagramThatFailsFailsAll(t *testing.T) {
 		wantTexts(t, first, "first")
 		wantError(t, a, syscall.ENOMEM, true)
 		wantError(t, b, syscall.ENOMEM, true)
-		h.wantShares(1, 2)
+		h.wantDatagrams(1, 2)
 		wantStats(t, c, client.Stats{})
 
 		after := k.request(bg, c, getLink, "after", 0)
@@ -159,8 +158,8 @@ func TestSharedDatagramThatFailsFailsAll(t *testing.T) {
 	})
 }
 
-// A request that waits in a lane has not been sent, and leaves it when its ctx ends.
-func TestContextEndsTheWaitInALane(t *testing.T) {
+// A queued request has not been sent, and leaves the queue when its ctx ends.
+func TestContextEndsTheWaitInTheQueue(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
@@ -178,42 +177,42 @@ func TestContextEndsTheWaitInALane(t *testing.T) {
 		h.release()
 		wantTexts(t, first, "first")
 		wantTexts(t, stays, "stays")
-		h.wantShares(1, 1)
+		h.wantDatagrams(1, 1)
 		wantStats(t, c, client.Stats{})
 	})
 }
 
-// A request in a datagram that another goroutine sends has probably been sent. Its
-// answer is dropped when it comes.
-func TestContextEndsInAnotherSend(t *testing.T) {
+// A request in a datagram of another goroutine has probably been sent. Its answer is
+// dropped.
+func TestContextEndsDuringTheSendOfAnotherGoroutine(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
 		k.during(echoes)
 		first := k.request(bg, c, getLink, "first", 0)
 		synctest.Wait()
-		leads := k.request(bg, c, getLink, "leads", 0)
+		sender := k.request(bg, c, getLink, "sender", 0)
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(bg)
 		gone := k.request(ctx, c, getLink, "gone", 0)
 		h.release()
 		wantTexts(t, first, "first")
-		leads.wantWaiting("its send is held")
+		sender.wantWaiting("its send is held")
 		cancel()
 		wantError(t, gone, context.Canceled, false)
 		h.release()
-		wantTexts(t, leads, "leads")
-		h.wantShares(1, 2)
+		wantTexts(t, sender, "sender")
+		h.wantDatagrams(1, 2)
 		wantStats(t, c, client.Stats{Late: 2})
 	})
 }
 
-// Requests of other types, which may wait for other locks in the kernel, and
-// those that change something do not wait for a lane.
-func TestLanesDoNotWaitForEachOther(t *testing.T) {
+// Requests of other types, which may need other locks in the kernel, and requests that
+// change something are not queued.
+func TestOnlyRequestsOfOneTypeAreCoalesced(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
-		client.SetLeaders(c, 1)
+		client.SetMaxSenders(c, 1)
 		stuck := make(chan struct{})
 		k.during(func(req request) error {
 			if string(req.Payload) == "stuck" {
@@ -239,7 +238,7 @@ func TestLanesDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// A shared datagram holds no more requests than there is room for answers.
+// A shared datagram holds no more requests than the window has room for answers.
 func TestSharedDatagramKeepsToTheWindow(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial(client.WithInFlight(3))
@@ -258,7 +257,7 @@ func TestSharedDatagramKeepsToTheWindow(t *testing.T) {
 		for _, call := range calls {
 			wantTexts(t, call, "")
 		}
-		h.wantShares(1, 3, 2)
+		h.wantDatagrams(1, 3, 2)
 	})
 }
 
@@ -291,18 +290,18 @@ func TestIgnoredRequestsOfASharedDatagramEnd(t *testing.T) {
 				wantTexts(t, call, texts[i])
 			}
 		}
-		h.wantShares(1, 5)
+		h.wantDatagrams(1, 5)
 		wantStats(t, c, client.Stats{})
 	})
 }
 
-// Without CAP_NET_ADMIN nfnetlink_rcv answers the first message of a datagram only, and
-// other families take only the first one out of it.
+// Without CAP_NET_ADMIN nfnetlink_rcv answers only the first message of a datagram, and
+// some families read only the first one.
 func TestNoopsThatDoNotShareADatagram(t *testing.T) {
 	for _, family := range []netlink.Family{netlink.NETLINK_NETFILTER, netlink.NETLINK_AUDIT} {
 		play(t, func(t *testing.T, k *kernel) {
 			c := k.dialFamily(family)
-			client.SetLeaders(c, 1) // in a lane, those after the first would wait
+			client.SetMaxSenders(c, 1) // if coalesced, those after the first would wait
 			var calls []*task[struct{}]
 			for range 20 {
 				calls = append(calls, k.noop(c))
@@ -312,7 +311,7 @@ func TestNoopsThatDoNotShareADatagram(t *testing.T) {
 				reqs = append(reqs, k.want(netlink.NLMSG_NOOP))
 			}
 			for _, req := range reqs {
-				req.ack() // each had a send of its own, or this would not end the others
+				req.ack() // each had its own send, or this would not end the others
 			}
 			for _, call := range calls {
 				if _, err := call.result(); err != nil {
@@ -340,12 +339,12 @@ func TestSharedDatagramHoldsEightRequests(t *testing.T) {
 		for _, call := range calls {
 			wantTexts(t, call)
 		}
-		h.wantShares(1, 8, 2)
+		h.wantDatagrams(1, 8, 2)
 	})
 }
 
-// It stays within half of the send buffer, and within 16 KiB. That bounds all
-// that is in it, the request of the goroutine that sends as well.
+// Its size is limited to half of the send buffer, and to 16 KiB, including the request
+// of the goroutine that sends.
 func TestSharedDatagramHasABoundInBytes(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
@@ -380,16 +379,16 @@ func TestSharedDatagramHasABoundInBytes(t *testing.T) {
 				}
 				half := tt.bound/2 - wire.HeaderLen
 				shares(half)
-				h.wantShares(1, 2)
+				h.wantDatagrams(1, 2)
 				shares(half + 4)
-				h.wantShares(1, 2, 1, 1, 1)
+				h.wantDatagrams(1, 2, 1, 1, 1)
 			})
 		})
 	}
 }
 
-// Close ends the requests that wait in a lane as well.
-func TestCloseEndsTheWaitInALane(t *testing.T) {
+// Close also ends queued requests.
+func TestCloseEndsTheWaitInTheQueue(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
@@ -401,8 +400,8 @@ func TestCloseEndsTheWaitInALane(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
-		// The first is in the kernel, which may keep it for long. The others were
-		// not sent, and later ones do not wait for it.
+		// The first is in the kernel, possibly for a long time. The others were not
+		// sent, and later ones do not wait for it.
 		for _, call := range calls[1:] {
 			wantClosed(t, call, true)
 		}
@@ -412,12 +411,12 @@ func TestCloseEndsTheWaitInALane(t *testing.T) {
 		if _, err := calls[0].result(); !errors.Is(err, net.ErrClosed) {
 			t.Fatal(err)
 		}
-		h.wantShares(1)
+		h.wantDatagrams(1)
 	})
 }
 
-// A request whose ctx ends in the moment in which it is to lead has the next one lead.
-func TestCancelledLeaderPassesTheLead(t *testing.T) {
+// If the ctx of a request ends when it is woken to send, the next one is woken.
+func TestCancelledRequestWakesTheNext(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
@@ -448,14 +447,14 @@ func TestCancelledLeaderPassesTheLead(t *testing.T) {
 	})
 }
 
-// A goroutine that runs does not wait for one that was woken to lead and does not run yet.
-// That one waits again, before the others, and every request has its answer.
-func TestManyGoroutinesOnOneLane(t *testing.T) {
+// A goroutine that runs does not wait for one that was woken and does not run yet. That
+// one is queued again, first, and every request has its answer.
+func TestManyGoroutinesOnOneCoalescer(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
-		client.SetLeaders(c, 1)
+		client.SetMaxSenders(c, 1)
 		k.during(func(req request) error {
-			runtime.Gosched() // others come meanwhile, and wait in the lane
+			runtime.Gosched() // others are queued meanwhile
 			return echoes(req)
 		})
 		var all []*task[struct{}]
@@ -481,12 +480,12 @@ func TestManyGoroutinesOnOneLane(t *testing.T) {
 	})
 }
 
-// The handler of a scripted kernel may end the goroutine that asks, as t.Fatal
-// does. The others go on.
-func TestLeaderThatDoesNotReturnPassesTheLead(t *testing.T) {
+// The handler of a scripted kernel may end the goroutine of the request, as t.Fatal
+// does. The others continue.
+func TestSenderThatDoesNotReturnWakesTheNext(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
-		client.SetLeaders(c, 1)
+		client.SetMaxSenders(c, 1)
 		k.during(func(req request) error {
 			if string(req.Payload) == "fatal" {
 				req.ack()

@@ -14,29 +14,29 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Two goroutines send on a lane for each processor, and one if there is one processor.
-func TestSendersOfALaneAreFew(t *testing.T) {
+// Two goroutines per processor send on a coalescer, and one on a single processor.
+func TestSendersOfACoalescerAreBounded(t *testing.T) {
 	for processors, want := range map[int]int{1: 1, 2: 4, 16: 32} {
-		if n := client.LeadersFor(processors); n != want {
-			t.Errorf("%d goroutines send on a lane with %d processors, want %d", n, processors, want)
+		if n := client.MaxSendersFor(processors); n != want {
+			t.Errorf("%d goroutines send with %d processors, want %d", n, processors, want)
 		}
 	}
-	for _, leaders := range []int{1, 4} {
+	for _, senders := range []int{1, 4} {
 		play(t, func(t *testing.T, k *kernel) {
 			c := k.dial()
-			if n, want := client.Leaders(c), client.LeadersFor(runtime.GOMAXPROCS(0)); n != want {
-				t.Errorf("%d goroutines send on a lane of the Conn, want %d", n, want)
+			if n, want := client.MaxSenders(c), client.MaxSendersFor(runtime.GOMAXPROCS(0)); n != want {
+				t.Errorf("%d goroutines send on a coalescer of the Conn, want %d", n, want)
 			}
 			h := k.hold(c)
-			client.SetLeaders(c, leaders)
+			client.SetMaxSenders(c, senders)
 			k.during(func(req request) error { req.ack(); return nil })
 			var calls []*task[[]wire.Message]
-			for range leaders + 3 {
+			for range senders + 3 {
 				calls = append(calls, k.get(bg, c))
 				synctest.Wait()
 			}
 			var want []int
-			for range leaders {
+			for range senders {
 				h.release()
 				want = append(want, 1)
 			}
@@ -44,14 +44,14 @@ func TestSendersOfALaneAreFew(t *testing.T) {
 			for _, call := range calls {
 				wantTexts(t, call)
 			}
-			h.wantShares(append(want, 3)...)
+			h.wantDatagrams(append(want, 3)...)
 		})
 	}
 }
 
-// A request that is woken to lead, and whose ctx has ended, has the next one lead. Its
-// ctx ends inside the send before, so that both are there at once.
-func TestCancelledInTheSendPassesTheLead(t *testing.T) {
+// If the ctx of a request that was woken to send has ended, the next one is woken. The
+// ctx ends inside the send before, so that both happen at once.
+func TestRequestCancelledDuringASendWakesTheNext(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
@@ -73,16 +73,16 @@ func TestCancelledInTheSendPassesTheLead(t *testing.T) {
 		select {
 		case h.hold <- struct{}{}:
 		default:
-			t.Fatal("no request leads")
+			t.Fatal("no request is sent")
 		}
 		wantTexts(t, last, "last")
-		h.wantShares(1, 1)
+		h.wantDatagrams(1, 1)
 	})
 }
 
-// While the reader is away, the goroutine that sends reads for all requests in the
+// While the reader is parked, the goroutine that sends reads for all requests in the
 // datagram.
-func TestLeaderReadsForAll(t *testing.T) {
+func TestSenderReadsForAll(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.parked()
 		h := k.hold(c)
@@ -97,13 +97,13 @@ func TestLeaderReadsForAll(t *testing.T) {
 		h.release()
 		wantTexts(t, a, "a")
 		wantTexts(t, b, "b")
-		h.wantShares(1, 2)
+		h.wantDatagrams(1, 2)
 	})
 }
 
-// An overrun during the send of a shared datagram may cost the answers to some of its
-// requests, while the last one has its answer. The goroutine that sends ends them all.
-func TestLeaderEndsWhatAnOverrunCost(t *testing.T) {
+// An overrun during the send of a shared datagram may lose the answers to some of its
+// requests, but not the last one. The goroutine that sends ends them all.
+func TestSenderEndsRequestsWithLostAnswers(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
@@ -127,12 +127,12 @@ func TestLeaderEndsWhatAnOverrunCost(t *testing.T) {
 		time.Sleep(2 * time.Nanosecond)
 		wantTexts(t, last)
 		wantLost(t, dropped)
-		h.wantShares(1, 2)
+		h.wantDatagrams(1, 2)
 	})
 }
 
-// Requests may leave a lane from any place. The others keep their order.
-func TestRequestsThatLeaveALaneKeepTheOrderOfTheOthers(t *testing.T) {
+// Requests may leave the queue from any position. The others keep their order.
+func TestQueueKeepsItsOrderWhenRequestsLeave(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		h := k.hold(c)
@@ -157,9 +157,9 @@ func TestRequestsThatLeaveALaneKeepTheOrderOfTheOthers(t *testing.T) {
 		h.release()
 		wantTexts(t, first, "first")
 		h.release()
-		h.wantShares(1, 3)
+		h.wantDatagrams(1, 3)
 		if got := texts(h.sent[1]); !slices.Equal(got, []string{"2", "3", "1"}) {
-			t.Errorf("shared by %q", got)
+			t.Errorf("sent %q", got)
 		}
 		for i, call := range stay {
 			wantTexts(t, call, fmt.Sprint(i+1))
