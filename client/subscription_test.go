@@ -153,15 +153,15 @@ func TestGroupIsJoinedUntilItsLastUserCloses(t *testing.T) {
 func TestClosedSubscriptionLetsTheReaderPark(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Groups = 40
-		c := k.away()
+		c := k.parked()
 		one, two := k.subscribe(c, linkGroup), k.subscribe(c, linkGroup, addrGroup)
 		one.Close()
 		two.Close()
 		if _, err := c.Subscribe(41); err == nil {
 			t.Fatal("a group that does not exist was joined")
 		}
-		k.crowd(c)
-		if !k.socket(0).Muted() {
+		k.busy(c)
+		if !k.socket(0).Silent() {
 			t.Error("the reader stays for a group that was left")
 		}
 	})
