@@ -290,6 +290,11 @@ func TestErrorsOfACollectedDump(t *testing.T) {
 			req.send(req.part("1", netlink.NLM_F_DUMP_INTR), req.end(netlink.NLMSG_DONE, syscall.EINVAL))
 		}, syscall.EINVAL},
 		{"refused for lack of room", func(req request) { req.fail(syscall.ENOBUFS) }, syscall.ENOBUFS},
+		{"refused in an overrun", func(req request) { req.from.Overrun(syscall.ENOBUFS); req.fail(syscall.ENOBUFS) }, client.ErrReplyLost},
+		{"refused while another process sends", func(req request) {
+			req.from.Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
+			req.fail(syscall.ENOBUFS)
+		}, client.ErrReplyLost},
 		{"ignored", func(req request) { req.drop() }, client.ErrUnanswered},
 		{"stalled", func(req request) { req.from.Queue(socktest.Datagram{Data: req.part("1", 0)}); req.drop() }, client.ErrReplyLost},
 		{"overrun", func(req request) { req.from.Overrun(syscall.ENOBUFS); req.drop() }, client.ErrReplyLost},

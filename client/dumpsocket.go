@@ -213,12 +213,13 @@ func (s *dumpSocket) receive(ctx context.Context, ds []sock.Datagram, state *dum
 // stalled returns the error of a dump that does not continue.
 func (s *dumpSocket) stalled(state *dumpState) error {
 	switch {
-	case state.refusal != nil:
+	case state.refusal != nil && !state.lost && s.loss.Foreign == 0:
 		return state.refusal
 	case state.lost && s.req.flags&netlink.NLM_F_DUMP == 0:
 		s.loss.RepliesLost++
 		return errTooLarge
-	case state.begun || state.lost:
+	case state.begun || state.lost || state.refusal != nil:
+		// Of a refusal: messages of other processes took the room, see ends.
 		s.loss.RepliesLost++
 		return ErrReplyLost
 	}
