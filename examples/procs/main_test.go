@@ -122,6 +122,7 @@ func TestGapsAreTold(t *testing.T) {
 		k, c := connector(t, 0)
 		out := program.Script{Next: map[string]func(){
 			"watching": func() {
+				synctest.Wait() // the queue has room again for one event
 				for range 10 {
 					k.Push(procGroup, occurrence(t, event{What: eventFork, Data: [6]uint32{1, 1, 7, 7}}))
 				}
