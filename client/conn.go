@@ -124,10 +124,10 @@ func (c *Conn) Receive() <-chan Event {
 	return c.queue.own(c)
 }
 
-// Close ends the Conn and returns when its goroutines are gone. Every waiting
-// call ends with an error for which errors.Is(err, net.ErrClosed) holds, and
-// the channels of Receive and of every [Subscription] are closed; events that the
-// consumer had not taken yet may be lost. Closing again returns the first call's error, once that is done.
+// Close ends the Conn and returns when its goroutines are gone. Every waiting call ends
+// with an error for which errors.Is(err, net.ErrClosed) holds. The channels of Receive and
+// of every [Subscription] are closed; events that the consumer had not taken yet may be
+// lost. A second call returns the first call's error, once the Conn is closed.
 //
 // Close does not wait for a system call that the kernel keeps, such as the send of a
 // request that waits for a lock in the kernel, or a read that makes a datagram of a

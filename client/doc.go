@@ -26,7 +26,8 @@
 //     that takes nothing loses its own events and no other's.
 //  5. Losses are reported, in order: a lost reply by ErrReplyLost, lost events by an
 //     [Event] of type NLMSG_OVERRUN, the gap.
-//  6. Close returns when the Conn's goroutines are gone. No goroutine, descriptor or thread is left.
+//  6. Close returns when the Conn's goroutines are gone. No goroutine, descriptor or
+//     thread is left.
 //
 // What it does not promise:
 //

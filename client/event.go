@@ -8,12 +8,13 @@ import "github.com/nlmux/netlink/wire"
 //
 // An Event whose Header.Type is NLMSG_OVERRUN is a gap: events were lost here. If events
 // arrive faster than the Conn reads them, events before the gap may be newer than the
-// loss. Events after it are never older. A consumer that
-// keeps a copy of kernel state has to dump it again, as the Example Resync of the
-// package does. No kernel sends a message of this type
-// (include/uapi/linux/netlink.h only defines it); the Conn makes it. So does it make an
-// Event whose Header.Type is NLMSG_NOOP, the marker of [Subscription.Sync]. Both have no
-// Payload (nil), while a message has one that is not nil, even if it is empty.
+// loss. Events after it are never older. A consumer that keeps a copy of kernel state has
+// to dump it again, as the Example Resync of the package does. The Conn makes this event:
+// no kernel sends a message of this type (include/uapi/linux/netlink.h only defines it).
+//
+// The Conn also makes an Event whose Header.Type is NLMSG_NOOP, the marker of
+// [Subscription.Sync]. A gap and a marker have no Payload (nil). A message has one that is
+// not nil, even if it is empty.
 //
 // Events of NETLINK_KOBJECT_UEVENT have no netlink header: Header is zero and
 // Payload is the text.

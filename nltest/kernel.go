@@ -63,9 +63,9 @@ func (k *Kernel) Dial(opts ...client.Option) *client.Conn {
 
 // Push sends an event. With a group it goes to every Conn that has joined the group, to
 // each of its consumers; with group 0 to every Conn's port. Once a
-// [client.Subscription] has had its Sync, the event is in its channel, before the marker. The header is sent as it is, except for the
-// Length. To a group of NETLINK_KOBJECT_UEVENT only the payload is sent, which is the
-// whole event there.
+// [client.Subscription] has had its Sync, the event is in its channel, before the marker.
+// The header is sent as it is, except for the Length. To a group of
+// NETLINK_KOBJECT_UEVENT only the payload is sent, which is the whole event there.
 func (k *Kernel) Push(group uint32, m wire.Message) { k.push(socktest.Datagram{Group: group}, m) }
 
 // PushFrom is Push for an event from the network namespace with that id, as a
