@@ -200,7 +200,7 @@ func TestContextEndsTheWaitAtTheGate(t *testing.T) {
 		c, reader := k.dialSlow(client.WithInFlight(1))
 		reader.Overrun(syscall.ENOBUFS)
 		synctest.Wait()
-		for range senders + 1 { // each frees its room and its slot
+		for range maxSlots + 1 { // each frees its room and its slot
 			ctx, cancel := context.WithCancel(bg)
 			call := k.get(ctx, c)
 			call.wantWaiting("the gate is shut")

@@ -398,7 +398,7 @@ func TestDumpWhoseGoroutineEndsLeavesNothing(t *testing.T) {
 		play(t, func(t *testing.T, k *kernel) {
 			c := k.dial()
 			k.during(func(request) error { runtime.Goexit(); return nil })
-			for range senders + 1 {
+			for range maxSlots + 1 {
 				ended := make(chan struct{})
 				go func() {
 					defer close(ended)

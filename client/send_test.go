@@ -115,8 +115,8 @@ func TestBadSends(t *testing.T) {
 	})
 }
 
-// senders is maxSlots of slots.go.
-const senders = 64
+// maxSlots is the one of slots.go.
+const maxSlots = 64
 
 // The kernel handles 64 system calls at once, so that no limit on threads is near,
 // whatever the size of the receive buffer. Requests and messages that wait for a slot
@@ -127,7 +127,7 @@ func TestSendersAreBounded(t *testing.T) {
 		c := k.dial()
 		var held []*task[[]wire.Message]
 		var reqs []request
-		for range senders {
+		for range maxSlots {
 			held = append(held, k.request(bg, c, newAddr, "", 0))
 			reqs = append(reqs, k.want(newAddr))
 		}
@@ -172,12 +172,12 @@ func TestSystemCallsOfLoopsAreBounded(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		var loops []*task[[]string]
-		for range senders + 3 {
+		for range maxSlots + 3 {
 			loops = append(loops, runAsync(t, func() ([]string, error) { return loop(bg, c, whole) }))
 			synctest.Wait()
 		}
 		var reqs []request
-		for range senders {
+		for range maxSlots {
 			reqs = append(reqs, k.want(getAddr))
 		}
 		k.wantIdle("no slot is free")
@@ -204,7 +204,7 @@ func TestReadsOfLoopsAreBounded(t *testing.T) {
 			c := k.dial()
 			k.answersDumps(table("a"))
 			var loops []*task[[]wire.Message]
-			for range senders {
+			for range maxSlots {
 				loops = append(loops, k.dumpOrLoop(bg, c, true))
 				synctest.Wait()
 			}
@@ -269,7 +269,7 @@ func TestContextAndCloseEndTheWaitForASlotToRead(t *testing.T) {
 			resume <- struct{}{}
 			last.wantWaiting("it is in its body")
 			var loops []*task[[]wire.Message]
-			for range senders {
+			for range maxSlots {
 				loops = append(loops, k.dumpOrLoop(bg, c, true))
 				synctest.Wait()
 			}
