@@ -263,7 +263,7 @@ func TestCloseReturnsWhenTheGoroutinesAreGone(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	use() // what the runtime opens once is open now
+	use() // the runtime has opened its descriptors now
 	files, goroutines := kerneltest.OpenFiles(t), runtime.NumGoroutine()
 	for range 5 {
 		use()

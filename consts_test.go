@@ -9,8 +9,8 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// families stands beside the constants on purpose: numbers and names as
-// include/uapi/linux/netlink.h of Linux 6.18 has them.
+// families repeats the constants on purpose: numbers and names are those of
+// include/uapi/linux/netlink.h of Linux 6.18.
 var families = map[int]string{
 	0: "NETLINK_ROUTE", 1: "NETLINK_UNUSED", 2: "NETLINK_USERSOCK", 3: "NETLINK_FIREWALL",
 	4: "NETLINK_SOCK_DIAG", 5: "NETLINK_NFLOG", 6: "NETLINK_XFRM", 7: "NETLINK_SELINUX",
@@ -31,7 +31,7 @@ func TestFamilyString(t *testing.T) {
 		}
 	}
 	if netlink.NETLINK_INET_DIAG != netlink.NETLINK_SOCK_DIAG || netlink.NETLINK_RDMMA != netlink.NETLINK_RDMA {
-		t.Error("an alias differs from what it stands for")
+		t.Error("an alias differs from its constant")
 	}
 }
 
@@ -48,8 +48,8 @@ func TestMessageTypeString(t *testing.T) {
 	}
 }
 
-// TestFlagsStringNeverLies reads the text of every value back.
-func TestFlagsStringNeverLies(t *testing.T) {
+// TestFlagsStringIsReversible parses the text of every value.
+func TestFlagsStringIsReversible(t *testing.T) {
 	bits := map[string]netlink.Flags{
 		"REQUEST": 1, "MULTI": 2, "ACK": 4, "ECHO": 8, "DUMP_INTR": 16, "DUMP_FILTERED": 32,
 	}

@@ -19,11 +19,11 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file do what makes no sense. It has to be refused in words
-// that help, and nothing may stay behind.
+// The tests of this file make invalid calls. Each has to be refused with a helpful
+// error and to leave nothing.
 
-// leavesNothing runs f many times over and fails the test if that costs
-// descriptors or goroutines.
+// leavesNothing runs f many times and fails the test if that leaks descriptors or
+// goroutines.
 func leavesNothing(t *testing.T, f func()) {
 	t.Helper()
 	f() // what the runtime opens once and keeps is open now
@@ -37,7 +37,7 @@ func leavesNothing(t *testing.T, f func()) {
 	NoNewGoroutines(t, goroutines)
 }
 
-// wantRefused checks the error of something that was never sent.
+// wantRefused checks the error of a request that was not sent.
 func wantRefused(t *testing.T, what string, err, cause error, text string) {
 	t.Helper()
 	var op *client.OpError
@@ -53,7 +53,7 @@ func wantRefused(t *testing.T, what string, err, cause error, text string) {
 	}
 }
 
-// TestBadRequestsAreNotSent: each says why, and the Conn is as it was before.
+// TestBadRequestsAreNotSent: each error has the reason, and the Conn stays usable.
 func TestBadRequestsAreNotSent(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
@@ -90,8 +90,8 @@ func TestBadRequestsAreNotSent(t *testing.T) {
 	}
 }
 
-// TestLargestPayload: the send buffer limits a payload. An attribute of the largest size
-// fits behind a header, and so do several.
+// TestLargestPayload: the send buffer limits a payload. An attribute of the largest
+// size fits after a header, and so do several.
 func TestLargestPayload(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	const largestAttr = 65531
@@ -108,7 +108,7 @@ func TestLargestPayload(t *testing.T) {
 			t.Errorf("%d attributes: replies %v, want lo", attrs, msgs)
 		}
 	}
-	// The refusal of a large request does not bring it back.
+	// The refusal of a large request does not echo it.
 	large := payload(3)
 	large[4] = 99 // another index
 	if _, err := c.Request(Patient(t), unix.RTM_GETLINK, large, 0); !errors.Is(err, unix.ENODEV) {
@@ -121,9 +121,8 @@ func TestLargestPayload(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestGarbagePayloadEnds: what the kernel cannot read it refuses, or, where the
-// family's header is missing, acknowledges (rtnetlink_rcv_msg). Either ends the
-// call.
+// TestGarbagePayloadEnds: the kernel refuses a malformed payload, or acknowledges one
+// without the family's header (rtnetlink_rcv_msg). Both end the call.
 func TestGarbagePayloadEnds(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	for _, payload := range [][]byte{nil, {0xff}, []byte("garbage, and more of it, with no attributes")} {
@@ -140,9 +139,8 @@ func TestGarbagePayloadEnds(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestEveryCombinationOfFlagsEnds: which bits make a request a dump differs from
-// family to family and from type to type. A client that takes a dump for
-// something else, or the other way round, waits for an end that does not come.
+// TestEveryCombinationOfFlagsEnds: the bits that make a request a dump depend on family
+// and type. A client that is wrong about them waits for an end that does not come.
 func TestEveryCombinationOfFlagsEnds(t *testing.T) {
 	ns := nstest.New(t)
 	inet := Build(t, unix.Nfgenmsg{Nfgen_family: unix.AF_INET})
@@ -188,7 +186,7 @@ func TestEveryCombinationOfFlagsEnds(t *testing.T) {
 	}
 }
 
-// TestClosedConnRefusesEverything: with net.ErrClosed, and without harm.
+// TestClosedConnRefusesEverything with net.ErrClosed.
 func TestClosedConnRefusesEverything(t *testing.T) {
 	ns := nstest.New(t)
 	for _, opts := range [][]client.Option{nil, {client.WithEventSocket()}} {
@@ -235,12 +233,12 @@ func TestBadGroups(t *testing.T) {
 			wantRefused(t, "joining group 1<<20", c.AddMembership(1<<20), unix.EINVAL, "join")
 			wantRefused(t, "joining group 1<<32-1", c.AddMembership(1<<32-1), unix.EINVAL, "join")
 			wantRefused(t, "leaving group 1<<20", c.DropMembership(1<<20), unix.EINVAL, "leave")
-			// One that is there but was not joined is left already.
+			// Leaving an existing group that was not joined succeeds.
 			if err := c.DropMembership(unix.RTNLGRP_LINK); err != nil {
 				t.Errorf("leaving a group that was not joined: %v", err)
 			}
 		})
-		// A group that was joined twice is left at once.
+		// A group that was joined twice is left once.
 		Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
 		Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
 		if err := c.DropMembership(unix.RTNLGRP_IPV4_IFADDR); err != nil {
@@ -267,7 +265,7 @@ func TestBadNamespaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	nstest.New(t) // where nobody may enter a namespace, the error is EPERM
+	nstest.New(t) // skips without the privilege, where the error is EPERM
 	leavesNothing(t, func() {
 		for _, test := range []struct {
 			name string
@@ -301,7 +299,7 @@ func TestBadOptions(t *testing.T) {
 			"WithInFlight: n must be at least 1, got 0":           client.WithInFlight(0),
 			"WithInFlight: n must be at least 1, got -5":          client.WithInFlight(-5),
 		} {
-			// A later option does not make an earlier one right.
+			// A later valid option does not hide an earlier error.
 			c, err := client.Dial(netlink.NETLINK_ROUTE, opt, client.WithInFlight(1))
 			wantRefused(t, text, err, nil, text)
 			if c != nil {
@@ -311,7 +309,7 @@ func TestBadOptions(t *testing.T) {
 	})
 }
 
-// TestPortInUseLeavesNothing: Dial fails late, when the socket is there already.
+// TestPortInUseLeavesNothing: Dial fails after it has opened the socket.
 func TestPortInUseLeavesNothing(t *testing.T) {
 	ns := nstest.New(t)
 	const port = 4_000_000_008

@@ -32,7 +32,7 @@ const (
 	excl   = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
 )
 
-// nft makes a message about something in the IPv4 tables.
+// nft makes a message about an object in the IPv4 tables.
 func nft(t testing.TB, typ netlink.MessageType, flags netlink.Flags, attrs func(*wire.Builder)) client.BatchMessage {
 	t.Helper()
 	return client.BatchMessage{Type: typ, Flags: flags, Payload: Build(t, unix.Nfgenmsg{Nfgen_family: unix.AF_INET}, attrs)}
@@ -89,7 +89,7 @@ func nftGeneration(t testing.TB, c *client.Conn) uint32 {
 	return id
 }
 
-// applyBatch has a batch applied that has to succeed.
+// applyBatch sends a batch that has to succeed.
 func applyBatch(t testing.TB, c *client.Conn, msgs ...client.BatchMessage) []wire.Message {
 	t.Helper()
 	replies, err := c.Batch(Patient(t), unix.NFNL_SUBSYS_NFTABLES, msgs)
@@ -99,7 +99,7 @@ func applyBatch(t testing.TB, c *client.Conn, msgs ...client.BatchMessage) []wir
 	return replies
 }
 
-// wantBatchRefused checks where a batch was refused, as "index errno".
+// wantBatchRefused checks the refusals of a batch, as "index errno".
 func wantBatchRefused(t testing.TB, err error, want ...string) {
 	t.Helper()
 	var refused *client.BatchError
@@ -120,7 +120,7 @@ func TestBatchIsApplied(t *testing.T) {
 	ns := nstest.New(t)
 	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)
 	before := nftGeneration(t, c)
-	// Each needs the one before it, which is not there yet when the batch begins.
+	// Each needs the object of the message before it.
 	if replies := applyBatch(t, c,
 		nftTable(t, create, "filter"),
 		nftChain(t, nftNewChain, create, "filter", "input"),
@@ -143,8 +143,8 @@ func TestBatchIsApplied(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestRefusedBatchAppliesNothing: nfnetlink_rcv_batch goes on after a message
-// that it refuses, acknowledges the others, and then rolls them back.
+// TestRefusedBatchAppliesNothing: nfnetlink_rcv_batch continues after a message that it
+// refuses, acknowledges the others, and then rolls them back.
 func TestRefusedBatchAppliesNothing(t *testing.T) {
 	ns := nstest.New(t)
 	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)
@@ -173,8 +173,7 @@ func TestRefusedBatchAppliesNothing(t *testing.T) {
 	if !strings.Contains(fmt.Sprint(err), "NFTA_CHAIN_TABLE") {
 		t.Errorf("%v; want it to name NFTA_CHAIN_TABLE", err)
 	}
-	// A question is no part of a transaction. The kernel refuses it, or skips it as
-	// Linux 5.10 does (nfnetlink_rcv_batch).
+	// A GET is refused in a transaction.
 	question := nft(t, nftGetGen, 0, func(*wire.Builder) {})
 	replies, err := c.Batch(Patient(t), unix.NFNL_SUBSYS_NFTABLES, []client.BatchMessage{question})
 	if err == nil && len(replies) == 0 {
@@ -188,7 +187,7 @@ func TestRefusedBatchAppliesNothing(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestBatchRefusedAsAWhole: no message is to blame.
+// TestBatchRefusedAsAWhole: the refusal concerns no message.
 func TestBatchRefusedAsAWhole(t *testing.T) {
 	ns := nstest.New(t)
 	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)
@@ -206,12 +205,12 @@ func TestBatchRefusedAsAWhole(t *testing.T) {
 	if err := batch(unix.NFNL_SUBSYS_NFTABLES, table, client.AtGeneration(0)); err != nil {
 		t.Errorf("at any generation: %v", err)
 	}
-	nobody := table
-	nobody.Type = 200 << 8
-	wantBatchRefused(t, batch(200, nobody), "-1 EINVAL")
+	unknown := table
+	unknown.Type = 200 << 8
+	wantBatchRefused(t, batch(200, unknown), "-1 EINVAL")
 	NoLosses(t, c)
 
-	// The kernel looks at who sends, and refuses the barrier just the same
+	// The kernel checks the sender's capabilities and refuses the barrier as well
 	// (nfnetlink_rcv).
 	var err error
 	sent := make(chan struct{})
@@ -228,8 +227,7 @@ func TestBatchRefusedAsAWhole(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestBatchOverTheSendBuffer: netlink_sendmsg refuses it, and nothing stays
-// behind.
+// TestBatchOverTheSendBuffer: netlink_sendmsg refuses it, and nothing is left.
 func TestBatchOverTheSendBuffer(t *testing.T) {
 	ns := nstest.New(t)
 	dialNetfilter(t, ns, "nf_tables", nftGetTable)
@@ -243,10 +241,9 @@ func TestBatchOverTheSendBuffer(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestEchoOfABatch: nf_tables announces a transaction in datagrams of many
-// messages, and to the requester, with the group on it, those that bear
-// NLM_F_ECHO. A Conn that has joined gets all of them, as events; the echoes are
-// replies as well.
+// TestEchoOfABatch: nf_tables announces a transaction in datagrams of many messages,
+// and sends the requester those with NLM_F_ECHO, with the group. A member receives all
+// of them as events, and the echoes also as replies.
 func TestEchoOfABatch(t *testing.T) {
 	for _, joined := range []bool{false, true} {
 		ns := nstest.New(t)
@@ -283,7 +280,7 @@ func TestEchoOfABatch(t *testing.T) {
 				}
 			}
 		}
-		// The bad message costs the good ones their echoes.
+		// Because of the invalid message, the valid ones have no echoes.
 		replies, err := c.Batch(Patient(t), unix.NFNL_SUBSYS_NFTABLES,
 			[]client.BatchMessage{nftTable(t, create|echo, "c"), nftTable(t, excl|echo, "a")})
 		wantBatchRefused(t, err, "1 EEXIST")

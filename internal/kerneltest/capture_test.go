@@ -24,7 +24,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// recording is a file of three captures and what the Conns themselves saw.
+// recording is a file of three captures and the messages that the Conns received.
 type recording struct {
 	file  bytes.Buffer
 	port  uint32 // of the first Conn
@@ -32,9 +32,9 @@ type recording struct {
 	event client.Event
 }
 
-// record captures requests, a refusal, an event and a dump of NETLINK_ROUTE, a
-// look-up of NETLINK_GENERIC, and from a scripted kernel what the real one does
-// not do at will.
+// record captures requests, a refusal, an event and a dump of NETLINK_ROUTE, a look-up
+// of NETLINK_GENERIC, and from a scripted kernel messages that the real one does not
+// send on demand.
 func record(t *testing.T) *recording {
 	t.Helper()
 	r := new(recording)
@@ -116,7 +116,7 @@ func messages(t *testing.T, p capturetest.Packet) (msgs []wire.Message) {
 	return msgs
 }
 
-// TestCaptureOfTheKernel reads back what went to the kernel and came from it.
+// TestCaptureOfTheKernel reads back the messages to and from the kernel.
 func TestCaptureOfTheKernel(t *testing.T) {
 	r := record(t)
 	sections := r.read(t)
@@ -159,8 +159,8 @@ func TestCaptureOfTheKernel(t *testing.T) {
 	}
 }
 
-// TestWiresharkReadsCaptures has tshark take apart the same file: messages,
-// numbers, attributes and comments are where they should be.
+// TestWiresharkReadsCaptures decodes the same file with tshark: messages, numbers,
+// attributes and comments are in their places.
 func TestWiresharkReadsCaptures(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
@@ -235,7 +235,7 @@ func TestWiresharkReadsCaptures(t *testing.T) {
 		t.Errorf("tshark sees %d packets, want %d", len(packets), n)
 	}
 
-	// And it knows what they say.
+	// And it decodes them.
 	for _, want := range []map[string]string{
 		{"netlink-route.nltype": "18", "netlink.hdr_type": ""},
 		{"netlink-route.nltype": "16", "netlink-route.ifla_ifname": "lo"},

@@ -13,7 +13,7 @@ import (
 	"github.com/nlmux/netlink/internal/nstest"
 )
 
-// childEnv names the test that runs in a process of its own.
+// childEnv names the test that runs in a child process.
 const childEnv = "NLMUX_TEST_CHILD"
 
 // childNetNS is the descriptor of the parent's namespace in a child process.
@@ -22,14 +22,14 @@ const childNetNS = 3
 // isChild reports whether this process was started by runChild.
 func isChild(t *testing.T) bool { return os.Getenv(childEnv) == t.Name() }
 
-// runChild runs the test that calls it once more, in a process of its own whose
-// threads are in ns and lack the capabilities. There isChild holds.
+// runChild runs the calling test again in a child process, whose threads are in ns and
+// lack the capabilities. isChild is true there.
 func runChild(t *testing.T, ns *nstest.NS, capabilities ...uintptr) {
 	t.Helper()
 	runChildFrom(t, ns, ns, capabilities...)
 }
 
-// runChildFrom is runChild whose child gets a descriptor of another namespace, as
+// runChildFrom is runChild with a descriptor of another namespace for the child,
 // childNetNS.
 func runChildFrom(t *testing.T, ns, other *nstest.NS, capabilities ...uintptr) {
 	t.Helper()
@@ -43,7 +43,7 @@ func runChildFrom(t *testing.T, ns, other *nstest.NS, capabilities ...uintptr) {
 	defer file.Close()
 	cmd.ExtraFiles = []*os.File{file} // childNetNS
 	err = ns.Do(func() error {
-		// The thread is not used again, and the child inherits what it lacks.
+		// The thread is not reused, and the child inherits its missing capabilities.
 		for _, c := range capabilities {
 			if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
 				return fmt.Errorf("prctl PR_CAPBSET_DROP: %w", err)

@@ -10,7 +10,7 @@ import (
 	"github.com/nlmux/netlink"
 )
 
-// TestConstantsMatchKernelHeaders compares with the numbers that x/sys has
+// TestConstantsMatchKernelHeaders compares them with the numbers in x/sys, which are
 // generated from the kernel's headers.
 func TestConstantsMatchKernelHeaders(t *testing.T) {
 	for _, c := range []struct {

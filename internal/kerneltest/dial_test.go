@@ -34,10 +34,10 @@ func threadNamespaces(t *testing.T) map[string]string {
 	return found
 }
 
-// TestDialLeavesEveryThreadWhereItWas: also if the goroutine that dials is on the main
-// thread, which cannot be thrown away, and if Dial fails after it has entered the
+// TestDialLeavesEveryThreadInItsNamespace, even if the goroutine that dials is on the
+// main thread, which cannot be ended, and if Dial fails after it has entered the
 // namespace.
-func TestDialLeavesEveryThreadWhereItWas(t *testing.T) {
+func TestDialLeavesEveryThreadInItsNamespace(t *testing.T) {
 	if !isChild(t) {
 		ns := nstest.New(t)
 		runChildFrom(t, nstest.New(t), ns)
@@ -63,7 +63,7 @@ func TestDialLeavesEveryThreadWhereItWas(t *testing.T) {
 		}
 		dialled++
 	}
-	// A goroutine gets the main thread now and then; it is held there.
+	// Some goroutine gets the main thread; it is held there.
 	for end := time.Now().Add(Patience); dialled < 50 && time.Now().Before(end); {
 		done := make(chan bool)
 		for range runtime.GOMAXPROCS(0) + 2 {
@@ -100,11 +100,11 @@ func awaitCollected(t *testing.T, files, goroutines int) {
 	}
 }
 
-// TestDroppedConnIsClosed: the garbage collector closes a Conn to which there is no
-// reference any more, unless its channel of events was given away.
-func TestDroppedConnIsClosed(t *testing.T) {
+// TestUnreachableConnIsClosed by the garbage collector, unless its channel of events is
+// still referenced.
+func TestUnreachableConnIsClosed(t *testing.T) {
 	ns := nstest.New(t)
-	Dial(t, ns, netlink.NETLINK_ROUTE) // what the runtime opens once is open
+	Dial(t, ns, netlink.NETLINK_ROUTE) // the runtime has opened its descriptors
 	files, goroutines := OpenFiles(t), runtime.NumGoroutine()
 	for range 20 {
 		c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(ns.FD()), client.WithEventSocket())
@@ -138,8 +138,8 @@ func TestDroppedConnIsClosed(t *testing.T) {
 	}
 }
 
-// TestWithEventFilter: the kernel drops the events that the program does not accept, which
-// makes no gap, and no reply.
+// TestWithEventFilter: the kernel drops the events that the program does not accept,
+// without a gap, and no reply.
 func TestWithEventFilter(t *testing.T) {
 	// Accept a message of type RTM_NEWADDR: nlmsg_type is at offset 4, in the byte order
 	// of the machine.

@@ -58,7 +58,7 @@ func manyRoutes(t testing.TB, c *client.Conn, n int) {
 	}
 }
 
-// routeNumber undoes routeNet; it is -1 for another route.
+// routeNumber is the inverse of routeNet; it returns -1 for another route.
 func routeNumber(m wire.Message) int {
 	if m.Header.Type != unix.RTM_NEWROUTE || len(m.Payload) < unix.SizeofRtMsg || m.Payload[4] != unix.RT_TABLE_MAIN {
 		return -1
@@ -76,7 +76,7 @@ func routeNumber(m wire.Message) int {
 
 func routeDump() []byte { return Pack(unix.RtMsg{Family: unix.AF_INET}) }
 
-// wantRoutes fails unless the dump has each of n routes once.
+// wantRoutes returns an error unless the dump has each of n routes once.
 func wantRoutes(c *client.Conn, n int) error {
 	seen := make([]bool, n)
 	found := 0
@@ -101,8 +101,8 @@ func wantRoutes(c *client.Conn, n int) error {
 	return nil
 }
 
-// TestEightStreamsAtOnceAreComplete walks one table eight times at once, with
-// requests for other things in between.
+// TestEightStreamsAtOnceAreComplete reads one table in eight concurrent loops, with
+// other requests in between.
 func TestEightStreamsAtOnceAreComplete(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
@@ -130,9 +130,8 @@ func TestEightStreamsAtOnceAreComplete(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestStreamAndRequestSeeTheSameTable compares the two ways to dump, byte by
-// byte.
-func TestStreamAndRequestSeeTheSameTable(t *testing.T) {
+// TestStreamAndRequestReturnTheSameTable compares Dump and Request, byte by byte.
+func TestStreamAndRequestReturnTheSameTable(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
 	manyRoutes(t, c, 3000)
@@ -152,8 +151,8 @@ func TestStreamAndRequestSeeTheSameTable(t *testing.T) {
 	}
 }
 
-// TestStreamMemoryIsConstant: neither the number of allocations nor what stays
-// on the heap depends on the table's length.
+// TestStreamMemoryIsConstant: neither the number of allocations nor the heap depends on
+// the length of the table.
 func TestStreamMemoryIsConstant(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
@@ -191,8 +190,8 @@ func TestStreamMemoryIsConstant(t *testing.T) {
 	}
 }
 
-// TestBrokenStreamsLeaveNothing breaks loops off by break, ctx and Close.
-func TestBrokenStreamsLeaveNothing(t *testing.T) {
+// TestAbandonedStreamsLeaveNothing ends loops by break, ctx and Close.
+func TestAbandonedStreamsLeaveNothing(t *testing.T) {
 	ns := nstest.New(t)
 	files, goroutines := OpenFiles(t), runtime.NumGoroutine()
 	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(ns.FD()))
@@ -238,9 +237,8 @@ func TestBrokenStreamsLeaveNothing(t *testing.T) {
 	NoNewGoroutines(t, goroutines)
 }
 
-// TestStreamStaysInTheConnsNamespace: the socket that a loop borrows belongs
-// where the Conn does, whatever thread runs the loop, and after the descriptor
-// that named the namespace is gone.
+// TestStreamStaysInTheConnsNamespace: the socket of a loop is in the Conn's namespace,
+// whatever thread runs the loop, even after the descriptor of the namespace was closed.
 func TestStreamStaysInTheConnsNamespace(t *testing.T) {
 	ns := nstest.New(t)
 	fd, err := unix.FcntlInt(uintptr(ns.FD()), unix.F_DUPFD_CLOEXEC, 0)
@@ -263,8 +261,8 @@ func TestStreamStaysInTheConnsNamespace(t *testing.T) {
 	}
 }
 
-// TestStreamKeepsTheConnsOptions: strict checking refuses what the kernel
-// otherwise ignores.
+// TestStreamKeepsTheConnsOptions: with strict checking the kernel refuses fields that
+// it otherwise ignores.
 func TestStreamKeepsTheConnsOptions(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithStrictChecking())
@@ -278,8 +276,8 @@ func TestStreamKeepsTheConnsOptions(t *testing.T) {
 	}
 }
 
-// TestStreamOfATableThatChanges: the kernel marks the dump, and the loop tells
-// it last.
+// TestStreamOfATableThatChanges: the kernel marks the dump, and the loop ends with the
+// error.
 func TestStreamOfATableThatChanges(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)

@@ -17,8 +17,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// wantPath requires that the kernel has refused a request because of an
-// attribute, and that the error names it.
+// wantPath requires that the kernel refused a request because of an attribute, and that
+// the error names it.
 func wantPath(t *testing.T, what string, err error, path string) {
 	t.Helper()
 	var refusal *wire.KernelError
@@ -39,7 +39,7 @@ func wantPathSince(t *testing.T, major, minor int, what string, err error, path 
 	wantPath(t, what, err, path)
 }
 
-// TestRefusalNamesTheAttribute where the kernel points to it, in a nest as well.
+// TestRefusalNamesTheAttribute if the kernel reports its offset, also in a nest.
 func TestRefusalNamesTheAttribute(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	veth := func(peer func(b *wire.Builder)) func(b *wire.Builder) {
@@ -89,8 +89,7 @@ func TestRefusalNamesTheAttribute(t *testing.T) {
 	}
 }
 
-// TestRefusedDumpNamesTheAttribute, whether the kernel refuses with NLMSG_ERROR
-// or, as it does here, with NLMSG_DONE.
+// TestRefusedDumpNamesTheAttribute, also if the refusal is an NLMSG_DONE, as here.
 func TestRefusedDumpNamesTheAttribute(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithStrictChecking())
 	for _, tt := range []struct {
@@ -111,8 +110,8 @@ func TestRefusedDumpNamesTheAttribute(t *testing.T) {
 	}
 }
 
-// TestRefusalOfAGenericRequest: the controller's attributes have names, those of
-// other families their numbers. Attributes that are missing are told, too.
+// TestRefusalOfAGenericRequest: the controller's attributes have names, those of other
+// families numbers. Missing attributes are reported as well.
 func TestRefusalOfAGenericRequest(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_GENERIC)
 	ask := func(family string, command uint8, attrs ...func(*wire.Builder)) error {

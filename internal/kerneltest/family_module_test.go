@@ -25,9 +25,10 @@ import (
 )
 
 // The tests of this file need kernel modules that many machines lack. Those that change
-// what belongs to the whole machine run in the virtual machines of internal/vm only.
+// state of the whole machine run only in the virtual machines of internal/vm.
 
-// addLink makes a link without options. It skips if the kernel has no such kind.
+// addLink creates a link without options. It skips the test if the kernel lacks the
+// kind.
 func addLink(t *testing.T, c *client.Conn, kind, name string) (index int32) {
 	t.Helper()
 	_, err := c.Request(Patient(t), unix.RTM_NEWLINK, Build(t, unix.IfInfomsg{}, func(b *wire.Builder) {
@@ -50,7 +51,7 @@ func setUp(t *testing.T, c *client.Conn, index int32) {
 	Request(t, c, unix.RTM_SETLINK, Build(t, unix.IfInfomsg{Index: index, Flags: unix.IFF_UP, Change: unix.IFF_UP}), 0)
 }
 
-// resolve is genl.Resolve for a family that a kernel can be without.
+// resolve is genl.Resolve for an optional family.
 func resolve(t *testing.T, c *client.Conn, name string) genl.Family {
 	t.Helper()
 	f, err := genl.Resolve(Patient(t), c, name)
@@ -87,7 +88,7 @@ func genericAttr(t *testing.T, m genl.Message, typ uint16) (found wire.Attr) {
 	return found
 }
 
-// TestCryptoDumpEqualsProc: the dump of the algorithms says what /proc/crypto does.
+// TestCryptoDumpEqualsProc: the dump of the algorithms equals /proc/crypto.
 func TestCryptoDumpEqualsProc(t *testing.T) {
 	const getAlgorithm, priorityValue = 0x13, 1 // CRYPTO_MSG_GETALG, CRYPTOCFGA_PRIORITY_VAL
 	type cryptoUserAlg struct {
@@ -120,7 +121,7 @@ func TestCryptoDumpEqualsProc(t *testing.T) {
 	order := func(a, b algorithm) int {
 		return slices.Compare([]string{a.name, a.driver, a.priority}, []string{b.name, b.driver, b.priority})
 	}
-	// Other processes may have the kernel load an algorithm meanwhile.
+	// The kernel may load an algorithm for another process meanwhile.
 	for range 10 {
 		before, got, after := proc(), listed(), proc()
 		if len(before) == 0 {
@@ -141,9 +142,9 @@ func TestCryptoDumpEqualsProc(t *testing.T) {
 	t.Error("the algorithms changed all the time")
 }
 
-// TestNlmonSeesWhatTheCaptureSays: a monitor in the kernel sees each message of the
+// TestNlmonAgreesWithTheCapture: a monitor in the kernel receives each message of the
 // capture, in the same order.
-func TestNlmonSeesWhatTheCaptureSays(t *testing.T) {
+func TestNlmonAgreesWithTheCapture(t *testing.T) {
 	ns := nstest.New(t)
 	other := Dial(t, ns, netlink.NETLINK_ROUTE)
 	index := addLink(t, other, "nlmon", "monitor")
@@ -196,8 +197,7 @@ func TestNlmonSeesWhatTheCaptureSays(t *testing.T) {
 	}
 }
 
-// TestWireguard: the dump of a device has the public key that belongs to the private
-// one.
+// TestWireguard: the dump of a device has the public key of the private one.
 func TestWireguard(t *testing.T) {
 	const (
 		getDevice, setDevice = 0, 1 // WG_CMD_GET_DEVICE, WG_CMD_SET_DEVICE
@@ -229,8 +229,8 @@ func TestWireguard(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestTeam: a request that is no dump is answered with NLM_F_MULTI and NLMSG_DONE
-// (team_nl_send_options_get), and a change is announced.
+// TestTeam: the kernel answers a request that is no dump with NLM_F_MULTI and
+// NLMSG_DONE (team_nl_send_options_get), and announces a change.
 func TestTeam(t *testing.T) {
 	const (
 		setOptions, getOptions = 1, 2 // TEAM_CMD_OPTIONS_SET, TEAM_CMD_OPTIONS_GET
@@ -366,12 +366,12 @@ func TestPsample(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestAuditDaemon: the process that registers as the audit daemon gets the records, as
-// events and not as answers to its requests.
+// TestAuditDaemon: the process that registers as the audit daemon gets the records as
+// events, not as replies.
 func TestAuditDaemon(t *testing.T) {
 	nstest.OwnMachine(t)
 	const statusEnabled, statusPID = 1, 4 // AUDIT_STATUS_ENABLED, AUDIT_STATUS_PID
-	// The initial network namespace, from which the daemon is.
+	// The initial network namespace, that of the daemon.
 	c, err := client.Dial(netlink.NETLINK_AUDIT)
 	if errors.Is(err, unix.EPROTONOSUPPORT) {
 		nstest.Skip(t, "audit", "%v", err)
@@ -410,7 +410,7 @@ func TestSELinuxEvents(t *testing.T) {
 	if _, err := os.Stat(status); err != nil {
 		nstest.Skip(t, "selinux", "%v", err)
 	}
-	// The kernel's end is in the initial network namespace only.
+	// The kernel's socket is in the initial network namespace only.
 	c, err := client.Dial(netlink.NETLINK_SELINUX)
 	if errors.Is(err, unix.EPROTONOSUPPORT) {
 		nstest.Skip(t, "selinux", "%v", err)
@@ -432,8 +432,8 @@ func TestSELinuxEvents(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestRDMA: a soft device over an Ethernet link is in the dump under its name, and is
-// gone when it was removed.
+// TestRDMA: a soft device over an Ethernet link is in the dump under its name, and no
+// longer after its removal.
 func TestRDMA(t *testing.T) {
 	nstest.OwnMachine(t, "rdma_rxe", "dummy numdummies=0")
 	const (
@@ -476,7 +476,7 @@ func TestRDMA(t *testing.T) {
 }
 
 // TestWirelessRadio: the acknowledgement of a new radio has its number, the dump of
-// nl80211 has it under its name, and it is announced when it comes and goes.
+// nl80211 has its name, and its creation and removal are announced.
 func TestWirelessRadio(t *testing.T) {
 	nstest.OwnMachine(t, "mac80211_hwsim radios=0")
 	const (

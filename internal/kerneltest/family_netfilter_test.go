@@ -20,8 +20,8 @@ import (
 
 const ctDelete netlink.MessageType = unix.NFNL_SUBSYS_CTNETLINK<<8 | 2 // IPCTNL_MSG_CT_DELETE
 
-// TestConntrackEvents: a connection is announced when it is made and when it is
-// deleted, in this order and with its port.
+// TestConntrackEvents: the creation and the deletion of a connection are announced, in
+// this order and with its port.
 func TestConntrackEvents(t *testing.T) {
 	const groupNew, groupDestroy = 1, 3 // NFNLGRP_CONNTRACK_NEW and _DESTROY
 	ns := nstest.New(t)
@@ -48,7 +48,7 @@ func TestConntrackEvents(t *testing.T) {
 	NoLosses(t, events)
 }
 
-// addOutputRule has each packet that leaves the namespace of c go through one nf_tables
+// addOutputRule makes each packet that leaves the namespace of c pass one nf_tables
 // expression.
 func addOutputRule(t *testing.T, c *client.Conn, expression string, data func(*wire.Builder)) error {
 	t.Helper()

@@ -24,7 +24,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// TestXfrmPolicies: a policy that was added is in the dump.
+// TestXfrmPolicies: an added policy is in the dump.
 func TestXfrmPolicies(t *testing.T) {
 	c := dialFamily(t, nstest.New(t), netlink.NETLINK_XFRM)
 	if msgs := Request(t, c, xfrmMsgGetPolicy, nil, netlink.NLM_F_DUMP); len(msgs) != 0 {
@@ -47,8 +47,8 @@ func TestXfrmPolicies(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// initialUserNamespace reports whether the process is in the user namespace that
-// the machine was started with, where alone some families answer.
+// initialUserNamespace reports whether the process is in the initial user namespace,
+// the only one in which some families answer.
 func initialUserNamespace(t *testing.T) bool {
 	t.Helper()
 	m, err := os.ReadFile("/proc/self/uid_map")
@@ -58,7 +58,7 @@ func initialUserNamespace(t *testing.T) bool {
 	return strings.Join(strings.Fields(string(m)), " ") == "0 0 4294967295"
 }
 
-// dialAudit opens a Conn to an audit system that answers us, or skips.
+// dialAudit opens a Conn to an audit system that answers, or skips the test.
 func dialAudit(t *testing.T) *client.Conn {
 	t.Helper()
 	c := dialFamily(t, nstest.New(t), netlink.NETLINK_AUDIT)
@@ -73,8 +73,8 @@ func dialAudit(t *testing.T) *client.Conn {
 	return c
 }
 
-// TestAuditAnswersAfterItsAcknowledgement: a thread of the kernel sends the
-// status, later than the acknowledgement and from port 0, and everyone gets it.
+// TestAuditAnswersAfterItsAcknowledgement: a thread of the kernel sends the status,
+// after the acknowledgement and from port 0, and every request gets it.
 func TestAuditAnswersAfterItsAcknowledgement(t *testing.T) {
 	c := dialAudit(t)
 	ctx := Patient(t)
@@ -92,7 +92,7 @@ func TestAuditAnswersAfterItsAcknowledgement(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// A list ends with NLMSG_DONE, also when there is nothing on it.
+	// A list ends with NLMSG_DONE, even if it is empty.
 	for _, m := range Request(t, c, unix.AUDIT_LIST_RULES, nil, 0) {
 		if m.Header.Type != unix.AUDIT_LIST_RULES {
 			t.Errorf("list of rules: %v, want AUDIT_LIST_RULES", m)
@@ -101,8 +101,8 @@ func TestAuditAnswersAfterItsAcknowledgement(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestAuditRefusesNoop: the family does not go through netlink_rcv_skb, which
-// acknowledges the message elsewhere.
+// TestAuditRefusesNoop: the family does not use netlink_rcv_skb, which acknowledges the
+// message in other families.
 func TestAuditRefusesNoop(t *testing.T) {
 	c := dialAudit(t)
 	var refusal *wire.KernelError
@@ -112,8 +112,8 @@ func TestAuditRefusesNoop(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestConnectorProcessEvents: the connector's events are of type NLMSG_DONE and
-// count from a number of their own; here they are events, and end nothing.
+// TestConnectorProcessEvents: the connector's events are of type NLMSG_DONE and have
+// their own counter. They are delivered as events and end nothing.
 func TestConnectorProcessEvents(t *testing.T) {
 	const (
 		listen, ignore      = 1, 2 // PROC_CN_MCAST_LISTEN and PROC_CN_MCAST_IGNORE of linux/cn_proc.h
@@ -125,7 +125,7 @@ func TestConnectorProcessEvents(t *testing.T) {
 		Length, Flags          uint16
 		Op                     uint32
 	}
-	// The kernel's end is in the initial network namespace only.
+	// The kernel's socket is in the initial network namespace only.
 	c, err := client.Dial(netlink.NETLINK_CONNECTOR)
 	if errors.Is(err, unix.EPROTONOSUPPORT) {
 		nstest.Skip(t, "connector", "%v", err)
@@ -171,19 +171,19 @@ func TestConnectorProcessEvents(t *testing.T) {
 	if err := c.Noop(Patient(t)); !errors.Is(err, errors.ErrUnsupported) || !client.NotSent(err) {
 		t.Errorf("Noop: %v; want errors.ErrUnsupported, not sent", err)
 	}
-	// It is the machine's other processes, too, so events may have been lost.
+	// The machine's other processes cause events as well, so some may have been lost.
 	if s := c.Stats(); s.Pending != 0 || s.Foreign != 0 || s.Malformed != 0 {
 		t.Errorf("%+v; want nothing pending, foreign or malformed", s)
 	}
 }
 
-// TestUeventTextIsDeliveredRaw: uevents have no netlink header, and their text
-// arrives as the kernel wrote it.
+// TestUeventTextIsDeliveredRaw: uevents have no netlink header, and their text is
+// delivered as the kernel sent it.
 func TestUeventTextIsDeliveredRaw(t *testing.T) {
 	const device = "/devices/virtual/mem/null"
 	c := DialHere(t, netlink.NETLINK_KOBJECT_UEVENT)
 	Join(t, c, 1)
-	// The kernel repeats our mark, so this is the event that we provoke.
+	// The kernel repeats the mark, which identifies the event.
 	mark := fmt.Sprintf("%08x-0000-4000-8000-%012x", rand.Uint32(), rand.Uint64()>>16)
 	if err := os.WriteFile("/sys"+device+"/uevent", []byte("change "+mark+" TOLD=yes"), 0); err != nil {
 		if initialUserNamespace(t) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
@@ -197,13 +197,12 @@ func TestUeventTextIsDeliveredRaw(t *testing.T) {
 	}
 	lines := strings.Split(string(e.Payload), "\x00")
 	if lines[0] != "change@"+device || !slices.Contains(lines, "SYNTH_ARG_TOLD=yes") {
-		t.Errorf("text %q; want it to begin with change@%s and tell our argument", lines, device)
+		t.Errorf("text %q; want it to begin with change@%s and have our argument", lines, device)
 	}
 	NoLosses(t, c)
 }
 
-// TestUeventAcknowledgements: what the kernel sends to the requester alone is a
-// message and no text.
+// TestUeventAcknowledgements: a unicast message of the kernel is no text.
 func TestUeventAcknowledgements(t *testing.T) {
 	c := DialHere(t, netlink.NETLINK_KOBJECT_UEVENT)
 	for range 2 {
@@ -217,7 +216,7 @@ func TestUeventAcknowledgements(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// dialNetfilter opens a Conn to nfnetlink in ns. It skips when the kernel does
+// dialNetfilter opens a Conn to nfnetlink in ns. It skips the test if the kernel does
 // not answer a request of the subsystem.
 func dialNetfilter(t *testing.T, ns *nstest.NS, feature string, get netlink.MessageType) *client.Conn {
 	t.Helper()
@@ -232,8 +231,7 @@ func dialNetfilter(t *testing.T, ns *nstest.NS, feature string, get netlink.Mess
 	return c
 }
 
-// TestConntrackDump: the connections that were added are in the dump, each with
-// its port.
+// TestConntrackDump: the added connections are in the dump, each with its port.
 func TestConntrackDump(t *testing.T) {
 	c := dialNetfilter(t, nstest.New(t), "conntrack", ctGet)
 	want := make(map[uint16]bool)
@@ -254,8 +252,8 @@ func TestConntrackDump(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestNfTablesDump: a table that another socket made in a batch is in the dump,
-// and the generation has gone on.
+// TestNfTablesDump: a table that another socket created in a batch is in the dump, and
+// the generation has changed.
 func TestNfTablesDump(t *testing.T) {
 	ns := nstest.New(t)
 	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)

@@ -18,9 +18,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// TestISCSIAnswersAreEvents: iscsi_if_rx in drivers/scsi/scsi_transport_iscsi.c
-// answers each request with a message of the same type that has no number. The code in
-// it refuses a transport that does not exist.
+// TestISCSIAnswersAreEvents: iscsi_if_rx in drivers/scsi/scsi_transport_iscsi.c answers
+// each request with a message of the same type without a number. Its code refuses an
+// unknown transport.
 func TestISCSIAnswersAreEvents(t *testing.T) {
 	nstest.OwnMachine(t, "scsi_transport_iscsi")
 	type iscsiUevent struct { // struct iscsi_uevent, with room for its unions
@@ -29,7 +29,7 @@ func TestISCSIAnswersAreEvents(t *testing.T) {
 		Transport uint64
 		_         [256]byte
 	}
-	// The kernel's end is in the initial network namespace only.
+	// The kernel's socket is in the initial network namespace only.
 	c := DialHere(t, netlink.NETLINK_ISCSI)
 	for typ := netlink.MessageType(11); typ < 14; typ++ { // ISCSI_UEVENT_CREATE_SESSION and the next ones
 		if msgs := Request(t, c, typ, Build(t, iscsiUevent{Type: uint32(typ)}), 0); len(msgs) != 0 {
@@ -51,7 +51,7 @@ func TestISCSIAnswersAreEvents(t *testing.T) {
 }
 
 // TestSCSITransport: each refusal of scsi_nl_rcv_msg in drivers/scsi/scsi_netlink.c has
-// its own code. No kernel knows a message that it does not refuse.
+// its own code. Kernels refuse every message.
 func TestSCSITransport(t *testing.T) {
 	nstest.OwnMachine(t, "scsi_mod")
 	type header struct { // struct scsi_nl_hdr
@@ -66,7 +66,7 @@ func TestSCSITransport(t *testing.T) {
 	vendor.MsgType, vendor.Size = 1, 64 // SCSI_NL_SHOST_VENDOR, to a host that does not exist
 	other := good
 	other.Transport = 9
-	// The kernel's end is in the initial network namespace only.
+	// The kernel's socket is in the initial network namespace only.
 	c := DialHere(t, netlink.NETLINK_SCSITRANSPORT)
 	for range 10 {
 		for _, tt := range []struct {
@@ -130,8 +130,8 @@ func TestIEEE802154(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestFamiliesThatAreGone: no kernel since 5.10 has them, and Dial says so.
-func TestFamiliesThatAreGone(t *testing.T) {
+// TestRemovedFamilies: no kernel since 5.10 has them, and Dial reports that.
+func TestRemovedFamilies(t *testing.T) {
 	gone := []netlink.Family{
 		netlink.NETLINK_FIREWALL, netlink.NETLINK_NFLOG, netlink.NETLINK_IP6_FW, netlink.NETLINK_ECRYPTFS, netlink.NETLINK_SMC,
 	}

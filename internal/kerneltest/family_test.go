@@ -18,9 +18,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// TestEveryFamilyDialsOrSaysThatItIsNotThere: which families there are depends
-// on the kernel, but an error names the family and its cause.
-func TestEveryFamilyDialsOrSaysThatItIsNotThere(t *testing.T) {
+// TestEveryFamilyDialsOrReportsThatItIsMissing: the families depend on the kernel. An
+// error names the family and its cause.
+func TestEveryFamilyDialsOrReportsThatItIsMissing(t *testing.T) {
 	ns := nstest.New(t)
 	there := make(map[netlink.Family]bool)
 	for family := range netlink.NETLINK_SMC + 1 {
@@ -67,8 +67,8 @@ func dialFamily(t *testing.T, ns *nstest.NS, family netlink.Family, opts ...clie
 	return Dial(t, ns, family, opts...)
 }
 
-// TestRoute walks through rtnetlink's tables: what was added is in the dump,
-// and what was removed is not.
+// TestRoute goes through rtnetlink's tables: an added entry is in the dump, a removed
+// one is not.
 func TestRoute(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	AddVeth(t, c, "left", "right")
@@ -138,7 +138,7 @@ func TestRoute(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// inetDiagID and what follows are struct inet_diag_sockid, inet_diag_req_v2 and
+// inetDiagID and the following types are struct inet_diag_sockid, inet_diag_req_v2 and
 // inet_diag_msg of linux/inet_diag.h.
 type (
 	inetDiagID struct {
@@ -159,8 +159,8 @@ type (
 	}
 )
 
-// TestSockDiagListenerFindsItself: a listener is in the dump of its namespace
-// with its own port and inode, and can be asked for by its address.
+// TestSockDiagListenerFindsItself: a listener is in the dump of its namespace with its
+// port and inode, and can be requested by its address.
 func TestSockDiagListenerFindsItself(t *testing.T) {
 	ns := nstest.New(t)
 	var listener net.Listener
@@ -239,8 +239,8 @@ func TestGenericControllerListsFamilies(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestFibLookupAnswersWithoutAcknowledgement: the look-up of an address of our
-// own ends in the local table, and the answer is the end.
+// TestFibLookupAnswersWithoutAcknowledgement: the look-up of a local address finds the
+// local table, and the reply ends the request.
 func TestFibLookupAnswersWithoutAcknowledgement(t *testing.T) {
 	// struct fib_result_nl of net/ip_fib.h
 	type fibResult struct {
@@ -269,8 +269,8 @@ func TestFibLookupAnswersWithoutAcknowledgement(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestFamiliesWithoutAKernelSideRefuseAtOnce: nobody listens at the kernel's end
-// of them, which the send says.
+// TestFamiliesWithoutAKernelSideRefuseAtOnce: the kernel has no socket of the family,
+// so the send fails.
 func TestFamiliesWithoutAKernelSideRefuseAtOnce(t *testing.T) {
 	for _, family := range []netlink.Family{netlink.NETLINK_USERSOCK, netlink.NETLINK_SELINUX} {
 		t.Run(family.String(), func(t *testing.T) {

@@ -18,10 +18,10 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file lie to a Conn: what a header says can be written by
-// others, what the socket says of the sender and the group cannot.
+// The tests of this file forge messages: another process can set any header, but not
+// the sender and group that the socket reports.
 
-// awaitForeign returns once n datagrams of other processes have been dropped.
+// awaitForeign waits until n datagrams of other processes have been dropped.
 func awaitForeign(t *testing.T, c *client.Conn, n uint64) {
 	t.Helper()
 	for end := time.Now().Add(Patience); c.Stats().Foreign < n; runtime.Gosched() {
@@ -31,9 +31,9 @@ func awaitForeign(t *testing.T, c *client.Conn, n uint64) {
 	}
 }
 
-// TestForgedAnswersAreDropped: another socket of this process writes to our port
-// (netlink_sendmsg lets CAP_NET_ADMIN do so), with our port and the number of a
-// Request that the kernel keeps. The request gets the kernel's answer.
+// TestForgedAnswersAreDropped: another socket of this process sends to our port
+// (netlink_sendmsg permits that with CAP_NET_ADMIN), with our port and the number of a
+// request that waits in the kernel. The request gets the kernel's answer.
 func TestForgedAnswersAreDropped(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
@@ -50,11 +50,11 @@ func TestForgedAnswersAreDropped(t *testing.T) {
 		result <- answer{msgs, err}
 	}()
 	AwaitPending(t, c, 1)
-	liar := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	forger := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
 	const n = 20
 	for i := range uint32(n) {
 		seq := answered[0].Header.Seq + i
-		liar.Send(t, c.PortID(), ForgedAck(c.PortID(), seq), wire.Message{
+		forger.Send(t, c.PortID(), ForgedAck(c.PortID(), seq), wire.Message{
 			Header:  wire.Header{Type: unix.RTM_NEWLINK, Seq: seq, PortID: c.PortID()},
 			Payload: Pack(unix.IfInfomsg{Index: 666}),
 		})
@@ -69,22 +69,22 @@ func TestForgedAnswersAreDropped(t *testing.T) {
 	}
 }
 
-// TestForgedEventsAreDropped: another process may write to a group, too, but
-// only the kernel's word counts there.
+// TestForgedEventsAreDropped: another process may also send to a group, but only the
+// kernel's messages are events.
 func TestForgedEventsAreDropped(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
 	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
-	liar := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
-	lie := wire.AppendMessage(nil, wire.Message{
+	forger := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	forged := wire.AppendMessage(nil, wire.Message{
 		Header:  wire.Header{Type: unix.RTM_NEWADDR},
 		Payload: LoAddress(t, "10.6.6.6/32"),
 	})
 	const group = 1 << (unix.RTNLGRP_IPV4_IFADDR - 1)
-	if err := unix.Sendto(liar.FD, lie, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: group}); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+	if err := unix.Sendto(forger.FD, forged, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: group}); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
 		t.Fatal(err) // the kernel's own socket refuses the copy that goes to port 0
 	}
-	liar.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWADDR}, Payload: LoAddress(t, "10.6.6.6/32")})
+	forger.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWADDR}, Payload: LoAddress(t, "10.6.6.6/32")})
 	awaitForeign(t, c, 2)
 	Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
 	e := NextEvent(t, c)
@@ -97,9 +97,9 @@ func TestForgedEventsAreDropped(t *testing.T) {
 	}
 }
 
-// TestUsersockPeersComeAsEvents: on this family processes talk to each other, so
-// what they send is delivered.
-func TestUsersockPeersComeAsEvents(t *testing.T) {
+// TestUsersockMessagesOfPeersAreEvents: in this family processes send each other
+// messages, which are delivered.
+func TestUsersockMessagesOfPeersAreEvents(t *testing.T) {
 	ns := nstest.New(t)
 	c := dialFamily(t, ns, netlink.NETLINK_USERSOCK)
 	peer := OpenRaw(t, ns, netlink.NETLINK_USERSOCK)
@@ -114,13 +114,13 @@ func TestUsersockPeersComeAsEvents(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestXfrmEventsWithOurPort: xfrm copies nlmsg_pid and nlmsg_seq of somebody
-// else's request into the notification, so that one can look like the answer to
-// ours in everything but its group.
+// TestXfrmEventsWithOurPort: xfrm copies nlmsg_pid and nlmsg_seq of another process's
+// request into the notification. It can look like the answer to ours in everything
+// except its group.
 func TestXfrmEventsWithOurPort(t *testing.T) {
 	ns := nstest.New(t)
 	c := dialFamily(t, ns, netlink.NETLINK_XFRM)
-	liar := OpenRaw(t, ns, netlink.NETLINK_XFRM)
+	forger := OpenRaw(t, ns, netlink.NETLINK_XFRM)
 	Join(t, c, xfrmGroupPolicy)
 
 	mine := xfrmPolicy(1)
@@ -138,9 +138,9 @@ func TestXfrmEventsWithOurPort(t *testing.T) {
 
 	theirs := xfrmPolicy(2)
 	theirs.Selector.Source[3] = 99
-	lie := atTheSameTime(t, func(seq uint32) {
+	forge := atTheSameTime(t, func(seq uint32) {
 		theirs.Priority++
-		liar.Send(t, 0, wire.Message{
+		forger.Send(t, 0, wire.Message{
 			Header:  wire.Header{Type: xfrmMsgUpdatePolicy, Flags: netlink.NLM_F_REQUEST, Seq: seq, PortID: c.PortID()},
 			Payload: Pack(theirs),
 		})
@@ -148,7 +148,7 @@ func TestXfrmEventsWithOurPort(t *testing.T) {
 	const n = 2000
 	var seq uint32
 	for range n {
-		lie(seq + 1)
+		forge(seq + 1)
 		msgs := Request(t, c, xfrmMsgGetPolicy, ask, 0)
 		var got xfrmUserpolicyInfo
 		if len(msgs) != 1 {
@@ -165,8 +165,8 @@ func TestXfrmEventsWithOurPort(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// atTheSameTime returns a function that hands a number to do, which runs beside
-// the caller, and waits before that only until the previous run is over.
+// atTheSameTime returns a function that passes a number to do, which runs concurrently.
+// It first waits for the previous run.
 func atTheSameTime(t *testing.T, do func(uint32)) func(uint32) {
 	work := make(chan uint32)
 	done := make(chan struct{})
@@ -183,29 +183,29 @@ func atTheSameTime(t *testing.T, do func(uint32)) func(uint32) {
 	return func(n uint32) { work <- n }
 }
 
-// TestSamePortInAnotherNamespace: ports repeat across namespaces, so with
-// NETLINK_LISTEN_ALL_NSID the event of another namespace's socket can bear our
-// port, and, where its owner wants that, our number. It is no echo of ours.
+// TestSamePortInAnotherNamespace: ports repeat across namespaces. With
+// NETLINK_LISTEN_ALL_NSID the event of another namespace's socket can have our port,
+// and a number of ours. It is not our echo.
 func TestSamePortInAnotherNamespace(t *testing.T) {
 	home, away := nstest.New(t), nstest.New(t)
-	liar := OpenRaw(t, away, netlink.NETLINK_ROUTE)
-	c := Dial(t, home, netlink.NETLINK_ROUTE, client.WithListenAllNSID(), client.WithPortID(liar.Port))
+	forger := OpenRaw(t, away, netlink.NETLINK_ROUTE)
+	c := Dial(t, home, netlink.NETLINK_ROUTE, client.WithListenAllNSID(), client.WithPortID(forger.Port))
 	const id = 7
 	nameNamespace(t, c, away, id)
 	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
 	theirs := LoAddress(t, "10.6.6.6/32")
 	there := false
-	lie := atTheSameTime(t, func(seq uint32) {
-		h := wire.Header{Type: unix.RTM_NEWADDR, Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_CREATE, Seq: seq, PortID: liar.Port}
+	forge := atTheSameTime(t, func(seq uint32) {
+		h := wire.Header{Type: unix.RTM_NEWADDR, Flags: netlink.NLM_F_REQUEST | netlink.NLM_F_CREATE, Seq: seq, PortID: forger.Port}
 		if there {
 			h.Type, h.Flags = unix.RTM_DELADDR, netlink.NLM_F_REQUEST
 		}
 		there = !there
-		liar.Send(t, 0, wire.Message{Header: h, Payload: theirs})
+		forger.Send(t, 0, wire.Message{Header: h, Payload: theirs})
 	})
 	var seq uint32
 	for i := range 1000 {
-		lie(seq + 1)
+		forge(seq + 1)
 		addr := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
 		msgs := Request(t, c, unix.RTM_NEWADDR, LoAddress(t, addr.String()+"/32"), netlink.NLM_F_CREATE|netlink.NLM_F_ECHO)
 		if len(msgs) != 1 {
@@ -240,10 +240,10 @@ func TestNewConnReadsWhatProcessesSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	liar := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	forger := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
 	const n = 2000 // several times what the receive buffer holds
 	for range n {
-		liar.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK, PortID: c.PortID()}})
+		forger.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK, PortID: c.PortID()}})
 	}
 	awaitForeign(t, c, n)
 	if err := c.Noop(Patient(t)); err != nil {

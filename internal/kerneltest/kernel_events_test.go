@@ -58,9 +58,9 @@ func genericFamily(t *testing.T, c *client.Conn, name, group string) (id netlink
 	return netlink.MessageType(n), groupID
 }
 
-// TestEthtoolCountsItsNotifications: they carry the family's own counter, which
-// starts at 1, and come between a request and its acknowledgement. They are
-// events, and the request gets its reply.
+// TestEthtoolCountsItsNotifications: they have the family's own counter, which starts
+// at 1, and come between a request and its acknowledgement. They are events, and the
+// request gets its reply.
 func TestEthtoolCountsItsNotifications(t *testing.T) {
 	ns := nstest.New(t)
 	AddVeth(t, Dial(t, ns, netlink.NETLINK_ROUTE), "left", "right")
@@ -98,8 +98,8 @@ func TestEthtoolCountsItsNotifications(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestGroupsBeyond32: the sender's address shows the first 32 groups only; the
-// others are known by NETLINK_PKTINFO alone.
+// TestGroupsBeyond32: the sender's address has only the first 32 groups;
+// NETLINK_PKTINFO has the others.
 func TestGroupsBeyond32(t *testing.T) {
 	const (
 		groupMulticast = 37 // RTNLGRP_IPV4_MCADDR
@@ -112,7 +112,7 @@ func TestGroupsBeyond32(t *testing.T) {
 		t.Fatal(err)
 	}
 	AddVeth(t, c, "left", "right")
-	// A link that comes up listens to all hosts, 224.0.0.1.
+	// A link that is set up joins 224.0.0.1, all hosts.
 	Request(t, c, unix.RTM_NEWLINK, Build(t, unix.IfInfomsg{Index: LoIndex + 1, Flags: unix.IFF_UP, Change: unix.IFF_UP}), 0)
 	e := NextEvent(t, c)
 	if e.Header.Type != newMulticast || e.Group != groupMulticast {
@@ -121,9 +121,8 @@ func TestGroupsBeyond32(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestConntrackAnswersWithoutDone: ctnetlink marks the one connection that was
-// asked for with NLM_F_MULTI and sends no NLMSG_DONE. The acknowledgement is
-// the end.
+// TestConntrackAnswersWithoutDone: ctnetlink marks a single connection with NLM_F_MULTI
+// and sends no NLMSG_DONE. The acknowledgement ends the answer.
 func TestConntrackAnswersWithoutDone(t *testing.T) {
 	c := dialNetfilter(t, nstest.New(t), "conntrack", ctGet)
 	addConntrack(t, c, 1234)
@@ -140,9 +139,9 @@ func TestConntrackAnswersWithoutDone(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestNfTablesEventsOfOneDatagram: nf_tables announces a transaction with many
-// messages in a datagram, whose numbers are those of the other's requests. All
-// come, in order, and the generation last.
+// TestNfTablesEventsOfOneDatagram: nf_tables announces a transaction with many messages
+// in a datagram, with the numbers of the other socket's requests. All are delivered, in
+// order, the generation last.
 func TestNfTablesEventsOfOneDatagram(t *testing.T) {
 	ns := nstest.New(t)
 	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)
@@ -165,8 +164,8 @@ func TestNfTablesEventsOfOneDatagram(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestTaskstatsRecordsAreEvents: they are unicast to the port that asked for
-// them, with a counter in nlmsg_seq and no group. They answer nothing.
+// TestTaskstatsRecordsAreEvents: they are unicast to the port that requested them, with
+// a counter in nlmsg_seq and no group. They answer nothing.
 func TestTaskstatsRecordsAreEvents(t *testing.T) {
 	// linux/taskstats.h
 	const (

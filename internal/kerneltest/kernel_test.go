@@ -21,12 +21,12 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file provoke what the kernel does that a client could take
-// for something else. Comments name the place in the kernel.
+// The tests of this file provoke messages that a client could misroute. Comments name
+// the place in the kernel.
 
 // TestOwnNotificationIsNoReply: rtnl_notify puts the request's number and the
-// requester's port into the notification, which comes before the
-// acknowledgement. Its group alone tells that it is not the answer.
+// requester's port into the notification, which comes before the acknowledgement. Only
+// its group shows that it is not the answer.
 func TestOwnNotificationIsNoReply(t *testing.T) {
 	const nexthopID, nexthopOIF, nexthopGroup = 1, 5, 32 // NHA_ID, NHA_OIF, RTNLGRP_NEXTHOP
 	route := Build(t, unix.RtMsg{
@@ -70,10 +70,10 @@ func TestOwnNotificationIsNoReply(t *testing.T) {
 	}
 }
 
-// TestConcurrentChangesAndQuestions: a socket in the group of its own changes,
-// with many goroutines that change and ask. All events come, once each, and no
-// question is answered with one.
-func TestConcurrentChangesAndQuestions(t *testing.T) {
+// TestConcurrentChangesAndRequests: a Conn has joined the group of its own changes, and
+// many goroutines change and read. All events are delivered once, and none answers a
+// request.
+func TestConcurrentChangesAndRequests(t *testing.T) {
 	const goroutines, each = 20, 50
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
@@ -109,10 +109,10 @@ func TestConcurrentChangesAndQuestions(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestEchoCopyKeepsItsGroup: nlmsg_notify sends the requester the same skb that
-// the group gets, so the reply to a request with NLM_F_ECHO bears a group. It
-// is a reply all the same: for a Conn that has joined nothing, another group, or
-// joined on its second socket, which then gets the event as well.
+// TestEchoCopyKeepsItsGroup: nlmsg_notify sends the requester the same skb as the
+// group, so the reply to a request with NLM_F_ECHO has a group. It is still a reply:
+// for a Conn without memberships, in another group, or with the membership on its event
+// socket, which then gets the event as well.
 func TestEchoCopyKeepsItsGroup(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -148,9 +148,9 @@ func TestEchoCopyKeepsItsGroup(t *testing.T) {
 	}
 }
 
-// TestDumpsRunInParallel: the kernel runs one dump on a socket at a time, and refuses
-// a second one with EBUSY (__netlink_dump_start). Each dump here has a socket of its
-// own, whichever of the two bits asks for it (rtnetlink_rcv_msg).
+// TestDumpsRunInParallel: the kernel runs one dump on a socket at a time, and refuses a
+// second one with EBUSY (__netlink_dump_start). Each dump here has a socket of its own,
+// for either of the two bits (rtnetlink_rcv_msg).
 func TestDumpsRunInParallel(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	const n = 2000
@@ -181,8 +181,8 @@ func TestDumpsRunInParallel(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestAbandonedDumpsDoNotBlock: the kernel cannot end a dump early, so its socket goes
-// with it. Some goroutines abandon their dumps, those of the others are whole.
+// TestAbandonedDumpsDoNotBlock: the kernel cannot end a dump early, so its socket is
+// closed. Some goroutines abandon their dumps; those of the others are whole.
 func TestAbandonedDumpsDoNotBlock(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	const n = 2000
@@ -218,11 +218,10 @@ func TestAbandonedDumpsDoNotBlock(t *testing.T) {
 	}
 }
 
-// TestChangeDuringADumpIsTold: a dump during which the table changes bears
-// NLM_F_DUMP_INTR. Without retries the entries come together with
-// ErrDumpInterrupted; with enough of them a dump is started again until it is
-// consistent.
-func TestChangeDuringADumpIsTold(t *testing.T) {
+// TestChangeDuringADumpIsReported: a dump during which the table changes has
+// NLM_F_DUMP_INTR. Without retries the entries come with ErrDumpInterrupted; with
+// enough retries the dump is repeated until it is consistent.
+func TestChangeDuringADumpIsReported(t *testing.T) {
 	ns := nstest.New(t)
 	const n = 2000
 	other := Dial(t, ns, netlink.NETLINK_ROUTE)

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package kerneltest tests nlmux on the real kernel, in network namespaces of its own.
-// What it exports serves the other packages that do the same.
+// Package kerneltest tests nlmux on the real kernel, in private network namespaces. Its
+// exported helpers serve other packages with such tests.
 package kerneltest
 
 import (
@@ -24,11 +24,11 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Patience is how long a test waits for what has to come before it gives up.
-// Nothing waits that long unless something is wrong.
+// Patience is the maximum time that a test waits for an expected event. No test reaches
+// it unless it fails.
 const Patience = time.Minute
 
-// Patient returns a ctx that ends the test's waiting, not the kernel's work.
+// Patient returns a ctx that ends after Patience.
 func Patient(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
@@ -42,7 +42,7 @@ func Dial(t testing.TB, ns *nstest.NS, family netlink.Family, opts ...client.Opt
 	return DialHere(t, family, append(opts, client.WithNetNS(ns.FD()))...)
 }
 
-// DialHere is dial in the namespace of the process.
+// DialHere is Dial in the namespace of the process.
 func DialHere(t testing.TB, family netlink.Family, opts ...client.Option) *client.Conn {
 	t.Helper()
 	c, err := client.Dial(family, opts...)
@@ -76,8 +76,8 @@ func Request(t testing.TB, c *client.Conn, typ netlink.MessageType, payload []by
 	return msgs
 }
 
-// AwaitEvent returns the first event that match accepts and fails the test when
-// none comes. What it passes over is gone.
+// AwaitEvent returns the first event that match accepts and skips earlier ones. It
+// fails the test if none comes.
 func AwaitEvent(t testing.TB, c *client.Conn, what string, match func(client.Event) bool) client.Event {
 	t.Helper()
 	ctx := Patient(t)
@@ -96,7 +96,7 @@ func AwaitEvent(t testing.TB, c *client.Conn, what string, match func(client.Eve
 	}
 }
 
-// NextEvent returns the next event, whatever it is.
+// NextEvent returns the next event.
 func NextEvent(t testing.TB, c *client.Conn) client.Event {
 	t.Helper()
 	return AwaitEvent(t, c, "an event", func(client.Event) bool { return true })
@@ -107,8 +107,7 @@ func OfType(typ netlink.MessageType) func(client.Event) bool {
 	return func(e client.Event) bool { return e.Header.Type == typ }
 }
 
-// Build returns the payload that consists of a family's header, a struct of
-// fixed size, and attributes.
+// Build returns a payload: a family's header, a struct of fixed size, and attributes.
 func Build(t testing.TB, header any, attrs ...func(*wire.Builder)) []byte {
 	t.Helper()
 	var b wire.Builder
@@ -132,8 +131,8 @@ func Pack(header any) []byte {
 	return p
 }
 
-// Unpack reads a message's fixed header and returns its attributes by type. Of
-// a type that comes several times the last one wins.
+// Unpack reads a message's fixed header and returns its attributes by type. Of several
+// with one type it returns the last.
 func Unpack(t testing.TB, m wire.Message, header any) map[uint16]wire.Attr {
 	t.Helper()
 	n, err := binary.Decode(m.Payload, binary.NativeEndian, header)
@@ -150,14 +149,14 @@ func Unpack(t testing.TB, m wire.Message, header any) map[uint16]wire.Attr {
 	return attrs
 }
 
-// LinkRequest asks for the link with an index; 0 is for all of them.
+// LinkRequest is the payload of a request for the link with that index, 0 for all
+// links.
 func LinkRequest(t testing.TB, index int) []byte {
 	t.Helper()
 	return Build(t, unix.IfInfomsg{Index: int32(index)})
 }
 
-// LinkIndex returns the index of the link that a message is about, or -1 if it
-// is about something else.
+// LinkIndex returns the index of the link that a message is about, or -1.
 func LinkIndex(m wire.Message) int {
 	var h unix.IfInfomsg
 	if _, err := binary.Decode(m.Payload, binary.NativeEndian, &h); err != nil || m.Header.Type != unix.RTM_NEWLINK {
@@ -187,7 +186,7 @@ func AddVeth(t testing.TB, c *client.Conn, name, peer string) {
 // LoIndex is the index of lo in every network namespace.
 const LoIndex = 1
 
-// LoAddress is the payload that adds addr to lo, or removes it.
+// LoAddress is the payload of a request that adds addr to lo, or removes it.
 func LoAddress(t testing.TB, addr string) []byte {
 	t.Helper()
 	p := netip.MustParsePrefix(addr)
@@ -202,8 +201,8 @@ func LoAddress(t testing.TB, addr string) []byte {
 		})
 }
 
-// ManyAddresses puts n addresses on lo, from 10.0.0.1 upwards, so that a dump
-// of them takes many datagrams.
+// ManyAddresses adds n addresses to lo, from 10.0.0.1 upwards, so that a dump of them
+// takes many datagrams.
 func ManyAddresses(t testing.TB, c *client.Conn, n int) {
 	t.Helper()
 	for i := range n {
@@ -211,13 +210,13 @@ func ManyAddresses(t testing.TB, c *client.Conn, n int) {
 	}
 }
 
-// AddressDump asks for all IPv4 addresses.
+// AddressDump is the payload of a dump of all IPv4 addresses.
 func AddressDump(t testing.TB) []byte {
 	t.Helper()
 	return Build(t, unix.IfAddrmsg{Family: unix.AF_INET})
 }
 
-// OpenFiles returns how many descriptors the process has.
+// OpenFiles returns the number of open descriptors.
 func OpenFiles(t testing.TB) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -227,9 +226,9 @@ func OpenFiles(t testing.TB) int {
 	return len(entries) - 1 // one of them was reading the directory
 }
 
-// NoNewGoroutines fails the test unless there are before goroutines again. A
-// goroutine that has told its end exists for some instructions more, so this
-// looks again until they are through.
+// NoNewGoroutines fails the test unless the number of goroutines returns to before. A
+// goroutine that has reported its end exists for some instructions more, so this
+// retries.
 func NoNewGoroutines(t testing.TB, before int) {
 	t.Helper()
 	for end := time.Now().Add(Patience); runtime.NumGoroutine() > before; runtime.Gosched() {
@@ -241,7 +240,7 @@ func NoNewGoroutines(t testing.TB, before int) {
 	}
 }
 
-// NoLosses fails the test if the Conn has lost or mistaken anything.
+// NoLosses fails the test if the Conn has lost or misrouted anything.
 func NoLosses(t testing.TB, c *client.Conn) {
 	t.Helper()
 	s := c.Stats()
@@ -257,7 +256,7 @@ func RaceDetector() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// AwaitPending returns once n requests wait for the kernel's answer.
+// AwaitPending waits until n requests are pending.
 func AwaitPending(t testing.TB, c *client.Conn, n int) {
 	t.Helper()
 	for end := time.Now().Add(Patience); c.Stats().Pending != n; runtime.Gosched() {
@@ -267,8 +266,8 @@ func AwaitPending(t testing.TB, c *client.Conn, n int) {
 	}
 }
 
-// StartRequest asks for lo, or with NLM_F_DUMP for all links, in a goroutine of its
-// own. The kernel takes rtnl_lock for both.
+// StartRequest requests lo, or with NLM_F_DUMP all links, in a new goroutine. The
+// kernel takes rtnl_lock for both.
 func StartRequest(c *client.Conn, ctx context.Context, flags netlink.Flags) <-chan error {
 	result := make(chan error, 1)
 	go func() {

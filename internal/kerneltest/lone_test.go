@@ -16,12 +16,12 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// nftGetElements asks for elements of a set.
+// nftGetElements requests elements of a set.
 const nftGetElements netlink.MessageType = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETSETELEM
 
-// manyElements makes a set of n numbers, and returns the request for all of them by their
-// keys, to which the kernel sends a reply each (nf_tables_getsetelem in
-// net/netfilter/nf_tables_api.c).
+// manyElements creates a set of n numbers, and returns the payload of a request for all
+// of them by their keys. The kernel replies to each key with a message
+// (nf_tables_getsetelem in net/netfilter/nf_tables_api.c).
 func manyElements(t *testing.T, ns *nstest.NS, n int) []byte {
 	t.Helper()
 	c := dialNetfilter(t, ns, "nf_tables", nftGetTable)
@@ -51,9 +51,9 @@ func manyElements(t *testing.T, ns *nstest.NS, n int) []byte {
 	return Build(t, unix.Nfgenmsg{Nfgen_family: unix.AF_INET}, elements)
 }
 
-// TestLoneRequestWithManyReplies: one request of an idle Conn is answered by 300 messages.
-// They come whole where the receive buffer can hold them. Where it cannot, the error names
-// the remedy, and the Conn is as good as before.
+// TestLoneRequestWithManyReplies: one request of an idle Conn is answered by 300
+// messages. All are returned if the receive buffer can hold them. If not, the error
+// names WithReceiveBuffer, and the Conn stays usable.
 func TestLoneRequestWithManyReplies(t *testing.T) {
 	const n = 300
 	ns := nstest.New(t)
@@ -92,7 +92,7 @@ func TestLoneRequestWithManyReplies(t *testing.T) {
 	}
 }
 
-// elementKey returns the key of the one element in a reply.
+// elementKey returns the key of the element in a reply.
 func elementKey(t *testing.T, m wire.Message) uint32 {
 	t.Helper()
 	var h unix.Nfgenmsg

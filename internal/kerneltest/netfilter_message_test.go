@@ -24,8 +24,8 @@ const (
 	nftGetGen   netlink.MessageType = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN
 )
 
-// addNftTables makes tables in one transaction. Its messages carry consecutive
-// numbers that start at seq.
+// addNftTables creates tables in one transaction. Its messages have consecutive numbers
+// from seq.
 func addNftTables(t testing.TB, r *Raw, seq uint32, names ...string) {
 	t.Helper()
 	edge := func(typ netlink.MessageType) wire.Message {
@@ -81,7 +81,7 @@ func conntrackTuple(b *wire.Builder, typ uint16, port uint16) {
 	})
 }
 
-// addConntrack makes the kernel believe in a UDP connection from port.
+// addConntrack adds a UDP connection from port to the kernel's table.
 func addConntrack(t testing.TB, c *client.Conn, port uint16) {
 	t.Helper()
 	Request(t, c, ctNew, Build(t, unix.Nfgenmsg{Nfgen_family: unix.AF_INET}, func(b *wire.Builder) {

@@ -26,8 +26,8 @@ const (
 	queueNumber = 7
 )
 
-// dialQueue binds a Conn to the queue through which every packet of ns passes. It skips if
-// the kernel has no nfqueue, or no rule for it.
+// dialQueue binds a Conn to the queue that every packet of ns passes. It skips the test
+// if the kernel has no nfqueue, or no rule for it.
 func dialQueue(t *testing.T, ns *nstest.NS) *client.Conn {
 	t.Helper()
 	const (
@@ -61,7 +61,7 @@ func dialQueue(t *testing.T, ns *nstest.NS) *client.Conn {
 	return c
 }
 
-// verdict makes the payload of a verdict about a packet.
+// verdict returns the payload of a verdict about a packet.
 func verdict(t *testing.T, verdict byte, id []byte) []byte {
 	t.Helper()
 	const verdictHeader = 2                           // NFQA_VERDICT_HDR
@@ -69,9 +69,9 @@ func verdict(t *testing.T, verdict byte, id []byte) []byte {
 	return Build(t, h, func(b *wire.Builder) { b.Bytes(verdictHeader, append([]byte{0, 0, 0, verdict}, id...)) })
 }
 
-// TestVerdicts: packets come as events of the socket that is bound to the queue, and what
-// a verdict says happens to them. Most are sent, and not acknowledged. One that the kernel
-// refuses is an event then.
+// TestVerdicts: packets are events of the socket that is bound to the queue, and the
+// kernel applies the verdicts. Most are sent without an acknowledgement. The refusal of
+// one is then an event.
 func TestVerdicts(t *testing.T) {
 	const (
 		packetHeader, payload = 1, 10 // NFQA_PACKET_HDR, NFQA_PAYLOAD

@@ -19,8 +19,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// TestWithPortID: the Conn gets the port it asks for, a second one does not, and
-// in another namespace the number is free.
+// TestWithPortID: the Conn gets the requested port, a second one does not, and in
+// another namespace the number is free.
 func TestWithPortID(t *testing.T) {
 	ns := nstest.New(t)
 	const port = 4_000_000_007
@@ -35,11 +35,11 @@ func TestWithPortID(t *testing.T) {
 		t.Errorf("second Conn with the port: %v, %v; want EADDRINUSE", d, err)
 	}
 	Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithPortID(port))
-	// The event socket takes no part: it gets a port of its own.
+	// The event socket gets another port.
 	Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithPortID(port), client.WithEventSocket())
 }
 
-// TestWithNetNS: each Conn sees the links of its own namespace.
+// TestWithNetNS: each Conn reads the links of its own namespace.
 func TestWithNetNS(t *testing.T) {
 	a, b := nstest.New(t), nstest.New(t)
 	inA, inB := Dial(t, a, netlink.NETLINK_ROUTE), Dial(t, b, netlink.NETLINK_ROUTE)
@@ -56,7 +56,7 @@ func TestWithNetNS(t *testing.T) {
 	}
 }
 
-// TestWithNetNSKeepsNoDescriptor: the caller may close his once Dial is back.
+// TestWithNetNSKeepsNoDescriptor: the caller may close the descriptor after Dial.
 func TestWithNetNSKeepsNoDescriptor(t *testing.T) {
 	ns := nstest.New(t)
 	fd, err := unix.FcntlInt(uintptr(ns.FD()), unix.F_DUPFD_CLOEXEC, 0)
@@ -73,9 +73,9 @@ func TestWithNetNSKeepsNoDescriptor(t *testing.T) {
 	}
 }
 
-// TestWithNetNSLeavesTheThreadWhereItWas: Dial goes to the namespace, its caller
-// does not.
-func TestWithNetNSLeavesTheThreadWhereItWas(t *testing.T) {
+// TestWithNetNSLeavesTheThreadInItsNamespace: Dial enters the namespace on another
+// thread.
+func TestWithNetNSLeavesTheThreadInItsNamespace(t *testing.T) {
 	ns := nstest.New(t)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -99,8 +99,8 @@ func (r *Raw) bufferSize(t *testing.T, option int) int {
 	return n
 }
 
-// TestBuffers: Stats tells the sizes that the kernel granted, which are double
-// what was asked for, and past the limit what the privilege allows.
+// TestBuffers: Stats returns the granted sizes, which are double the requested ones,
+// and beyond the limit depend on the privilege.
 func TestBuffers(t *testing.T) {
 	ns := nstest.New(t)
 	sizes := func(opts ...client.Option) (receive, send int) {
@@ -132,8 +132,7 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
-// TestWithSendBuffer: it limits the size of a request, and what does not fit was
-// not sent.
+// TestWithSendBuffer: it limits the size of a request. A larger one is not sent.
 func TestWithSendBuffer(t *testing.T) {
 	ns := nstest.New(t)
 	// Attributes of a type that the kernel does not know are ignored here.
@@ -152,8 +151,8 @@ func TestWithSendBuffer(t *testing.T) {
 	NoLosses(t, small)
 }
 
-// TestWithStrictChecking: the kernel refuses a dump with a field that means
-// nothing there, and without the option looks away.
+// TestWithStrictChecking: the kernel refuses a dump with a field that has no meaning
+// there, and ignores it without the option.
 func TestWithStrictChecking(t *testing.T) {
 	ns := nstest.New(t)
 	odd := Build(t, unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: 8})
@@ -182,8 +181,8 @@ func TestWithStrictCheckingFilters(t *testing.T) {
 	}
 }
 
-// TestWithEventSocket: memberships live on a second socket, so the port that
-// requests come from gets no multicast, and changes are seen all the same.
+// TestWithEventSocket: memberships are on a second socket, so the port of requests gets
+// no multicast. Events are still received.
 func TestWithEventSocket(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithEventSocket())
@@ -204,9 +203,9 @@ func TestWithEventSocket(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestWithListenAllNSID: events of another namespace arrive with the id that it
-// has in the Conn's own, events of that one without, and without the option
-// only the latter.
+// TestWithListenAllNSID: events of another namespace have its id in the Conn's own one,
+// events of the own namespace have none, and without the option only the latter are
+// delivered.
 func TestWithListenAllNSID(t *testing.T) {
 	home, away := nstest.New(t), nstest.New(t)
 	all := Dial(t, home, netlink.NETLINK_ROUTE, client.WithListenAllNSID())

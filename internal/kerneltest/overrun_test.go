@@ -19,15 +19,14 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// The tests of this file have the kernel drop messages because a socket's
-// receive buffer is full (netlink_overrun in net/netlink/af_netlink.c).
+// The tests of this file make the kernel drop messages because a socket's receive
+// buffer is full (netlink_overrun in net/netlink/af_netlink.c).
 
-// tiny asks for the smallest receive buffer that there is; two small messages
-// fill it.
+// tiny is the smallest receive buffer; two small messages fill it.
 var tiny = client.WithReceiveBuffer(1)
 
-// storm returns a function that has the kernel announce hundreds of addresses
-// inside one system call, more quickly than anybody can read.
+// storm returns a function that makes the kernel announce hundreds of addresses inside
+// one system call, faster than any reader reads.
 func storm(t *testing.T, ns *nstest.NS) func() {
 	t.Helper()
 	const n = 500
@@ -50,10 +49,10 @@ func storm(t *testing.T, ns *nstest.NS) func() {
 	}
 }
 
-// TestOverrunIsToldAsAGap: the events that the kernel dropped leave a gap in the
-// others, and behind it the Conn is as good as new: the kernel, which drops
-// everything until the queue has been read away, sends again.
-func TestOverrunIsToldAsAGap(t *testing.T) {
+// TestOverrunIsReportedAsAGap: dropped events leave a gap, and afterwards the Conn
+// works as before: when the queue has been drained, the kernel, which drops everything
+// until then, queues messages again.
+func TestOverrunIsReportedAsAGap(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, tiny)
 	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
@@ -67,12 +66,12 @@ func TestOverrunIsToldAsAGap(t *testing.T) {
 	if gap.Lost != 0 && c.Stats().EventsDropped == 0 || gap.Group != 0 || gap.NSID != -1 || len(gap.Payload) != 0 {
 		t.Errorf("gap %+v; want nothing in it, the kernel does not count", gap)
 	}
-	// A change after the storm is announced, once the queue has been read away.
+	// A change after the storm is announced, once the queue has been drained.
 	other := Dial(t, ns, netlink.NETLINK_ROUTE)
 	err := c.Noop(Patient(t))
 	if errors.Is(err, client.ErrReplyLost) {
-		// It was sent before the Conn knew of the last loss. Now it knows, and
-		// the queue has been read away.
+		// It was sent before the Conn read the last report. Now the report has been
+		// read and the queue has been drained.
 		err = c.Noop(Patient(t))
 	}
 	if err != nil {
@@ -92,9 +91,8 @@ func TestOverrunIsToldAsAGap(t *testing.T) {
 	}
 }
 
-// TestReplyTooLargeForTheBufferIsLost: the link's description fills the buffer,
-// so that the kernel drops the acknowledgement behind it. The call does not
-// wait for that for ever, and the next one is not harmed.
+// TestReplyTooLargeForTheBufferIsLost: the link's description fills the buffer, so the
+// kernel drops the acknowledgement after it. The call ends, and the next one succeeds.
 func TestReplyTooLargeForTheBufferIsLost(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, tiny)
@@ -112,7 +110,7 @@ func TestReplyTooLargeForTheBufferIsLost(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("no reply was lost")
 		}
-		// A quick reader may just make it.
+		// A fast reader may receive the acknowledgement.
 		var msgs []wire.Message
 		msgs, err = c.Request(Patient(t), unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0)
 		if err == nil && (len(msgs) != 1 || LinkIndex(msgs[0]) != LoIndex) {
@@ -130,7 +128,7 @@ func TestReplyTooLargeForTheBufferIsLost(t *testing.T) {
 	}
 }
 
-// TestDumpThroughATinyBuffer: the kernel makes a dump's next part when there is
+// TestDumpThroughATinyBuffer: the kernel makes a dump's next datagram when there is
 // room for it (netlink_dump), so no buffer is too small for a dump.
 func TestDumpThroughATinyBuffer(t *testing.T) {
 	ns := nstest.New(t)
@@ -145,9 +143,9 @@ func TestDumpThroughATinyBuffer(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// askInTheStorm has goroutines send requests of all kinds until enough says so
-// or time is up, and returns how many lost their reply. Every other has its
-// own. more is called all the while.
+// askInTheStorm makes goroutines send requests of all kinds until enough returns true
+// or time is up, and returns the number of lost replies. Every other request has its
+// own reply. more is called all the time.
 func askInTheStorm(t *testing.T, c *client.Conn, more func(), enough func() bool) (lost uint64) {
 	t.Helper()
 	ctx := Patient(t)
@@ -200,10 +198,9 @@ func askInTheStorm(t *testing.T, c *client.Conn, more func(), enough func() bool
 	return count.Load()
 }
 
-// TestStormOfEventsLeavesNoCallBehind: on a shared socket the storm costs
-// requests their replies, which each of them is told. None waits for ever, none
-// gets what is another's.
-func TestStormOfEventsLeavesNoCallBehind(t *testing.T) {
+// TestStormOfEventsEndsEveryCall: on a shared socket requests lose their replies in a
+// storm, and each of them reports it. None waits for ever, none gets another's reply.
+func TestStormOfEventsEndsEveryCall(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithReceiveBuffer(8<<10), client.WithInFlight(8))
 	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
@@ -216,8 +213,8 @@ func TestStormOfEventsLeavesNoCallBehind(t *testing.T) {
 	}
 }
 
-// TestEventSocketKeepsTheStormFromReplies: with the memberships on a socket of
-// their own, events are lost in a storm and replies are not.
+// TestEventSocketKeepsTheStormFromReplies: with the memberships on a second socket, a
+// storm loses events and no replies.
 func TestEventSocketKeepsTheStormFromReplies(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithReceiveBuffer(32<<10), client.WithEventSocket())
@@ -229,9 +226,9 @@ func TestEventSocketKeepsTheStormFromReplies(t *testing.T) {
 	AwaitEvent(t, c, "the gap", OfType(netlink.NLMSG_OVERRUN))
 }
 
-// TestCloseAmidOverruns: requests overrun the queue, since more are let out than
-// there is room for, and then the Conn is closed. Nobody is left behind a gate.
-func TestCloseAmidOverruns(t *testing.T) {
+// TestCloseDuringOverruns: more requests are in flight than the receive buffer has room
+// for, so it overruns, and then the Conn is closed. No request is left at the gate.
+func TestCloseDuringOverruns(t *testing.T) {
 	const conns, goroutines, before = 100, 8, 50
 	ns := nstest.New(t)
 	payload := LinkRequest(t, LoIndex)

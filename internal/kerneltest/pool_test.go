@@ -58,7 +58,7 @@ func TestDumpThatWaitsForALockDelaysNothing(t *testing.T) {
 }
 
 // TestAbandonedDumpDelaysNoOther: ctx ends a dump of many routes after its first
-// datagram. The next one gets another socket and is whole.
+// datagram. The next one uses another socket and is whole.
 func TestAbandonedDumpDelaysNoOther(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	const n = 20_000
@@ -88,8 +88,8 @@ func TestAbandonedDumpDelaysNoOther(t *testing.T) {
 }
 
 // TestEveryRequestEnds: the kernel ignores a request of NETLINK_FIB_LOOKUP that is too
-// short (nl_fib_input in net/ipv4/fib_frontend.c). It ends all the same, gives its room
-// back, and the Conn goes on.
+// short (nl_fib_input in net/ipv4/fib_frontend.c). It ends, frees its room, and the
+// Conn stays usable.
 func TestEveryRequestEnds(t *testing.T) {
 	c := dialFamily(t, nstest.New(t), netlink.NETLINK_FIB_LOOKUP)
 	var wg sync.WaitGroup
@@ -110,8 +110,8 @@ func TestEveryRequestEnds(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestAnsweredRequestsAreNotCutShort: the families that answer from the send, with as
-// many goroutines as find work. None of their requests is taken for unanswered.
+// TestAnsweredRequestsAreNotCutShort: the families that answer inside the send, with
+// many goroutines. None of their requests is taken for unanswered.
 func TestAnsweredRequestsAreNotCutShort(t *testing.T) {
 	ns := nstest.New(t)
 	ctrl := Build(t, unix.Genlmsghdr{Cmd: unix.CTRL_CMD_GETFAMILY}, func(b *wire.Builder) { b.String(unix.CTRL_ATTR_FAMILY_NAME, "nlctrl") })
@@ -158,8 +158,7 @@ func TestAnsweredRequestsAreNotCutShort(t *testing.T) {
 func noop(c *client.Conn) error { return c.Noop(context.Background()) }
 
 // TestNoopsOfNetfilterWithoutPrivilege: without CAP_NET_ADMIN nfnetlink_rcv refuses the
-// first message of a datagram and does not look at the others. Every Noop gets its
-// refusal.
+// first message of a datagram and ignores the others. Every Noop gets its refusal.
 func TestNoopsOfNetfilterWithoutPrivilege(t *testing.T) {
 	if !isChild(t) {
 		runChild(t, nstest.New(t), unix.CAP_NET_ADMIN)
@@ -187,7 +186,7 @@ func TestDumpNeedsNoMorePrivilegeThanDial(t *testing.T) {
 	if !isChild(t) {
 		ns := nstest.New(t)
 		ManyAddresses(t, Dial(t, ns, netlink.NETLINK_ROUTE), 10)
-		// The child starts elsewhere and gets a descriptor of ns.
+		// The child starts in another namespace and gets a descriptor of ns.
 		runChildFrom(t, nstest.New(t), ns, unix.CAP_NET_ADMIN)
 		return
 	}
@@ -210,8 +209,8 @@ func TestDumpNeedsNoMorePrivilegeThanDial(t *testing.T) {
 	}
 }
 
-// TestDumpWithoutASocket: socket(2) is refused after Dial. A dump says so and was not
-// sent, or uses the socket that WithDumpSocket keeps.
+// TestDumpWithoutASocket: socket(2) is refused after Dial. A dump reports that and is
+// not sent, or uses the socket of WithDumpSocket.
 func TestDumpWithoutASocket(t *testing.T) {
 	if !isChild(t) {
 		runChild(t, nstest.New(t))
@@ -233,7 +232,7 @@ func TestDumpWithoutASocket(t *testing.T) {
 	}
 }
 
-// TestDumpWithoutADescriptor: the process has no descriptor left.
+// TestDumpWithoutADescriptor: the process is out of descriptors.
 func TestDumpWithoutADescriptor(t *testing.T) {
 	if !isChild(t) {
 		runChild(t, nstest.New(t))
@@ -255,8 +254,8 @@ func TestDumpWithoutADescriptor(t *testing.T) {
 	wantNoSocket(t, c, unix.EMFILE)
 }
 
-// wantNoSocket fails unless both sorts of dumps fail with errno and were not sent, and
-// a request succeeds.
+// wantNoSocket fails the test unless both kinds of dumps fail with errno and were not
+// sent, and a request succeeds.
 func wantNoSocket(t *testing.T, c *client.Conn, errno error) {
 	t.Helper()
 	check := func(err error) {
@@ -345,7 +344,7 @@ func rawDump(t *testing.T, family netlink.Family, typ netlink.MessageType, paylo
 	}
 }
 
-// TestDumpThatResetsIsReadOnce: what a dump resets is reported once.
+// TestDumpThatResetsIsReadOnce: values that a dump resets are returned once.
 func TestDumpThatResetsIsReadOnce(t *testing.T) {
 	const nftGetObjReset = unix.NFNL_SUBSYS_NFTABLES<<8 | 21 // NFT_MSG_GETOBJ_RESET
 	c := dialNetfilter(t, nstest.New(t), "nf_tables", nftGetTable)

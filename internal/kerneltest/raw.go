@@ -13,8 +13,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Raw is a netlink socket without a Conn: another program, as far as a Conn can
-// tell, that sends what it likes.
+// Raw is a netlink socket without a Conn: to a Conn, that of another program.
 type Raw struct {
 	FD   int
 	Port uint32
@@ -26,7 +25,7 @@ func OpenRaw(t testing.TB, ns *nstest.NS, family netlink.Family) *Raw {
 	return openRawIn(t, ns.Do, family)
 }
 
-// openRawHere is openRaw in the namespace of the process.
+// openRawHere is OpenRaw in the namespace of the process.
 func openRawHere(t testing.TB, family netlink.Family) *Raw {
 	t.Helper()
 	return openRawIn(t, func(f func() error) error { return f() }, family)
@@ -43,7 +42,7 @@ func openRawIn(t testing.TB, do func(func() error) error, family netlink.Family)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(r.FD) })
-	// A test must not hang when an answer does not come.
+	// A test must not hang if an answer does not come.
 	limit := unix.NsecToTimeval(Patience.Nanoseconds())
 	err = unix.SetsockoptTimeval(r.FD, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit)
 	err = errors.Join(err, unix.Bind(r.FD, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}))
@@ -71,8 +70,8 @@ func (r *Raw) Send(t testing.TB, to uint32, msgs ...wire.Message) {
 	}
 }
 
-// AwaitAck reads until the kernel has acknowledged the message with number seq,
-// which it must not have refused.
+// AwaitAck reads until the kernel has acknowledged the message with number seq. A
+// refusal fails the test.
 func (r *Raw) AwaitAck(t testing.TB, seq uint32) {
 	t.Helper()
 	b := make([]byte, 1<<16)
@@ -96,7 +95,7 @@ func (r *Raw) AwaitAck(t testing.TB, seq uint32) {
 	}
 }
 
-// ForgedAck says that request seq of port has succeeded.
+// ForgedAck is an acknowledgement of request seq of port.
 func ForgedAck(port, seq uint32) wire.Message {
 	return wire.Message{
 		Header:  wire.Header{Type: netlink.NLMSG_ERROR, Flags: netlink.NLM_F_CAPPED, Seq: seq, PortID: port},

@@ -19,8 +19,8 @@ import (
 	"github.com/nlmux/netlink/internal/nstest"
 )
 
-// TestAbandonedDumpLeavesNothing: ctx ends dumps before their end. Each dump that is
-// not abandoned is whole, and other requests do not wait.
+// TestAbandonedDumpLeavesNothing: ctx ends dumps early. Dumps that are not abandoned
+// are whole, and other requests do not wait.
 func TestAbandonedDumpLeavesNothing(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	ManyAddresses(t, c, 3000)
@@ -51,9 +51,9 @@ func TestAbandonedDumpLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestReceiveBringsOwnChange: the event that the Conn's own request causes goes
-// to Receive, with its group, and does not pass for the request's reply.
-func TestReceiveBringsOwnChange(t *testing.T) {
+// TestReceiveDeliversOwnChange: an event caused by the Conn's own request is received,
+// with its group, and is not taken for the reply.
+func TestReceiveDeliversOwnChange(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
 	if msgs := Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) != 0 {
@@ -70,7 +70,7 @@ func TestReceiveBringsOwnChange(t *testing.T) {
 	if s := c.Stats(); s.Events != 1 {
 		t.Errorf("%d events counted, want 1", s.Events)
 	}
-	// After leaving, nothing more comes, and the barrier shows that it does not.
+	// After leaving, no event comes, which the Noop proves.
 	if err := c.DropMembership(unix.RTNLGRP_IPV4_IFADDR); err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +84,8 @@ func TestReceiveBringsOwnChange(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestEchoIsAReply: with NLM_F_ECHO the request's own notification is its reply.
-// Whoever has joined the group gets it as the event as well, once.
+// TestEchoIsAReply: with NLM_F_ECHO the request's own notification is its reply. A
+// member of the group also receives it as an event, once.
 func TestEchoIsAReply(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	echo := func(addr string) {
@@ -110,10 +110,9 @@ func TestEchoIsAReply(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestEventQueueCountsWhatItDropped: nobody takes the events, requests are
-// answered all the same, and afterwards each gap stands where events are
-// missing and counts them.
-func TestEventQueueCountsWhatItDropped(t *testing.T) {
+// TestEventQueueCountsDroppedEvents: events are not received, requests are still
+// answered, and afterwards each gap is where events are missing, with their number.
+func TestEventQueueCountsDroppedEvents(t *testing.T) {
 	const changes = 100
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithEventQueue(10))
 	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
@@ -131,7 +130,7 @@ func TestEventQueueCountsWhatItDropped(t *testing.T) {
 		var h unix.IfAddrmsg
 		ip := net.IP(Unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value)
 		if want := net.IPv4(10, 0, 0, byte(events+lost)); !ip.Equal(want) || e.Lost != 0 {
-			t.Fatalf("behind %d events and %d lost: %v, Lost %d; want %v, 0", events, lost, ip, e.Lost, want)
+			t.Fatalf("after %d events and %d lost: %v, Lost %d; want %v, 0", events, lost, ip, e.Lost, want)
 		}
 		events++
 	}
@@ -141,16 +140,16 @@ func TestEventQueueCountsWhatItDropped(t *testing.T) {
 	// The queue has room again.
 	Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
 	if e := NextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR {
-		t.Errorf("behind the gap: %+v, want RTM_NEWADDR", e)
+		t.Errorf("after the gap: %+v, want RTM_NEWADDR", e)
 	}
 	if s := c.Stats(); s.EventsDropped != uint64(lost) || s.Events != changes+1 || s.Overruns != 0 {
 		t.Errorf("%+v; want %d events, %d dropped, no overrun of the kernel's", s, changes+1, lost)
 	}
 }
 
-// TestCloseEndsWaitingCalls: the kernel keeps two requests and a dump waiting for a
-// lock. Close returns all the same and ends a request that waits for room. The
-// others end when the kernel lets go of them.
+// TestCloseEndsWaitingCalls: two requests and a dump wait for a lock in the kernel.
+// Close returns and ends a request that waits for room. The others end when their
+// system calls return.
 func TestCloseEndsWaitingCalls(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(2))
@@ -175,7 +174,7 @@ func TestCloseEndsWaitingCalls(t *testing.T) {
 	}
 	release()
 	for i, result := range kept {
-		// Close may have come before the send, so NotSent can be either.
+		// Close may have come before the send, so NotSent can be true or false.
 		if err := <-result; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("call %d in the kernel: %v, want net.ErrClosed", i, err)
 		}
@@ -185,8 +184,7 @@ func TestCloseEndsWaitingCalls(t *testing.T) {
 	}
 }
 
-// TestCloseIsIdempotent: many may close at once, and each returns when it is
-// done.
+// TestCloseIsIdempotent: concurrent calls all return when the Conn is closed.
 func TestCloseIsIdempotent(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	var wg sync.WaitGroup
@@ -249,8 +247,8 @@ func TestCloseJoins(t *testing.T) {
 	NoNewGoroutines(t, goroutines)
 }
 
-// TestSyscallConnReachesTheSocket: Control gets the descriptor that requests go
-// through; reading and writing stay the Conn's business.
+// TestSyscallConnReachesTheSocket: Control gets the descriptor of the socket for
+// requests; Read and Write are refused.
 func TestSyscallConnReachesTheSocket(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_GENERIC)
 	raw, err := c.SyscallConn()
@@ -282,8 +280,8 @@ func TestSyscallConnReachesTheSocket(t *testing.T) {
 	}
 }
 
-// TestPortIDIsTheSocketsOwn: every Conn has a port, no two of a namespace have
-// the same, the kernel puts it into what it answers, and it outlives Close.
+// TestPortIDIsTheSocketsOwn: every Conn has a port, unique in its namespace, which the
+// kernel puts into its answers and which PortID returns after Close.
 func TestPortIDIsTheSocketsOwn(t *testing.T) {
 	ns := nstest.New(t)
 	conns := make(map[uint32]*client.Conn)

@@ -27,8 +27,7 @@ import (
 
 func TestMain(m *testing.M) { nstest.Main(m) }
 
-// TestRequestReturnsTheAnswerWithoutItsEnd: the link that was asked for, and
-// not the acknowledgement behind it.
+// TestRequestReturnsTheAnswerWithoutItsEnd: the link, without the acknowledgement.
 func TestRequestReturnsTheAnswerWithoutItsEnd(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	msgs := Request(t, c, unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0)
@@ -40,16 +39,15 @@ func TestRequestReturnsTheAnswerWithoutItsEnd(t *testing.T) {
 	if name := attrs[unix.IFLA_IFNAME].String(); h.Index != LoIndex || name != "lo" {
 		t.Errorf("got link %d %q, want %d lo", h.Index, name, LoIndex)
 	}
-	// A request that only does something has no replies, and that is no error.
+	// A request that changes something has no replies and no error.
 	if msgs := Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) != 0 {
 		t.Errorf("RTM_NEWADDR: got replies %v, want none", msgs)
 	}
 	NoLosses(t, c)
 }
 
-// TestConcurrentRequestsGetTheirOwnAnswers: a thousand goroutines share a Conn
-// and each asks for links by index, so a reply that went to the wrong one, or
-// to nobody, shows.
+// TestConcurrentRequestsGetTheirOwnAnswers: a thousand goroutines share a Conn and
+// request links by index, so a misrouted or lost reply is found.
 func TestConcurrentRequestsGetTheirOwnAnswers(t *testing.T) {
 	goroutines, each := 1000, 1000
 	if testing.Short() || RaceDetector() {
@@ -103,8 +101,8 @@ func TestConcurrentRequestsGetTheirOwnAnswers(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestRepliesBelongToTheCaller: what a reply says does not change when the Conn
-// reads on, nor when its neighbour in the slice is overwritten or appended to.
+// TestRepliesBelongToTheCaller: a reply does not change when the Conn reads again, nor
+// when another reply of the slice is overwritten or appended to.
 func TestRepliesBelongToTheCaller(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	ManyAddresses(t, c, 100)
@@ -135,8 +133,8 @@ func TestRepliesBelongToTheCaller(t *testing.T) {
 	}
 }
 
-// TestKernelRefusal: the kernel's no is a wire.KernelError whose errno can be
-// asked for, with the request's type and the kernel's own words.
+// TestKernelRefusal: a refusal is a wire.KernelError with errno, request type and the
+// kernel's text.
 func TestKernelRefusal(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	_, err := c.Request(Patient(t), unix.RTM_GETLINK, LinkRequest(t, 1<<20), 0)
@@ -145,14 +143,14 @@ func TestKernelRefusal(t *testing.T) {
 		t.Fatalf("link that does not exist: %v, want a KernelError with ENODEV", err)
 	}
 	if refusal.Request != unix.RTM_GETLINK || refusal.Seq == 0 {
-		t.Errorf("refusal of %+v, want it to tell RTM_GETLINK and a seq", refusal)
+		t.Errorf("refusal of %+v, want RTM_GETLINK and a number", refusal)
 	}
 	if client.NotSent(err) {
 		t.Errorf("NotSent(%v), but the kernel has answered", err)
 	}
 
-	// RTM_DELADDR of an address that is not there has no text, so ask for a
-	// route table that does not exist: ENOENT is fs.ErrNotExist.
+	// RTM_DELADDR of a missing address has no text, so request a route table that does
+	// not exist: ENOENT is fs.ErrNotExist.
 	strict := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithStrictChecking())
 	_, err = strict.Request(Patient(t), unix.RTM_GETROUTE,
 		Build(t, unix.RtMsg{Family: unix.AF_INET}, func(b *wire.Builder) { b.Uint32(unix.RTA_TABLE, 4321) }), netlink.NLM_F_DUMP)
@@ -162,15 +160,15 @@ func TestKernelRefusal(t *testing.T) {
 	if refusal.Ext.Message == "" || !strings.Contains(err.Error(), refusal.Ext.Message) {
 		t.Errorf("%q does not hold the kernel's text %q", err, refusal.Ext.Message)
 	}
-	// Nothing stays behind, and the Conn goes on.
+	// Nothing is left, and the Conn stays usable.
 	NoLosses(t, strict)
 	if err := strict.Noop(Patient(t)); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestDumpIsComplete compares a dump of links with what another reader of the
-// same namespace says.
+// TestDumpIsComplete compares a dump of links with the output of ip in the same
+// namespace.
 func TestDumpIsComplete(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
@@ -199,8 +197,8 @@ func TestDumpIsComplete(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestLongDumpKeepsTheKernelsOrder: thousands of entries come over many
-// datagrams, each entry once and in the order in which they were added.
+// TestLongDumpKeepsTheKernelsOrder: thousands of entries arrive in many datagrams, each
+// entry once and in the order in which they were added.
 func TestLongDumpKeepsTheKernelsOrder(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	const n = 3000
@@ -224,8 +222,7 @@ func TestLongDumpKeepsTheKernelsOrder(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestEndedContextSendsNothing: the address that such a request would have added
-// is not there.
+// TestEndedContextSendsNothing: the address of such a request is not added.
 func TestEndedContextSendsNothing(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
 	canceled, cancel := context.WithCancel(context.Background())
@@ -253,9 +250,9 @@ func TestEndedContextSendsNothing(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// TestContextEndsTheWait: the kernel keeps the goroutines that send waiting for a
-// lock. The requests that wait for them, and the dumps that wait for a socket, return
-// when their ctx ends.
+// TestContextEndsTheWait: the goroutines that send wait for a lock in the kernel. The
+// requests queued after them, and the dumps that wait for a socket, return when their
+// ctx ends.
 func TestContextEndsTheWait(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
@@ -300,8 +297,8 @@ func merge(results []<-chan error) <-chan error {
 	return all
 }
 
-// TestRequestThatWaitsForRoomIsNotSent: with room for one request in flight the
-// second waits, and its ctx ends it before the kernel sees it.
+// TestRequestThatWaitsForRoomIsNotSent: with room for one request in flight, the second
+// waits, and its ctx ends it before it is sent.
 func TestRequestThatWaitsForRoomIsNotSent(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(1))
@@ -322,16 +319,16 @@ func TestRequestThatWaitsForRoomIsNotSent(t *testing.T) {
 	}
 }
 
-// TestNotSentIsTrue asks the kernel: many requests whose ctx ends at an
-// unfortunate moment, each to add an address of its own. One that was not sent
-// has added none, one that succeeded has.
+// TestNotSentIsTrue checks with the kernel: many requests add an address each, and
+// their ctx ends at various moments. A request that was not sent has added none, one
+// that succeeded has.
 func TestNotSentIsTrue(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE, client.WithInFlight(2))
 	watcher := Dial(t, ns, netlink.NETLINK_ROUTE)
 	const n, goroutines = 2000, 20
 	var added, unsent, doubtful int
-	// Now and then the moments are all fortunate, so there are several rounds.
+	// Sometimes no ctx ends in time, so there are several rounds.
 	for round := byte(1); round < 100 && (unsent == 0 || added == 0); round++ {
 		address := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, round, byte(i >> 8), byte(i)}) }
 		errs := make([]error, n)
@@ -373,7 +370,7 @@ func TestNotSentIsTrue(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d added, %d not sent, %d in doubt", added, unsent, doubtful)
+	t.Logf("%d added, %d not sent, %d uncertain", added, unsent, doubtful)
 	if added == 0 || unsent == 0 {
 		t.Errorf("%d added, %d not sent; want some of both", added, unsent)
 	}

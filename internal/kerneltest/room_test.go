@@ -23,8 +23,8 @@ const (
 	rtmNewLinkProp = netlink.MessageType(108)
 )
 
-// TestLargeAnswersAreNotLost: many goroutines ask for a link whose description is larger
-// than the room that one answer is taken to need.
+// TestLargeAnswersAreNotLost: many goroutines request a link whose description is
+// larger than the initial estimate for an answer.
 func TestLargeAnswersAreNotLost(t *testing.T) {
 	for _, names := range []int{100, 350} { // of 140 bytes
 		t.Run(fmt.Sprint(names, " names"), func(t *testing.T) {

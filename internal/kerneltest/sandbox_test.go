@@ -27,7 +27,7 @@ import (
 const sandboxEnv = "NLMUX_TEST_SANDBOX"
 
 // TestSandboxWithoutRecvmmsg: a filter of system calls that was written for other
-// clients knows recvmsg only, and that is enough.
+// clients permits only recvmsg, which is sufficient.
 func TestSandboxWithoutRecvmmsg(t *testing.T) {
 	if text := os.Getenv(sandboxEnv); text != "" {
 		errno, err := strconv.Atoi(text)
@@ -37,7 +37,7 @@ func TestSandboxWithoutRecvmmsg(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		crowdOfRequests(t)
+		manyRequests(t)
 		return
 	}
 	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP, unix.EINVAL} {
@@ -57,7 +57,7 @@ func TestSandboxWithoutRecvmmsg(t *testing.T) {
 	}
 }
 
-// refuse has the system call nr fail with errno from now on, in all threads.
+// refuse makes the system call nr fail with errno from now on, in all threads.
 func refuse(nr uint32, errno syscall.Errno) error {
 	const socketcall = 102 // of 386, by which x/sys/unix makes these calls there
 	calls := map[uint32]uint32{unix.SYS_SOCKET: 1, unix.SYS_BIND: 2}
@@ -76,7 +76,7 @@ func refuse(nr uint32, errno syscall.Errno) error {
 	}
 	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	// The thread that asks has to have given up new privileges.
+	// The calling thread must have given up new privileges.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
@@ -92,8 +92,8 @@ func refuse(nr uint32, errno syscall.Errno) error {
 	return nil
 }
 
-// TestSandboxWithoutReading: neither system call that reads is allowed any more. A
-// Request ends all the same, and so does Close.
+// TestSandboxWithoutReading: both system calls that read are refused. Requests and
+// Close still end.
 func TestSandboxWithoutReading(t *testing.T) {
 	if !isChild(t) {
 		runChild(t, nstest.New(t))
@@ -110,7 +110,8 @@ func TestSandboxWithoutReading(t *testing.T) {
 	}
 }
 
-// TestSandboxWithoutBind: Android refuses bind. The kernel binds a socket that sends.
+// TestSandboxWithoutBind: Android refuses bind. The kernel binds a socket when it
+// sends.
 func TestSandboxWithoutBind(t *testing.T) {
 	if !isChild(t) {
 		runChild(t, nstest.New(t))
@@ -145,9 +146,8 @@ func TestSandboxWithoutBind(t *testing.T) {
 	}
 }
 
-// crowdOfRequests has many goroutines ask for one link, with two datagrams each
-// for an answer.
-func crowdOfRequests(t *testing.T) {
+// manyRequests makes many goroutines request one link, with two datagrams per answer.
+func manyRequests(t *testing.T) {
 	c, err := client.Dial(netlink.NETLINK_ROUTE)
 	if err != nil {
 		t.Fatal(err)

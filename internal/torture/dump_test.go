@@ -14,7 +14,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// table is what one may dump.
+// table is a table that can be dumped.
 type table struct {
 	class   class
 	typ     netlink.MessageType
@@ -27,7 +27,7 @@ var tables = []table{
 	{aLink, unix.RTM_GETLINK, kerneltest.Pack(unix.IfInfomsg{})},
 }
 
-// find returns the own objects that a message of a dump is about.
+// find adds the worker's own objects in a message of a dump.
 func (w *worker) find(found map[key][]uint32, from table, m wire.Message) {
 	s, ok := sighting(m)
 	if m.Header.Type != creates[from.class] {
@@ -38,10 +38,10 @@ func (w *worker) find(found map[key][]uint32, from table, m wire.Message) {
 	}
 }
 
-// compare checks that a dump had what is there, once, and nothing else. The
-// tables of addresses and links are walked by position, so entries may be
-// missed or come twice when others change the table, and then the dump says so.
-// Routes are walked by key, so those of others do not matter.
+// compare checks that a dump has exactly the existing objects, once each. The kernel
+// walks the tables of addresses and links by position, so entries may be missed or
+// repeated when others change the table, and the dump reports that. It walks routes by
+// key, so changes of others do not matter.
 func (w *worker) compare(found map[key][]uint32, from table, interrupted bool) {
 	if interrupted && from.class != aRoute {
 		return
@@ -82,8 +82,8 @@ func (w *worker) dump() {
 	w.compare(found, from, err != nil)
 }
 
-// walk streams a table, to its end or not that far, and sometimes asks for
-// something else meanwhile.
+// walk streams a table, to its end or a part of it, and sometimes makes another request
+// meanwhile.
 func (w *worker) walk() {
 	ctx, cancel := w.moment()
 	defer cancel()
@@ -127,26 +127,26 @@ func (w *worker) walk() {
 	}
 }
 
-// forge has the liar write what looks like answers: to the requests that the
-// Conn has in flight, and to a stream.
+// forge makes the forger send messages that look like answers: to the requests in
+// flight of the Conn, and to a stream.
 func (w *worker) forge() {
-	if w.liar == nil {
+	if w.forger == nil {
 		return
 	}
 	port, seq := w.conn.PortID(), w.seen.Load()
 	for range 1 + w.rand.IntN(4) {
-		if lie(w.liar, w.rand.IntN(4), port, seq+w.rand.Uint32N(64), w.links) {
+		if forge(w.forger, w.rand.IntN(4), port, seq+w.rand.Uint32N(64), w.links) {
 			w.forged.conn.Add(1)
 		}
 	}
-	if s := w.stream.Load(); s != nil && w.rand.IntN(4) == 0 && lie(w.liar, w.rand.IntN(4), s[0], s[1]+w.rand.Uint32N(2), w.links) {
+	if s := w.stream.Load(); s != nil && w.rand.IntN(4) == 0 && forge(w.forger, w.rand.IntN(4), s[0], s[1]+w.rand.Uint32N(2), w.links) {
 		w.forged.stream.Add(1)
 	}
 }
 
-// lie sends a message that claims to be the kernel's to port, and reports
-// whether there was room for it.
-func lie(r *kerneltest.Raw, kind int, port, seq uint32, links []int) bool {
+// forge sends a message to port that looks like the kernel's, and reports whether there
+// was room for it.
+func forge(r *kerneltest.Raw, kind int, port, seq uint32, links []int) bool {
 	m := wire.Message{Header: wire.Header{Seq: seq, PortID: port}}
 	switch kind {
 	case 0:

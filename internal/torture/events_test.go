@@ -13,16 +13,16 @@ import (
 	"github.com/nlmux/netlink/internal/kerneltest"
 )
 
-// watcher follows the events of every object. An object is made and removed in
-// turn and its generations count up, so one look at an event tells whether the
-// one before it is missing. It may be missing only where a gap stands.
+// watcher follows the events of every object. An object is created and removed in turn
+// and its generations count up, so an event shows whether the one before it is missing.
+// It may be missing only where there is a gap.
 type watcher struct {
 	*torture
 	objects map[key]*followed
 	count   int    // events, gaps not included
 	own     int    // of them, those about objects
 	gaps    int    // so far
-	lost    uint64 // as the gaps tell
+	lost    uint64 // sum of the gaps' counts
 	holes   int    // places where an object's events are missing
 	owed    string // the last hole whose gap had not come yet
 	owedAt  int    // gaps at that time
@@ -34,7 +34,7 @@ type watcher struct {
 type followed struct {
 	gen   uint32
 	there bool
-	gaps  int // told before its last event
+	gaps  int // gaps before its last event
 }
 
 // watch starts to follow the events of a Conn.
@@ -54,7 +54,7 @@ func watch(x *torture) *watcher {
 	return v
 }
 
-// on takes one event. It returns what that says of an object, if it does.
+// on handles one event. It returns its object, if it has one.
 func (v *watcher) on(e client.Event) (sight, bool) {
 	if e.Header.Type == netlink.NLMSG_OVERRUN {
 		v.gaps++
@@ -77,7 +77,7 @@ func (v *watcher) on(e client.Event) (sight, bool) {
 	return s, true
 }
 
-// follow checks an event about an object against the one before.
+// follow checks an event about an object against the previous one.
 func (v *watcher) follow(s sight) {
 	f := v.objects[s.key]
 	if f == nil {
@@ -87,7 +87,7 @@ func (v *watcher) follow(s sight) {
 	made := s.typ == creates[s.class]
 	next := made && !f.there && s.gen == f.gen+1 || !made && f.there && s.gen == f.gen
 	if s.class == aLink {
-		// The kernel keeps no generation for us, and announces a link each time
+		// The kernel stores no generation of a link, and announces a link each time
 		// that it changes.
 		next = made || f.there
 		s.gen = f.gen
@@ -97,7 +97,7 @@ func (v *watcher) follow(s sight) {
 	case s.gen < f.gen || made && s.gen == f.gen && s.class != aLink:
 		v.fault("event of type %d about %v, generation %d, comes after generation %d", s.typ, s.key, s.gen, f.gen)
 	case f.gaps == v.gaps:
-		// In a storm the gap may come somewhat behind its place; see client.Event.
+		// In a storm the gap may come somewhat late; see client.Event.
 		v.owed = fmt.Sprintf("event of type %d about %v, generation %d, comes after generation %d, there %v", s.typ, s.key, s.gen, f.gen, f.there)
 		v.owedAt = v.gaps
 		v.holes++
@@ -107,7 +107,7 @@ func (v *watcher) follow(s sight) {
 	*f = followed{gen: s.gen, there: made, gaps: v.gaps}
 }
 
-// next takes one event and returns what on does.
+// next receives one event and returns the result of on.
 func (v *watcher) next() (s sight, ok, gap bool) {
 	gaps := v.gaps
 	select {
@@ -119,13 +119,13 @@ func (v *watcher) next() (s sight, ok, gap bool) {
 	return s, ok, v.gaps > gaps
 }
 
-// finish takes what is still to come and checks where the objects of all
-// workers have got to. Nobody else uses the Conn any more.
+// finish receives the remaining events and checks the final state of the objects of all
+// workers. No other goroutine uses the Conn any more.
 func (v *watcher) finish(workers []*worker) {
 	close(v.quiet)
 	<-v.gone
-	// A last change is announced behind everything else. A gap may have eaten
-	// it, then another one has to do.
+	// A last change is announced after everything else. If its event is lost, another
+	// change follows.
 	last := newWorker(v.torture, ownerNone+1000, 0)
 	for o, seen := last.own[0], false; !seen && !v.over.Load(); {
 		last.toggle(o)

@@ -14,7 +14,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// class is what kind of thing an object is.
+// class is the kind of an object.
 type class uint8
 
 const (
@@ -26,8 +26,8 @@ const (
 
 func (c class) String() string { return [...]string{"address", "route", "link"}[c] }
 
-// What makes and removes an object of a class, what the kernel says when it is
-// there already or is not there, and the group that is told.
+// The types that create and remove an object of a class, the refusals if it exists or
+// does not exist, and the group of its events.
 var (
 	creates = [classes]netlink.MessageType{unix.RTM_NEWADDR, unix.RTM_NEWROUTE, unix.RTM_NEWLINK}
 	removes = [classes]netlink.MessageType{unix.RTM_DELADDR, unix.RTM_DELROUTE, unix.RTM_DELLINK}
@@ -42,7 +42,7 @@ type key struct {
 	n     uint8
 }
 
-// ownerNone is an owner beyond those of all workers: the other process.
+// ownerNone is an owner that is no worker: the other process.
 const ownerNone = 4000
 
 func (k key) String() string { return fmt.Sprintf("%v %d of worker %d", k.class, k.n, k.owner) }
@@ -55,7 +55,7 @@ func (k key) ip() [4]byte {
 // name is the name of a link.
 func (k key) name() string { return fmt.Sprintf("own%d.%d", k.owner, k.n) }
 
-// object is something in the kernel that one worker alone changes.
+// object is an object in the kernel that only one worker changes.
 type object struct {
 	key
 	gen   uint32 // how often it was made; the kernel keeps it as a metric
@@ -63,7 +63,7 @@ type object struct {
 	known bool // there and gen are the kernel's state
 }
 
-// payload is what makes or removes the object of generation gen.
+// payload is the payload that creates or removes the object of generation gen.
 func (o *object) payload(gen uint32) []byte {
 	var b wire.Builder
 	ip := o.ip()
@@ -89,7 +89,7 @@ func (o *object) payload(gen uint32) []byte {
 	return mustEncode(&b)
 }
 
-// question asks for the object alone.
+// question returns the request for this object.
 func (o *object) question() (netlink.MessageType, []byte) {
 	var b wire.Builder
 	if o.class == aLink {
@@ -97,15 +97,14 @@ func (o *object) question() (netlink.MessageType, []byte) {
 		b.String(unix.IFLA_IFNAME, o.name())
 		return unix.RTM_GETLINK, mustEncode(&b)
 	}
-	// A look-up of the address ends in the entry of the local table that comes
-	// with it.
+	// A look-up of the address finds its entry in the local table.
 	ip := o.ip()
 	b.Struct(kerneltest.Pack(unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: unix.RTM_F_FIB_MATCH}))
 	b.Bytes(unix.RTA_DST, ip[:])
 	return unix.RTM_GETROUTE, mustEncode(&b)
 }
 
-// unfound is the errno of a question after something that is not there.
+// unfound is the errno of a request for a missing object.
 func (o *object) unfound() syscall.Errno {
 	if o.class == aLink {
 		return unix.ENODEV
@@ -121,15 +120,14 @@ func mustEncode(b *wire.Builder) []byte {
 	return p
 }
 
-// sight is what a message says of an object.
+// sight is the state of an object in a message.
 type sight struct {
 	key
 	gen uint32
 	typ netlink.MessageType
 }
 
-// sighting reads a message about an object. ok is false for one about something
-// else.
+// sighting reads a message about an object. ok is false for any other message.
 func sighting(m wire.Message) (s sight, ok bool) {
 	s.typ = m.Header.Type
 	p := m.Payload
@@ -143,8 +141,7 @@ func sighting(m wire.Message) (s sight, ok bool) {
 		if len(p) < unix.SizeofRtMsg || p[0] != unix.AF_INET {
 			return s, false
 		}
-		// An address's own entry in the local table tells nothing new, but is
-		// the answer to a question.
+		// An address's entry in the local table is no change, but answers a request.
 		of := aRoute
 		if p[7] == unix.RTN_LOCAL {
 			of = anAddress

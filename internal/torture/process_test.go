@@ -24,7 +24,7 @@ const churnEnv = "NLMUX_TEST_CHURN"
 // churnBurst is how many changes the second process makes when asked for more.
 const churnBurst = 16
 
-// churn is a process that changes the namespace when it is told to.
+// churn is a process that changes the namespace on request.
 type churn struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -52,13 +52,13 @@ func startChurn(t *testing.T, ns *nstest.NS) *churn {
 	return p
 }
 
-// more asks for another burst of changes.
+// more requests another burst of changes.
 func (p *churn) more() {
-	// If the process is gone, its end tells why.
+	// If the process has exited, stop reports why.
 	_, _ = p.in.Write([]byte{'.'})
 }
 
-// stop lets the process finish and returns how many changes it made.
+// stop lets the process finish and returns the number of its changes.
 func (p *churn) stop(t *testing.T) (changes int) {
 	t.Helper()
 	p.in.Close()
@@ -73,8 +73,8 @@ func (p *churn) stop(t *testing.T) (changes int) {
 	return changes
 }
 
-// TestTortureChurn is the second process of TestTorture, and does nothing by
-// itself. It makes and removes objects as long as its input lasts.
+// TestTortureChurn is the second process of TestTorture, and is skipped otherwise. It
+// creates and removes objects as long as its input lasts.
 func TestTortureChurn(t *testing.T) {
 	if os.Getenv(churnEnv) == "" {
 		return
@@ -98,7 +98,7 @@ func TestTortureChurn(t *testing.T) {
 	}
 }
 
-// flip makes an object that is not there and removes one that is.
+// flip creates a missing object and removes an existing one.
 func (o *object) flip(t *testing.T, c *client.Conn) {
 	t.Helper()
 	typ, flags := removes[o.class], netlink.Flags(0)
@@ -110,12 +110,12 @@ func (o *object) flip(t *testing.T, c *client.Conn) {
 	kerneltest.Request(t, c, typ, o.payload(o.gen), flags)
 }
 
-// tally counts operations and how requests ended.
+// tally counts operations and the results of requests.
 type tally struct {
 	ops     []int
 	slowest []time.Duration
 	ends    map[string]int
-	lost    uint64 // requests that were told ErrReplyLost
+	lost    uint64 // requests that ended with ErrReplyLost
 }
 
 func newTally() tally {
@@ -144,8 +144,8 @@ func (t *tally) String() string {
 	return fmt.Sprintf("%d operations: %s\nends: %v", total, strings.TrimSuffix(b.String(), ", "), t.ends)
 }
 
-// checkState compares what the workers know with what the kernel has, as
-// another socket sees it.
+// checkState compares the workers' state with the kernel's, read through another
+// socket.
 func (x *torture) checkState(workers []*worker) {
 	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(x.ns.FD()))
 	if err != nil {

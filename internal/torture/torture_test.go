@@ -23,19 +23,18 @@ import (
 
 func TestMain(m *testing.M) { nstest.Main(m) }
 
-// tortureEnv says how long TestTorture takes: a duration such as 10m or a number
-// of operations such as 10000000, over all of its parts. By default some
-// seconds.
+// tortureEnv is the length of TestTorture: a duration such as 10m or a number of
+// operations such as 10000000, over all of its parts. Default: some seconds.
 const tortureEnv = "NLMUX_TORTURE"
 
-// budget is what one part of the test may spend: operations, or time.
+// budget is the limit of one part of the test: operations, or time.
 type budget struct {
 	workers int
 	ops     int           // of each worker; 0: until the time is over
 	time    time.Duration // 0: until the operations are done
 }
 
-// tortureBudget divides what the environment asks for among parts.
+// tortureBudget divides the budget of the environment among parts.
 func tortureBudget(t *testing.T, parts int) budget {
 	t.Helper()
 	b := budget{workers: 1000}
@@ -59,14 +58,14 @@ func tortureBudget(t *testing.T, parts int) budget {
 	return b
 }
 
-// torture is one Conn under fire, with what its tormentors share.
+// torture is one Conn under test, with the state that its workers share.
 type torture struct {
 	t      *testing.T
 	ns     *nstest.NS
 	conn   *client.Conn
 	ctx    context.Context // ends only if something hangs
 	links  []int           // indices of links that stay
-	liar   *kerneltest.Raw // writes to the Conn's port; nil: nobody does
+	forger *kerneltest.Raw // sends forged messages to the Conn's port; nil: none
 	churn  *churn
 	events *watcher
 	tally  tally
@@ -74,30 +73,29 @@ type torture struct {
 	stream atomic.Pointer[[2]uint32]            // port and number of a stream lately in use
 	forged struct{ conn, stream atomic.Uint64 } // datagrams that were sent to them
 	faults atomic.Int32
-	over   atomic.Bool // there is no point in going on
+	over   atomic.Bool // the test stops
 }
 
 // torturePart is one way to open the Conn.
 type torturePart struct {
 	name     string
 	opts     []client.Option
-	honest   bool // nobody forges
+	unforged bool // no forged messages
 	lossless bool // no event and no forgery takes room from the replies
 }
 
-// TestTorture has a thousand goroutines use one Conn in every way there is,
-// while a second process changes the same namespace and another socket forges
-// answers. Each goroutine changes keys of its own, so it knows what the kernel
-// has to answer.
+// TestTorture uses one Conn from a thousand goroutines in every way, while a second
+// process changes the same namespace and another socket forges answers. Each goroutine
+// changes its own keys, so it knows the kernel's answers.
 func TestTorture(t *testing.T) {
 	small, apart := client.WithReceiveBuffer(4<<10), client.WithEventSocket()
 	parts := []torturePart{
 		{name: "defaults"},
 		{name: "4 KiB", opts: []client.Option{small}},
-		{name: "event socket", opts: []client.Option{apart}, honest: true, lossless: true},
+		{name: "event socket", opts: []client.Option{apart}, unforged: true, lossless: true},
 		{name: "4 KiB, event socket", opts: []client.Option{small, apart}},
 		{name: "64 KiB, 1000 in flight", opts: []client.Option{client.WithReceiveBuffer(64 << 10), client.WithInFlight(1000)}},
-		{name: "short event queue", opts: []client.Option{client.WithReceiveBuffer(4 << 20), client.WithEventQueue(16)}, honest: true},
+		{name: "short event queue", opts: []client.Option{client.WithReceiveBuffer(4 << 20), client.WithEventQueue(16)}, unforged: true},
 	}
 	seed := tortureSeed(t)
 	b := tortureBudget(t, len(parts))
@@ -123,8 +121,8 @@ func tortureSeed(t *testing.T) uint64 {
 func runTorture(t *testing.T, seed uint64, b budget, part torturePart) {
 	ns := nstest.New(t)
 	x := &torture{t: t, ns: ns, tally: newTally(), links: tortureLinks(t, ns)}
-	if !part.honest {
-		x.liar = kerneltest.OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	if !part.unforged {
+		x.forger = kerneltest.OpenRaw(t, ns, netlink.NETLINK_ROUTE)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), b.time+10*kerneltest.Patience)
 	defer cancel()
@@ -195,7 +193,7 @@ func tortureLinks(t *testing.T, ns *nstest.NS) []int {
 	return links
 }
 
-// fault reports what must not be. After some of them the test gives up.
+// fault reports an error. After some of them the test stops.
 func (x *torture) fault(format string, args ...any) {
 	x.t.Helper()
 	n := x.faults.Add(1)
@@ -207,10 +205,11 @@ func (x *torture) fault(format string, args ...any) {
 	}
 }
 
-// finish checks what has to hold when everybody is done.
+// finish checks what has to hold when all workers are done.
 func (x *torture) finish(workers []*worker, lossless bool) {
 	t, c := x.t, x.conn
-	// What was given up may still be on its way. Noop comes after it.
+	// Answers to abandoned requests may still be queued. That of the Noop comes after
+	// them.
 	for err := c.Noop(x.ctx); err != nil; err = c.Noop(x.ctx) {
 		if !errors.Is(err, client.ErrReplyLost) {
 			t.Fatalf("noop in the end: %v", err)
@@ -223,7 +222,7 @@ func (x *torture) finish(workers []*worker, lossless bool) {
 		t.Errorf("%d datagrams malformed, %d truncated", s.Malformed, s.Truncated)
 	}
 	if lost := x.tally.lost; s.RepliesLost != lost {
-		t.Errorf("%d replies lost, but %d requests were told so", s.RepliesLost, lost)
+		t.Errorf("%d replies lost, but %d requests ended with ErrReplyLost", s.RepliesLost, lost)
 	}
 	if s.RepliesLost != 0 && s.Overruns == 0 {
 		t.Errorf("%d replies lost without an overrun", s.RepliesLost)
@@ -231,7 +230,7 @@ func (x *torture) finish(workers []*worker, lossless bool) {
 	if lossless && s.RepliesLost != 0 {
 		t.Errorf("%d replies lost to events that have a socket of their own", s.RepliesLost)
 	}
-	// What was sent to a stream whose loop was broken off went with its socket.
+	// Datagrams to a stream that was abandoned were dropped with its socket.
 	low, high := x.forged.conn.Load(), x.forged.conn.Load()+x.forged.stream.Load()
 	if s.Foreign < low || s.Foreign > high {
 		t.Errorf("%d foreign datagrams, want %d to %d", s.Foreign, low, high)

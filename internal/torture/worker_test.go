@@ -19,8 +19,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// worker is one goroutine of the torture. Its random numbers choose the
-// operations; the end of a ctx comes when it comes.
+// worker is one goroutine of the torture. Its random numbers choose the operations; the
+// moment at which a ctx ends is not repeatable.
 type worker struct {
 	*torture
 	id   int
@@ -38,7 +38,7 @@ func newWorker(x *torture, id int, seed uint64) *worker {
 	return w
 }
 
-// operations of the torture and how many of 1,000 they are.
+// operations of the torture and their share in 1,000.
 var operations = []struct {
 	name  string
 	share int
@@ -58,7 +58,7 @@ var operations = []struct {
 	{"subscription", 5, (*worker).subscription},
 }
 
-// run does what the budget allows.
+// run runs operations until the budget is used up.
 func (w *worker) run(b budget, start time.Time) {
 	for i := 0; !w.over.Load(); i++ {
 		if b.ops > 0 && i == b.ops || b.time > 0 && time.Since(start) >= b.time {
@@ -79,8 +79,8 @@ func (w *worker) run(b budget, start time.Time) {
 	}
 }
 
-// moment returns the ctx of one request: mostly one that lasts, otherwise one
-// that ends before, while or after the request is under way.
+// moment returns the ctx of one request: mostly one that does not end, otherwise one
+// that ends before, during or after the request.
 func (w *worker) moment() (context.Context, context.CancelFunc) {
 	switch n := w.rand.IntN(100); {
 	case n < 75:
@@ -92,14 +92,13 @@ func (w *worker) moment() (context.Context, context.CancelFunc) {
 	case n < 90:
 		return context.WithTimeout(w.ctx, time.Duration(w.rand.Int64N(int64(20*time.Millisecond))))
 	default:
-		// Nearly all that time is spent waiting for one's turn, so this one
-		// ends when it has been looked at some times.
+		// A request waits in the queue for nearly all that time, so this ctx ends after
+		// some checks.
 		return newFuse(w.ctx, w.rand.IntN(4))
 	}
 }
 
-// fuse is a ctx that ends when it is looked at once too often: on the way to
-// the socket or on the way back.
+// fuse is a ctx that ends after a number of checks: on the way to the socket or back.
 type fuse struct {
 	context.Context
 	cancel context.CancelFunc
@@ -141,8 +140,8 @@ func (w *worker) request(ctx context.Context, typ netlink.MessageType, payload [
 			w.answered(m.Header.Seq, m.Header.Seq != msgs[0].Header.Seq || m.Header.PortID != w.conn.PortID())
 			continue
 		}
-		// A dump has a socket of its own, and so another port and other numbers. So has
-		// a request that is sent again.
+		// A dump has its own socket, and so another port and other numbers. So has a
+		// request that is sent again.
 		if m.Header.Seq != msgs[0].Header.Seq || m.Header.PortID != msgs[0].Header.PortID || m.Header.PortID == w.conn.PortID() {
 			w.fault("worker %d: message of port %d, number %d among those of port %d, number %d", w.id,
 				m.Header.PortID, m.Header.Seq, msgs[0].Header.PortID, msgs[0].Header.Seq)
@@ -155,7 +154,7 @@ func (w *worker) request(ctx context.Context, typ netlink.MessageType, payload [
 	return msgs, err
 }
 
-// repeatable reports whether a request may have been sent again: it asks, and answers
+// repeatable reports whether a request may have been sent again: it reads, and answers
 // were lost.
 func (w *worker) repeatable(typ netlink.MessageType) bool {
 	return typ&3 == unix.RTM_GETLINK&3 && w.conn.Stats().Overruns != 0
@@ -166,8 +165,8 @@ func isDump(typ netlink.MessageType, flags netlink.Flags) bool {
 	return flags == netlink.NLM_F_DUMP && slices.ContainsFunc(tables, func(x table) bool { return x.typ == typ })
 }
 
-// answered notes the number of an answer. A goroutine's requests are numbered
-// upwards, so an answer with a smaller number is another request's.
+// answered records the number of an answer. A goroutine's requests have increasing
+// numbers, so an answer with a smaller number is another request's.
 func (w *worker) answered(seq uint32, wrong bool) {
 	if wrong || w.seq != 0 && int32(seq-w.seq) < 0 {
 		w.fault("worker %d: answer with number %d after %d is not its own", w.id, seq, w.seq)
@@ -176,7 +175,7 @@ func (w *worker) answered(seq uint32, wrong bool) {
 	w.seen.Store(seq)
 }
 
-// ended counts the end of a request of type typ and faults one that must not be.
+// ended counts the result of a request of type typ, and reports an invalid one.
 func (w *worker) ended(ctx context.Context, typ netlink.MessageType, flags netlink.Flags, err error) {
 	w.t.Helper()
 	var refusal *wire.KernelError
@@ -192,9 +191,8 @@ func (w *worker) ended(ctx context.Context, typ netlink.MessageType, flags netli
 		if !isDump(typ, flags) && !w.repeatable(typ) {
 			w.answered(refusal.Seq, false)
 		}
-		// A reply for which there was no room ends the kernel's work on the
-		// Request with this errno (netlink_attachskb), and there may be room
-		// for that.
+		// If a reply finds no room, the kernel refuses the request with this errno
+		// (netlink_attachskb), and the refusal may find room.
 		if refusal.Errno == unix.EAGAIN && w.conn.Stats().Overruns == 0 {
 			w.fault("type %d: %v without an overrun", typ, err)
 		}
@@ -217,14 +215,14 @@ func (w *worker) ended(ctx context.Context, typ netlink.MessageType, flags netli
 	}
 }
 
-// answer reports whether err is the kernel's word on the request: nil or a
-// refusal for another reason than want of room for the reply.
+// answer reports whether err is the kernel's answer: nil or a refusal for a reason
+// other than lack of room for the reply.
 func answer(err error) bool {
 	var refusal *wire.KernelError
 	return err == nil || errors.As(err, &refusal) && refusal.Errno != unix.EAGAIN
 }
 
-// get asks for a link by its index.
+// get requests a link by its index.
 func (w *worker) get() {
 	ctx, cancel := w.moment()
 	defer cancel()
@@ -235,7 +233,7 @@ func (w *worker) get() {
 	}
 }
 
-// refused sends what the kernel refuses, each time with an errno of its own.
+// refused sends requests that the kernel refuses, with different errnos.
 func (w *worker) refused() {
 	ctx, cancel := w.moment()
 	defer cancel()
@@ -263,17 +261,17 @@ func (w *worker) noop() {
 	}
 }
 
-// change makes or removes an object of its own, whether or not it is there.
+// change creates or removes one of its objects, whether or not it exists.
 func (w *worker) change(o *object) {
 	ctx, cancel := w.moment()
 	defer cancel()
 	w.put(ctx, o, w.rand.IntN(2) == 0)
 }
 
-// toggle makes an object that is not there and removes one that is.
+// toggle creates a missing object and removes an existing one.
 func (w *worker) toggle(o *object) { w.put(w.ctx, o, !o.there) }
 
-// put makes or removes an object.
+// put creates or removes an object.
 func (w *worker) put(ctx context.Context, o *object, up bool) {
 	flags, gen := netlink.Flags(0), o.gen
 	typ, want := removes[o.class], absent[o.class]
@@ -306,7 +304,7 @@ func (w *worker) put(ctx context.Context, o *object, up bool) {
 	}
 }
 
-// echoed checks the replies of a change: the echo of that and no more.
+// echoed checks the replies of a change: its echo and nothing else.
 func (w *worker) echoed(o *object, typ netlink.MessageType, msgs []wire.Message, echo bool) {
 	if !echo {
 		if len(msgs) != 0 {
@@ -325,7 +323,7 @@ func (w *worker) echoed(o *object, typ netlink.MessageType, msgs []wire.Message,
 			own++
 		}
 	}
-	// The other end of a new link is told as well.
+	// The other end of a new link is announced as well.
 	if own == 0 || len(msgs) != 1 && o.class != aLink {
 		w.fault("%v: type %d has replies %v, want its echo", o.key, typ, msgs)
 	}

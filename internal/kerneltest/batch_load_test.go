@@ -17,11 +17,11 @@ import (
 	"github.com/nlmux/netlink/internal/nstest"
 )
 
-// TestBatchesAndRequestsAtOnce: a crowd makes batches, good ones and bad ones,
-// and requests on one Conn that has joined the group of its own changes. Each is
-// told the right thing, and what was applied is announced once and in order.
+// TestBatchesAndRequestsAtOnce: many goroutines make valid and invalid batches and
+// requests on one Conn that has joined the group of its own changes. Each result is
+// right, and applied changes are announced once and in order.
 func TestBatchesAndRequestsAtOnce(t *testing.T) {
-	// Few, as the kernel waits for a grace period when it rolls back.
+	// Few, because the kernel waits for a grace period when it rolls back.
 	const goroutines, each = 64, 4
 	ns := nstest.New(t)
 	dialNetfilter(t, ns, "nf_tables", nftGetTable)
@@ -29,7 +29,7 @@ func TestBatchesAndRequestsAtOnce(t *testing.T) {
 	Join(t, c, unix.NFNLGRP_NFTABLES)
 	var wg sync.WaitGroup
 	for g := range goroutines {
-		wg.Go(func() { crowdMember(t, c, fmt.Sprint("table", g), each) })
+		wg.Go(func() { batchesAndRequests(t, c, fmt.Sprint("table", g), each) })
 	}
 	wg.Wait()
 
@@ -68,8 +68,8 @@ func TestBatchesAndRequestsAtOnce(t *testing.T) {
 	NoLosses(t, c)
 }
 
-// crowdMember makes and asks about things in a table of its own.
-func crowdMember(t *testing.T, c *client.Conn, table string, each int) {
+// batchesAndRequests changes and reads a table of its own.
+func batchesAndRequests(t *testing.T, c *client.Conn, table string, each int) {
 	ctx := Patient(t)
 	batch := func(msgs ...client.BatchMessage) error {
 		_, err := c.Batch(ctx, unix.NFNL_SUBSYS_NFTABLES, msgs)
@@ -77,7 +77,7 @@ func crowdMember(t *testing.T, c *client.Conn, table string, each int) {
 	}
 	ask := nftTable(t, 0, table)
 	for i := range each {
-		// A table that is there already is not announced again.
+		// An existing table is not announced again.
 		err := batch(
 			nftTable(t, create, table),
 			nftChain(t, nftNewChain, excl, table, fmt.Sprint("chain", 2*i)),
@@ -103,8 +103,8 @@ func crowdMember(t *testing.T, c *client.Conn, table string, each int) {
 	}
 }
 
-// TestBatchOfThousands: one transaction, whose refusals are more than the
-// receive buffer has room for. They cost themselves alone.
+// TestBatchOfThousands: one transaction with more refusals than the receive buffer has
+// room for. Only its own refusals are lost.
 func TestBatchOfThousands(t *testing.T) {
 	const n = 5000
 	ns := nstest.New(t)
@@ -139,7 +139,7 @@ func TestBatchOfThousands(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := len(refused.Failures); got != n && !refused.Incomplete {
-		t.Errorf("%d refusals of %d, and no word of others", got, n)
+		t.Errorf("%d refusals of %d, and Incomplete is false", got, n)
 	}
 	if refused.Index != 2 {
 		t.Errorf("the first refusal is of message %d, want 2", refused.Index)
