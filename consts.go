@@ -44,7 +44,7 @@ const (
 	NETLINK_RDMMA     = NETLINK_RDMA      // former misspelling in Go
 )
 
-// familyNames has one name per number; aliases print as what they stand for.
+// familyNames has one name per number; an alias prints the name of its constant.
 var familyNames = [...]string{
 	NETLINK_ROUTE:          "NETLINK_ROUTE",
 	NETLINK_UNUSED:         "NETLINK_UNUSED",

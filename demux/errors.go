@@ -9,7 +9,7 @@ import (
 // request may have been applied. It wraps ENOBUFS.
 var ErrReplyLost error = &ownError{"reply lost in an overrun, the request may have been applied", syscall.ENOBUFS}
 
-// ErrTruncated is the result of a call of which a message did not fit the
+// ErrTruncated is the result of a call with a message that did not fit the
 // receive buffer. It wraps EMSGSIZE.
 var ErrTruncated error = &ownError{"reply larger than the receive buffer", syscall.EMSGSIZE}
 

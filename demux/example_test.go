@@ -18,13 +18,13 @@ const (
 // fromKernel is a datagram of the kernel to our port alone.
 var fromKernel = demux.Origin{NSID: demux.NoNSID}
 
-// nothingDropped stands for a socket whose reads report at once what was dropped.
+// nothingDropped is for a socket whose reads report every drop at once.
 func nothingDropped() bool { return false }
 
 func printEvent(m wire.Message) { fmt.Printf("event of type %d\n", m.Header.Type) }
 
-// The kernel announces the change that a request makes with the request's own
-// number and port. Only the group tells this event from the reply.
+// The kernel announces a request's change with the request's own number and port. Only
+// the group distinguishes this event from the reply.
 func Example() {
 	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {}, nothingDropped)
 	t.Join(groupIPv4Addr)

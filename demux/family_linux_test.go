@@ -64,7 +64,7 @@ func TestNumbersMatchTheKernelHeaders(t *testing.T) {
 	}
 }
 
-// rtnetlink's types come in fours, of which the third is a GET.
+// rtnetlink's types come in groups of four; the third is a GET.
 func TestRouteGetsMatchTheKernelHeaders(t *testing.T) {
 	for _, tt := range []struct {
 		name string

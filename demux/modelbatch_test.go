@@ -56,7 +56,7 @@ func (b *modelBatch) answer(msg wire.Message, seq uint32) {
 	}
 }
 
-// unreadableAnswer stands for an answer that could not be read.
+// unreadableAnswer marks an answer that could not be read.
 const unreadableAnswer syscall.Errno = 1 << 20
 
 // refusals returns the answers that refuse.

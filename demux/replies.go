@@ -22,8 +22,7 @@ type run struct {
 	count int // messages
 }
 
-// keepRuns is the maximum number of runs for which memory is kept from one answer
-// to the next.
+// keepRuns is the maximum number of runs whose memory is kept for the next answer.
 const keepRuns = 64
 
 // Reset makes r empty.

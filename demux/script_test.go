@@ -60,7 +60,7 @@ func play(t *testing.T, family netlink.Family, steps ...step) {
 	playFrom(t, family, 1000, steps...)
 }
 
-// nothingDropped stands for a socket whose reads report at once what was dropped.
+// nothingDropped is for a socket whose reads report every drop at once.
 func nothingDropped() bool { return false }
 
 // playFrom is play with a table whose first sequence number is the one after seq.
