@@ -2,7 +2,7 @@
 
 // Command concurrent shares one netlink socket among hundreds of goroutines.
 //
-// They ask the kernel for every link, address, route and neighbour one by one,
+// They request every link, address, route and neighbour one by one,
 // with whole dumps in between, while a watcher prints the events that come over
 // the same socket. Each answer is compared with what a connection of its own
 // says when it is asked alone. With the privilege to make a network namespace
@@ -43,7 +43,7 @@ func run(ctx context.Context, goroutines, requests, print int) error {
 	}
 	private := opts != nil
 
-	// The plain connection is asked by nobody else: it says what is right.
+	// Only this goroutine uses the plain connection, for the expected answers.
 	plain, err := client.Dial(netlink.NETLINK_ROUTE, opts...)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func run(ctx context.Context, goroutines, requests, print int) error {
 	if err := <-churned; err != nil {
 		return err
 	}
-	// Every event of our own changes is queued before this is acknowledged.
+	// Every event of the program's own changes is queued before the acknowledgement.
 	if err := shared.Noop(ctx); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func run(ctx context.Context, goroutines, requests, print int) error {
 		return err
 	}
 	seen := w.wait()
-	// What the machine has changed by itself meanwhile is no mismatch.
+	// Changes by other programs meanwhile are no mismatch.
 	after, err := ask(ctx, plain)
 	if err != nil {
 		return err

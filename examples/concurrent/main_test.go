@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	nstest.Main(m)
 }
 
-// few makes the program do its work, but little of it.
+// few makes the program do little work.
 var few = []string{"-goroutines", "8", "-requests", "250", "-events", "5"}
 
 func TestPrivateNamespace(t *testing.T) {
@@ -49,8 +49,8 @@ func TestWrongArguments(t *testing.T) {
 	}
 }
 
-// TestInterrupt: Ctrl-C ends the work early, which is an error: nothing can be
-// said of the answers that did not come.
+// TestInterrupt: Ctrl-C ends the work early, which is an error, because the missing
+// answers were not checked.
 func TestInterrupt(t *testing.T) {
 	p := program.Start(t, nil, "-goroutines", "8", "-requests", "1000000000")
 	p.Await("goroutines,")

@@ -16,8 +16,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// namespace makes a network namespace and fills it. It returns the options that
-// open connections in it, none where the privilege is lacking.
+// namespace creates a network namespace and fills it. It returns the options that open
+// connections in it, none without the privilege.
 func namespace(ctx context.Context) ([]client.Option, error) {
 	fd, err := unshare()
 	if errors.Is(err, unix.EPERM) {
@@ -28,7 +28,7 @@ func namespace(ctx context.Context) ([]client.Option, error) {
 		return nil, err
 	}
 	fmt.Println("working in a network namespace of our own")
-	// Open for the life of the process: every Dial wants it.
+	// Open as long as the process: every Dial needs it.
 	opts := []client.Option{client.WithNetNS(fd)}
 	c, err := client.Dial(netlink.NETLINK_ROUTE, opts...)
 	if err != nil {
@@ -52,8 +52,8 @@ func unshare() (fd int, err error) {
 	return fd, err
 }
 
-// pairs is how many pairs of virtual Ethernet devices the namespace gets, each
-// with addresses, a route and a neighbour.
+// pairs is the number of pairs of virtual Ethernet devices in the namespace, each with
+// addresses, a route and a neighbour.
 const pairs = 16
 
 const create = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
@@ -116,8 +116,7 @@ func up(ctx context.Context, c *client.Conn, name string) (uint32, error) {
 		return 0, err
 	}
 	index := uint32(link.Index)
-	// Without a link-local address, which the kernel would add at a time of its
-	// own, and the routes to it.
+	// Without a link-local address, which the kernel would add later, and its routes.
 	if err := do(ctx, c, unix.RTM_NEWLINK, 0, func(req *wire.Builder) {
 		req.Struct(&unix.IfInfomsg{Index: int32(index)})
 		req.Nest(unix.IFLA_AF_SPEC, func(families *wire.Builder) {

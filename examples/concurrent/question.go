@@ -39,21 +39,21 @@ func (t table) request() ([]byte, error) {
 	return b.Encode()
 }
 
-// lookup is a question about one entry.
+// lookup is a request for one entry.
 type lookup struct {
 	name    string // of the table, and what was asked
 	typ     netlink.MessageType
 	payload []byte
 }
 
-// questions are all that can be asked of a machine, and the right answers.
+// questions has the requests for all entries of a machine, and the expected answers.
 type questions struct {
 	lookups []lookup
 	answers map[string]string   // by lookup.name
 	dumps   map[string][]string // by table.name, sorted
 }
 
-// ask dumps every table, makes a question of each entry, and asks it.
+// ask dumps every table, and requests each entry.
 func ask(ctx context.Context, c *client.Conn) (*questions, error) {
 	q := &questions{answers: make(map[string]string), dumps: make(map[string][]string)}
 	for _, t := range tables {
@@ -85,14 +85,13 @@ func ask(ctx context.Context, c *client.Conn) (*questions, error) {
 	return q, nil
 }
 
-// refused reports whether err is the kernel's answer and no failure to get one.
+// refused reports whether err is the kernel's refusal.
 func refused(err error) bool {
 	var k *wire.KernelError
 	return errors.As(err, &k)
 }
 
-// keys returns what tells the entries apart, sorted and without those that
-// come and go.
+// keys returns the keys of the entries, sorted and without those that change.
 func keys(entries []wire.Message) []string {
 	set := make(map[string]struct{}, len(entries))
 	for _, m := range entries {
@@ -103,20 +102,20 @@ func keys(entries []wire.Message) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// result is what one goroutine has seen.
+// result has the results of one goroutine.
 type result struct {
 	latencies []time.Duration
 	wrong     []wrong
 	err       error
 }
 
-// wrong is an answer other than the one expected, which may be right by now.
+// wrong is an unexpected answer. It may be right after a change.
 type wrong struct{ name, got string }
 
-// dumpEvery is how many lookups a goroutine makes between two dumps.
+// dumpEvery is the number of lookups between two dumps of a goroutine.
 const dumpEvery = 100
 
-// worker asks n questions, starting at another one in each goroutine.
+// worker sends n requests, starting at another one in each goroutine.
 func (q *questions) worker(ctx context.Context, c *client.Conn, id, n int) (r result) {
 	for i := range n {
 		start := time.Now()
@@ -133,7 +132,7 @@ func (q *questions) worker(ctx context.Context, c *client.Conn, id, n int) (r re
 	return r
 }
 
-// one asks the i-th question of goroutine id.
+// one sends the i-th request of goroutine id.
 func (q *questions) one(ctx context.Context, c *client.Conn, id, i int) (name, got, want string, err error) {
 	if at := id + i; at%dumpEvery == 0 || len(q.lookups) == 0 {
 		t := tables[at/dumpEvery%len(tables)]
@@ -143,7 +142,7 @@ func (q *questions) one(ctx context.Context, c *client.Conn, id, i int) (name, g
 		}
 		entries, err := c.Request(ctx, t.typ, request, netlink.NLM_F_DUMP)
 		if errors.Is(err, client.ErrDumpInterrupted) {
-			// A table that never rests; what there is has been read.
+			// A table that keeps changing; its entries have been read.
 			return t.name, "", "", nil
 		}
 		return t.name, strings.Join(keys(entries), "\n"), q.expect(t.name), err
@@ -161,8 +160,8 @@ func (q *questions) one(ctx context.Context, c *client.Conn, id, i int) (name, g
 	return l.name, key(reply[0]), q.answers[l.name], nil
 }
 
-// expect returns the right answer to the question of that name, "" if it can
-// not be asked any more.
+// expect returns the expected answer to the request of that name, "" if the entry is
+// gone.
 func (q *questions) expect(name string) string {
 	if dump, ok := q.dumps[name]; ok {
 		return strings.Join(dump, "\n")

@@ -12,7 +12,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// entry is the part of an rtnetlink message that this program looks at.
+// entry is the part of an rtnetlink message that this program uses.
 type entry struct {
 	table  string
 	family byte
@@ -73,13 +73,13 @@ func decode(m wire.Message) (e entry, ok bool) {
 	return e, true
 }
 
-// attribute is a type of attribute, which means something else in each table.
+// attribute is a type of attribute, with another meaning in each table.
 type attribute struct {
 	table string
 	typ   uint16
 }
 
-// key returns what tells an entry from all others of its table.
+// key returns a key that is unique in the entry's table.
 func key(m wire.Message) string {
 	e, ok := decode(m)
 	if !ok {
@@ -96,7 +96,7 @@ func key(m wire.Message) string {
 	return fmt.Sprintf("neighbour %v dev %d", e.addr, e.index)
 }
 
-// question returns the request for the one entry that m, part of a dump, is.
+// question returns the request for the entry m of a dump.
 func question(m wire.Message) (lookup, bool) {
 	e, ok := decode(m)
 	if !ok || e.table != "link" && !e.addr.IsValid() {
@@ -114,8 +114,8 @@ func question(m wire.Message) (lookup, bool) {
 		l.typ, addr = unix.RTM_GETADDR, unix.IFA_ADDRESS
 		h = &unix.IfAddrmsg{Family: e.family, Prefixlen: e.bits, Index: e.index}
 	default:
-		// The kernel does not look up a single IPv4 address. What it tells for
-		// an address is the route that covers it.
+		// The kernel has no look-up of a single IPv4 address. Request the route that
+		// covers it.
 		l.typ, addr = unix.RTM_GETROUTE, unix.RTA_DST
 		h = &unix.RtMsg{Family: e.family, Dst_len: uint8(e.addr.BitLen()), Flags: unix.RTM_F_FIB_MATCH}
 	}
@@ -129,9 +129,9 @@ func question(m wire.Message) (lookup, bool) {
 	return l, err == nil
 }
 
-// isSteady reports whether an entry stays while the questions are asked: it is
-// not one of those that churn changes, nor a neighbour that the kernel makes for
-// a multicast packet and forgets.
+// isSteady reports whether an entry stays during the requests: churn does not change
+// it, and it is not a neighbour that the kernel creates for a multicast packet and
+// removes.
 func isSteady(m wire.Message) bool {
 	e, _ := decode(m)
 	return !churnNet.Contains(e.addr) && (e.table != "neighbour" || !e.addr.IsMulticast())
@@ -147,5 +147,5 @@ var groups = map[uint32]string{
 	unix.RTNLGRP_IPV6_ROUTE:  "ipv6-route",
 }
 
-// isDelete reports whether an event tells that an entry is gone.
+// isDelete reports whether an event announces a deleted entry.
 func isDelete(t netlink.MessageType) bool { return (t-netlink.NLMSG_MIN_TYPE)&3 == 1 }

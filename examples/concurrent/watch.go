@@ -13,7 +13,7 @@ import (
 	"github.com/nlmux/netlink/client"
 )
 
-// seen is what the watcher has counted.
+// seen has the watcher's counts.
 type seen struct {
 	events int
 	gaps   int // places where events were lost
@@ -65,16 +65,16 @@ func (w *watcher) wait() seen {
 	return w.seen
 }
 
-// churnNet holds the addresses that come and go while the questions are asked.
+// churnNet has the addresses that are added and removed during the requests.
 var churnNet = netip.MustParsePrefix("198.51.100.0/24")
 
-// churn adds and removes addresses of lo until ctx ends, over the connection
-// that all others use. The next one comes when the event has been seen that the
-// one before is gone, so the receive buffer has room for what it causes.
+// churn adds and removes addresses of lo until ctx ends, over the shared connection. It
+// adds the next one after the event that the one before was removed, so the receive
+// buffer has room for the events.
 func churn(ctx context.Context, c *client.Conn, gone <-chan struct{}) error {
 	const lo = 1
 	for a := churnNet.Addr().Next(); ; {
-		// Not under ctx: what was added is to be removed.
+		// Not under ctx: an added address has to be removed.
 		if err := newAddr(context.WithoutCancel(ctx), c, unix.RTM_NEWADDR, create, lo, a, 32); err != nil {
 			return fmt.Errorf("add %v: %w", a, err)
 		}

@@ -26,8 +26,7 @@ func describeGroups(w io.Writer, f genl.Family) {
 	}
 }
 
-// describeCommands prints the commands with the sets of attributes that they
-// take.
+// describeCommands prints the commands with their sets of attributes.
 func describeCommands(w io.Writer, f genl.Family, p genl.Policy) {
 	if len(f.Ops) == 0 {
 		return
@@ -40,7 +39,7 @@ func describeCommands(w io.Writer, f genl.Family, p genl.Policy) {
 	}
 }
 
-// able says whether a command can do something, and with which set.
+// able returns whether a command has a capability, and its set.
 func able(op genl.Op, capability genl.OpFlags, set int) string {
 	switch {
 	case op.Flags&capability == 0:
@@ -51,7 +50,7 @@ func able(op genl.Op, capability genl.OpFlags, set int) string {
 	return fmt.Sprintf("set %d", set)
 }
 
-// privilege says what a command asks of its caller.
+// privilege returns the privilege that a command needs.
 func privilege(f genl.OpFlags) string {
 	switch {
 	case f&genl.GENL_ADMIN_PERM != 0:
@@ -76,7 +75,7 @@ func describeAttributes(w io.Writer, p genl.Policy) {
 	}
 }
 
-// limits says what an attribute's value may be.
+// limits returns the limits of an attribute's value.
 func limits(a genl.AttrPolicy) string {
 	var s []string
 	signed := a.Type >= genl.NL_ATTR_TYPE_S8 && a.Type <= genl.NL_ATTR_TYPE_S64 || a.Type == genl.NL_ATTR_TYPE_SINT
@@ -98,7 +97,7 @@ func limits(a genl.AttrPolicy) string {
 	return cmp.Or(strings.Join(s, ", "), "-")
 }
 
-// size says how many bytes a value may have.
+// size returns the permitted sizes of a value.
 func size(a genl.AttrPolicy) string {
 	least, most := strconv.Itoa(int(a.MinLen)), strconv.Itoa(int(a.MaxLen))
 	switch {

@@ -67,8 +67,7 @@ func list(ctx context.Context, w io.Writer, c *client.Conn) error {
 	return nil
 }
 
-// show prints one family, its groups and commands, and the attributes that they
-// take.
+// show prints one family with its groups, commands and attributes.
 func show(ctx context.Context, w io.Writer, c *client.Conn, name string) error {
 	f, err := genl.Resolve(ctx, c, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,12 +76,12 @@ func show(ctx context.Context, w io.Writer, c *client.Conn, name string) error {
 		return err
 	}
 	policy, err := f.Policy(ctx, c)
-	var untold string
+	var unknown string
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		untold = "This kernel does not tell what commands take.\n"
+		unknown = "This kernel does not report what commands take.\n"
 	case errors.Is(err, unix.ENODATA):
-		untold = "Of this family the kernel does not tell what commands take.\n"
+		unknown = "The kernel reports no policies of this family.\n"
 	case err != nil:
 		return err
 	}
@@ -90,6 +89,6 @@ func show(ctx context.Context, w io.Writer, c *client.Conn, name string) error {
 	describeGroups(w, f)
 	describeCommands(w, f, policy)
 	describeAttributes(w, policy)
-	fmt.Fprint(w, untold)
+	fmt.Fprint(w, unknown)
 	return nil
 }

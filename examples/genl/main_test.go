@@ -57,7 +57,7 @@ func TestUnknownFamily(t *testing.T) {
 	program.Start(t, nil, "nosuch").WantRefusal(`genl: no family has the name "nosuch"`)
 }
 
-// TestCtrlC: it ends the ctx, and with that whatever the program asks.
+// TestCtrlC: it ends the ctx, and with it the requests.
 func TestCtrlC(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -69,11 +69,11 @@ func TestCtrlC(t *testing.T) {
 	}
 }
 
-// TestFamilyOfWhichTheKernelTellsLess, since it is old or checks nothing.
-func TestFamilyOfWhichTheKernelTellsLess(t *testing.T) {
+// TestFamilyWithoutPolicies, because the kernel is old or the family has none.
+func TestFamilyWithoutPolicies(t *testing.T) {
 	for errno, want := range map[syscall.Errno]string{
-		unix.EOPNOTSUPP: "This kernel does not tell",
-		unix.ENODATA:    "Of this family the kernel does not tell",
+		unix.EOPNOTSUPP: "This kernel does not report",
+		unix.ENODATA:    "The kernel reports no policies of this family",
 	} {
 		c := nltest.Dial(netlink.NETLINK_GENERIC, func(req wire.Message) []wire.Message {
 			if m, err := genl.ParseMessage(req); err != nil || m.Command != unix.CTRL_CMD_GETFAMILY {

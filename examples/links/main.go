@@ -136,8 +136,8 @@ var states = map[uint8]string{
 	0: "UNKNOWN", 1: "NOTPRESENT", 2: "DOWN", 3: "LOWERLAYERDOWN", 4: "TESTING", 5: "DORMANT", 6: "UP",
 }
 
-// changed reports whether a dump is over that a change has interrupted, and says
-// so: an entry may be missing or stand twice.
+// changed reports whether err is that of a dump that a change interrupted, and prints
+// so: an entry may be missing or duplicated.
 func changed(err error) bool {
 	if !errors.Is(err, client.ErrDumpInterrupted) {
 		return false

@@ -24,8 +24,7 @@ func list(ctx context.Context, c *client.Conn, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// Request starts a dump again that a change has interrupted; there are few
-	// tables.
+	// Request repeats a dump that a change interrupted; there are few tables.
 	tables, err := c.Request(ctx, getTable, request, netlink.NLM_F_DUMP)
 	if err != nil {
 		return explain(err)
@@ -42,7 +41,7 @@ func list(ctx context.Context, c *client.Conn, out io.Writer) error {
 	return w.Flush()
 }
 
-// table is what is shown of one.
+// table is the part of a table that is printed.
 type table struct {
 	family, name string
 	handle       uint64

@@ -43,7 +43,7 @@ func run(ctx context.Context, out io.Writer, tryOut bool) error {
 	return list(ctx, c, out)
 }
 
-// explain says what some refusals of nf_tables mean.
+// explain adds the meaning of some refusals of nf_tables.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM):

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 func TestFlags(t *testing.T) { program.TestFlags(t, "nft lists") }
 
-// addTables makes a dormant table of each family with a name.
+// addTables creates a dormant table of each family with a name.
 func addTables(ns *nstest.NS, names map[byte]string) error {
 	c, err := client.Dial(netlink.NETLINK_NETFILTER, client.WithNetNS(ns.FD()))
 	if err != nil {
@@ -80,11 +80,11 @@ func TestTry(t *testing.T) {
 	p.Await("third", "false")
 	p.Await("applied:", "removal", "nlmux-try")
 	p.WantDone()
-	// It leaves nothing behind, and can be run again.
+	// It leaves nothing, and can be run again.
 	p = program.Start(t, ns.Do)
 	p.Await("ip", "other")
 	if out := p.WantDone(); strings.Contains(out, tryTable) {
-		t.Errorf("left behind:\n%s", out)
+		t.Errorf("left:\n%s", out)
 	}
 	program.Start(t, ns.Do, "-try").WantDone()
 }

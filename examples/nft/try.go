@@ -15,10 +15,10 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// tryTable is the table that try makes and removes.
+// tryTable is the table that try creates and removes.
 const tryTable = "nlmux-try"
 
-// try makes a table, shows on it what a transaction is, and removes it.
+// try creates a table, demonstrates transactions on it, and removes it.
 func try(ctx context.Context, c *client.Conn, out io.Writer) error {
 	err := apply(ctx, c,
 		tableMessage(unix.NFT_MSG_NEWTABLE, excl),
@@ -36,8 +36,8 @@ func try(ctx context.Context, c *client.Conn, out io.Writer) error {
 	return err
 }
 
-// rollBack has a transaction refused because of what is in its middle, and shows
-// that nothing is left of the rest.
+// rollBack sends a transaction with an invalid message in its middle, and shows that
+// nothing of it is applied.
 func rollBack(ctx context.Context, c *client.Conn, out io.Writer) error {
 	err := apply(ctx, c,
 		chainMessage(unix.NFT_MSG_NEWCHAIN, excl, "second"),

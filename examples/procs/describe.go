@@ -37,8 +37,7 @@ const (
 	eventExit = 1 << 31 // thread and process, wait status, signal to the parent
 )
 
-// describe tells in words what has become of a process. Of mere threads it tells
-// nothing.
+// describe describes an event of a process in words, "" for one of a thread.
 func describe(ev event) string {
 	d := ev.Data
 	switch {

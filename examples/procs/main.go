@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command procs prints which processes start and end as it happens, through the
-// kernel's connector. It needs CAP_NET_ADMIN before Linux 6.6. The kernel does
-// not tell a container: it wants the initial user, PID and network namespaces.
+// Command procs prints which processes start and end as it happens, through the kernel's
+// connector. It needs CAP_NET_ADMIN before Linux 6.6. It does not work in a container: the
+// kernel reports processes only in the initial user, PID and network namespaces.
 package main
 
 import (
@@ -46,25 +46,25 @@ const (
 	ackTimeout     = 5 * time.Second
 )
 
-var errSilent = errors.New("the kernel does not answer: it tells of processes only in the initial user, PID and network namespaces (no container)")
+var errSilent = errors.New("the kernel does not answer: it reports processes only in the initial user, PID and network namespaces (no container)")
 
 // run prints n events of c, or all until ctx ends, and closes c.
 func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
 	defer c.Close()
 	err := c.AddMembership(procGroup)
 	if err == nil {
-		err = tell(ctx, c, listen)
+		err = setListening(ctx, c, listen)
 	}
 	switch {
 	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("this kernel tells of processes to CAP_NET_ADMIN only, as root has it: %w", err)
+		return fmt.Errorf("this kernel reports processes to CAP_NET_ADMIN only, as root has it: %w", err)
 	case errors.Is(err, unix.ECONNREFUSED): // another network namespace
 		return errSilent
 	case err != nil:
 		return err
 	}
-	// Kernels before 6.6 count listeners and do not notice when one has gone.
-	defer tell(context.WithoutCancel(ctx), c, ignore)
+	// Kernels before 6.6 count listeners and do not notice that one exits.
+	defer setListening(context.WithoutCancel(ctx), c, ignore)
 	silence := time.After(ackTimeout)
 	for seen := 0; n == 0 || seen < n; {
 		select {
@@ -99,9 +99,9 @@ func run(ctx context.Context, w io.Writer, c *client.Conn, n int) error {
 	return nil
 }
 
-// tell starts or ends the events. The connector acknowledges with an event that
+// setListening starts or ends the events. The connector acknowledges with an event that
 // has the next number in the field Ack, to all listeners: ours is our port's.
-func tell(ctx context.Context, c *client.Conn, op uint32) error {
+func setListening(ctx context.Context, c *client.Conn, op uint32) error {
 	var b wire.Builder
 	b.Struct(&control{
 		Header: header{Index: procGroup, Value: procGroup, Ack: c.PortID(), Length: 4},

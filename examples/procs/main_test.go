@@ -28,13 +28,13 @@ func TestMain(m *testing.M) {
 
 func TestFlags(t *testing.T) { program.TestFlags(t, "procs prints") }
 
-// start starts the program. It skips where the kernel tells nothing, if the
-// program says why.
+// start starts the program. It skips the test if the kernel sends nothing and the
+// program reports why.
 func start(t *testing.T, in func(func() error) error, args ...string) *program.Process {
 	t.Helper()
 	p := program.Start(t, in, args...)
 	if _, ok := p.Next(); !ok {
-		stderr := p.WantRefusal("tells of processes")
+		stderr := p.WantRefusal("reports processes")
 		feature := "connector"
 		if in != nil {
 			feature = "connector-user" // since Linux 6.6
@@ -117,7 +117,7 @@ func connector(t *testing.T, errno unix.Errno) (*nltest.Kernel, *client.Conn) {
 	return k, k.Dial(client.WithEventQueue(1))
 }
 
-func TestGapsAreTold(t *testing.T) {
+func TestGapsArePrinted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, c := connector(t, 0)
 		out := program.Script{Next: map[string]func(){
@@ -149,8 +149,8 @@ func TestKernelThatRefuses(t *testing.T) {
 	}
 }
 
-// TestKernelThatSaysNothing: so it treats a container.
-func TestKernelThatSaysNothing(t *testing.T) {
+// TestSilentKernel: the kernel does not answer a container.
+func TestSilentKernel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := nltest.Dial(netlink.NETLINK_CONNECTOR, nil)
 		if err := run(context.Background(), &strings.Builder{}, c, 0); !errors.Is(err, errSilent) {

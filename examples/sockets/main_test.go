@@ -18,8 +18,8 @@ func TestMain(m *testing.M) {
 
 func TestFlags(t *testing.T) { program.TestFlags(t, "sockets lists") }
 
-// connect makes a TCP connection over lo of ns and returns its listener and its
-// end that has sent something and seen it acknowledged.
+// connect opens a TCP connection over lo of ns and returns its listener and the end
+// whose data was acknowledged.
 func connect(t *testing.T, ns *nstest.NS, network, address string) (net.Listener, net.Conn) {
 	t.Helper()
 	var listener net.Listener
@@ -58,7 +58,7 @@ func TestConnectionOverLoopback(t *testing.T) {
 		p.WantDone()
 
 		p = program.Start(t, ns.Do)
-		// The handshake has measured it.
+		// The handshake measured it.
 		fields := strings.Fields(p.Await("ESTAB", local, peer))
 		if len(fields) != 7 || !strings.HasSuffix(fields[5], "s") || !strings.HasSuffix(fields[6], "s") {
 			t.Errorf("%q, want a round-trip time and its variation", fields)

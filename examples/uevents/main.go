@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command uevents prints what the kernel tells about devices as it happens, like
+// Command uevents prints what the kernel reports about devices as it happens, like
 // udevadm monitor --kernel --property. It needs no privilege. In a container it
-// may see nothing but network devices: the kernel tells of others only in network
+// may see nothing but network devices: the kernel reports others only in network
 // namespaces that belong to the initial user namespace.
 package main
 
@@ -26,7 +26,7 @@ func main() {
 	cli.Command{
 		Name:  "uevents",
 		Args:  "[-n N] [-subsystem S]",
-		About: "uevents prints what the kernel tells about devices, until Ctrl-C.",
+		About: "uevents prints what the kernel reports about devices, until Ctrl-C.",
 		Valid: func() bool { return *n >= 0 },
 		Run: func(ctx context.Context) error {
 			c, err := client.Dial(netlink.NETLINK_KOBJECT_UEVENT)
@@ -83,7 +83,7 @@ func describe(event string) (text, subsystem string) {
 		key, value, _ := strings.Cut(line, "=")
 		switch key {
 		case "ACTION", "DEVPATH":
-			continue // they stand in the heading
+			continue // printed in the heading
 		case "SUBSYSTEM":
 			subsystem = value
 		}

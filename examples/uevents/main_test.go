@@ -82,7 +82,7 @@ func TestDeviceOfTheMachine(t *testing.T) {
 	}
 }
 
-func TestGapsAreTold(t *testing.T) {
+func TestGapsArePrinted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := nltest.New(netlink.NETLINK_KOBJECT_UEVENT, nil)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -14,7 +14,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// describe tells in words what a message says, and learns a link's name from it.
+// describe describes a message in words, and learns a link's name from it.
 func (l names) describe(m wire.Message) string {
 	text, err := "", error(nil)
 	switch m.Header.Type {

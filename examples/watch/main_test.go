@@ -147,7 +147,7 @@ func message(typ netlink.MessageType, headerLen int, name string) wire.Message {
 
 // TestGapsAreTold: the links are read again where events are missing, because
 // one of those may have brought a name.
-func TestGapsAreTold(t *testing.T) {
+func TestGapsArePrinted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dumps := 0
 		k := nltest.New(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {

@@ -21,15 +21,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long a program may take before its test fails. Nothing takes
-// that long unless something is wrong.
+// patience is the maximum time that a program may take. No test reaches it unless it
+// fails.
 const patience = time.Minute
 
-// mainEnv marks a process that is to be the example, not its test.
+// mainEnv marks a process that runs the example, not its test.
 const mainEnv = "NLMUX_EXAMPLE"
 
-// Main is what a TestMain calls first: in a process that Start has started it
-// runs main and ends the process, in any other it does nothing.
+// Main is called first by a TestMain: in a process of Start it runs main and ends the
+// process, in any other it does nothing.
 func Main(main func()) {
 	if os.Getenv(mainEnv) == "" {
 		return
@@ -50,14 +50,13 @@ type Process struct {
 	stderr bytes.Buffer
 }
 
-// Start starts the example with these arguments. The thread on which in calls
-// its function decides where the process lives and what it may do; nil is for
-// here and everything.
+// Start starts the example with these arguments. in runs its function on a thread with
+// the namespaces and the privilege for the process; nil is for those of the test.
 func Start(t testing.TB, in func(func() error) error, args ...string) *Process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	p := &Process{t: t, cmd: exec.CommandContext(ctx, "/proc/self/exe", args...)}
-	// The race detector has every program sleep for a second at its end.
+	// With the race detector every program sleeps for a second at its end.
 	p.cmd.Env = append(os.Environ(), mainEnv+"=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
@@ -81,8 +80,8 @@ func Start(t testing.TB, in func(func() error) error, args ...string) *Process {
 	return p
 }
 
-// Await returns the next line of output that contains all of these words, which
-// stand apart in it. It fails the test when the program ends without one.
+// Await returns the next line of output that contains all of these words, separated by
+// spaces. It fails the test if the program ends without one.
 func (p *Process) Await(words ...string) string {
 	p.t.Helper()
 	for line, ok := p.Next(); ok; line, ok = p.Next() {
@@ -110,7 +109,7 @@ func (p *Process) Next() (line string, ok bool) {
 	return p.out.Text(), true
 }
 
-// Interrupt sends what Ctrl-C does.
+// Interrupt sends the signal of Ctrl-C.
 func (p *Process) Interrupt() {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -118,8 +117,7 @@ func (p *Process) Interrupt() {
 	}
 }
 
-// Wait waits for the end of the program and returns what it wrote and its exit
-// code.
+// Wait waits for the end of the program and returns its output and exit code.
 func (p *Process) Wait() (stdout, stderr string, code int) {
 	p.t.Helper()
 	for ok := true; ok; {
@@ -133,8 +131,8 @@ func (p *Process) Wait() (stdout, stderr string, code int) {
 	return strings.Join(p.lines, "\n") + "\n", p.stderr.String(), p.cmd.ProcessState.ExitCode()
 }
 
-// WantDone waits for the program and fails the test unless it ended well. It
-// returns what the program wrote.
+// WantDone waits for the program and fails the test unless it succeeds. It returns its
+// output.
 func (p *Process) WantDone() string {
 	p.t.Helper()
 	stdout, stderr, code := p.Wait()
@@ -157,7 +155,7 @@ func (p *Process) WantRefusal(texts ...string) string {
 	return strings.TrimSpace(stderr)
 }
 
-// TestFlags checks what every example does with -h and with nonsense.
+// TestFlags checks every example's -h and invalid flags.
 func TestFlags(t *testing.T, description string) {
 	for arg, want := range map[string]int{"-h": 0, "-no-such-flag": 2, "no-such-argument": 2} {
 		_, stderr, code := Start(t, nil, arg).Wait()
@@ -167,8 +165,7 @@ func TestFlags(t *testing.T, description string) {
 	}
 }
 
-// Script is a writer that makes happen what follows a text, inside the write
-// that brings it.
+// Script is a writer that calls a function after a text, inside the write of the text.
 type Script struct {
 	strings.Builder
 	Next map[string]func() // by text
@@ -183,19 +180,19 @@ func (s *Script) Write(p []byte) (int, error) {
 	return s.Builder.Write(p)
 }
 
-// Unprivileged runs f on a thread that no program can get capabilities from:
-// the user stays the same, but even root is none.
+// Unprivileged runs f on a thread whose programs have no capabilities: the user stays
+// the same, even root.
 func Unprivileged(f func() error) error {
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread dies with the goroutine
-		// A program that root executes gets what the bounding set has.
+		// A program that root executes gets the capabilities of the bounding set.
 		var err error
 		for c := uintptr(0); err == nil; c++ {
 			err = unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
 		}
-		// EINVAL is for the first number that is no capability. Who may not drop
-		// them, EPERM, has none to hand on.
+		// EINVAL is the error of the first number that is no capability. A thread that
+		// may not drop any (EPERM) has none to pass on.
 		if !errors.Is(err, unix.EINVAL) && (!errors.Is(err, unix.EPERM) || os.Geteuid() == 0) {
 			result <- err
 			return
