@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestMain gives the benchmarks a network namespace of their own where that is
-// possible, as main does.
+// TestMain runs the benchmarks in a private network namespace if possible, as main
+// does.
 func TestMain(m *testing.M) {
 	if runStorm() {
 		return
@@ -35,12 +35,12 @@ func BenchmarkRoutesStream(b *testing.B) { benchmark(b, "routes-stream") }
 func BenchmarkDial(b *testing.B)         { benchmark(b, workDial) }
 func BenchmarkVerdicts(b *testing.B)     { benchmark(b, workVerdicts) }
 
-// BenchmarkEvents takes b.N as milliseconds of storm, since the storm and not
-// the listener says how many events there are.
+// BenchmarkEvents takes b.N as milliseconds of storm, since the storm, not the
+// listener, determines the number of events.
 func BenchmarkEvents(b *testing.B) { benchmark(b, "events") }
 
-// benchmark runs one work with every client and count of goroutines, under
-// names that benchstat takes apart.
+// benchmark runs one work with every client and count of goroutines, under names that
+// benchstat can split.
 func benchmark(b *testing.B, name string) {
 	if err := preparePayloads(); err != nil {
 		b.Fatal(err)

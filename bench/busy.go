@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// keepBusy has a goroutine for each processor compute until undo, as in a process that
-// has other work to do.
+// keepBusy runs a computing goroutine on each processor until undo, as in a process
+// with other work.
 func keepBusy() (undo func() error, err error) {
 	var over atomic.Bool
 	var g sync.WaitGroup
@@ -24,7 +24,7 @@ func keepBusy() (undo func() error, err error) {
 	}, nil
 }
 
-// mutexed is a client whose calls take turns.
+// mutexed is a client that makes one call at a time.
 type mutexed struct {
 	mu     sync.Mutex
 	client Client

@@ -13,8 +13,8 @@ import (
 
 const nameC = "c"
 
-// buildC compiles the loop in C and returns its entry and what removes it
-// again. The error says why there is none.
+// buildC compiles the loop in C and returns its entry and a function that removes it.
+// The error is the reason why there is none.
 func buildC() (e *Entry, remove func(), err error) {
 	gcc, err := exec.LookPath("gcc")
 	if err != nil {

@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// Client is one way to talk to rtnetlink. Where a client is shared, its methods
-// are called by many goroutines at once, otherwise by one.
+// Client is one way to use rtnetlink. If a client is shared, many goroutines call its
+// methods at once, otherwise one.
 type Client interface {
 	// Noop sends NLMSG_NOOP and waits for the acknowledgement.
 	Noop() error
-	// GetLink asks for the link that payload names. The bytes belong to the
-	// caller for good.
+	// GetLink requests the link that payload names. The bytes belong to the caller for
+	// good.
 	GetLink(payload []byte) ([]byte, error)
-	// Do sends a request that is answered by an acknowledgement alone. A refusal
-	// is decoded, so that errors.Is finds its errno.
+	// Do sends a request whose answer is an acknowledgement. A refusal is decoded, so
+	// that errors.Is finds its errno.
 	Do(typ, flags uint16, payload []byte) error
-	// Collect dumps a table into memory of the caller and returns how many
-	// entries it has.
+	// Collect dumps a table into memory of the caller and returns the number of its
+	// entries.
 	Collect(typ uint16, payload []byte) (int, error)
 	// Stream dumps a table without keeping it, as far as the client can.
 	Stream(typ uint16, payload []byte) (int, error)
@@ -27,9 +27,9 @@ type Client interface {
 
 // Listener is a client that has joined a multicast group.
 type Listener interface {
-	// Run hands over events until Close, which ends it with any error or none.
-	// on gets each event's type and payload; lost is called where the client
-	// reports that events were dropped.
+	// Run delivers events until Close, which ends it with any error or none. on gets
+	// each event's type and payload; lost is called when the client reports dropped
+	// events.
 	Run(on func(typ uint16, payload []byte), lost func()) error
 	Close() error
 }
@@ -65,7 +65,7 @@ func (e *Entry) takesPart(w *Work) bool {
 	return w.Op != nil || w.Rows == nil && e.Listen != nil
 }
 
-// Names that the ratios refer to.
+// Names in the ratios.
 const (
 	nameNlmux    = "nlmux"
 	nameMdShared = "mdlayher-shared"
@@ -74,7 +74,7 @@ const (
 	nameRawMutex = "raw-mutex"
 )
 
-// goEntries returns the entries that are written in Go.
+// goEntries returns the entries written in Go.
 func goEntries() []*Entry {
 	return []*Entry{
 		{
@@ -112,11 +112,10 @@ func goEntries() []*Entry {
 	}
 }
 
-// errNoEntry is the failure of a request that should have had an entry in its
-// answer.
+// errNoEntry is the error of a request without the expected entry in its answer.
 var errNoEntry = errors.New("the answer holds no entry")
 
-// expect turns the refusal that was asked for into success.
+// expect turns the expected refusal into success.
 func expect(want, got error) error {
 	switch {
 	case got == nil:

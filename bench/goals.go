@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// goal is what this client is to reach in one run on a quiet machine of two
-// cores. Nothing fails where it is missed.
+// goal is a target of this client for one run on a quiet machine of two cores. Nothing
+// fails if it is missed.
 type goal struct {
 	text    string
 	measure func(r *Results) (float64, bool)
@@ -15,7 +15,7 @@ type goal struct {
 	limit   float64
 }
 
-// againstRaw is the time of a request to that of the floor in Go.
+// againstRaw is the ratio of a request's time to that of the floor in Go.
 func againstRaw(work string, goroutines int, limit float64) goal {
 	return goal{
 		text: fmt.Sprintf("%s, %d: time to raw Go's", work, goroutines),
@@ -26,7 +26,7 @@ func againstRaw(work string, goroutines int, limit float64) goal {
 	}
 }
 
-// againstPeer is the rate to that of a peer with as many goroutines.
+// againstPeer is the ratio of the rate to that of a peer with as many goroutines.
 func againstPeer(work string, goroutines int, peer string, limit float64) goal {
 	return goal{
 		text: fmt.Sprintf("%s, %d: rate to %s's", work, goroutines, peer),
@@ -37,8 +37,8 @@ func againstPeer(work string, goroutines int, peer string, limit float64) goal {
 	}
 }
 
-// allocations is how many a request makes with one goroutine. What the runtime
-// allocates by itself meanwhile rounds away.
+// allocations is the number of allocations of a request with one goroutine. Those of
+// the runtime meanwhile round away.
 func allocations(work string, limit float64) goal {
 	return goal{
 		text: work + ", 1: allocations",
@@ -50,9 +50,9 @@ func allocations(work string, limit float64) goal {
 	}
 }
 
-// crowd is the cost of a request among the most goroutines to that among 64. A
-// reply that is lost ends the run, so none was.
-func crowd(work string) goal {
+// scaling is the ratio of a request's time with the maximum number of goroutines to
+// that with 64. A lost reply ends the run, so none was lost.
+func scaling(work string) goal {
 	return goal{
 		text: fmt.Sprintf("%s, %d: time to that of 64", work, maxGoroutines),
 		measure: func(r *Results) (float64, bool) {
@@ -62,7 +62,7 @@ func crowd(work string) goal {
 	}
 }
 
-// tail is the 99th percentile of one row of the work latency to another's.
+// tail is the ratio of the 99th percentiles of two rows of the work latency.
 func tail(a, b string, limit float64) goal {
 	return goal{
 		text: fmt.Sprintf("latency, p99: %s : %s", a, b),
@@ -93,8 +93,8 @@ var goals = []goal{
 	allocations("getlink", 2),
 	againstRaw("getlink", 64, 0.9),
 	againstRaw("getlink", 512, 0.9),
-	crowd("noop"),
-	crowd("getlink"),
+	scaling("noop"),
+	scaling("getlink"),
 	againstRaw("routes-stream", 1, 1.1),
 	againstPeer("routes-stream", 1, nameMdShared, 1/0.6),
 	allocations("routes-stream", 99),
@@ -107,7 +107,7 @@ var goals = []goal{
 		limit: 2,
 	},
 	{
-		text: "events: holes untold in the worst round",
+		text: "events: unreported holes in the worst round",
 		measure: func(r *Results) (float64, bool) {
 			v := r.values("events", nameNlmux, 1, func(s *Sample) float64 { return float64(s.Untold) })
 			return slices.Max(append(v, 0)), len(v) > 0

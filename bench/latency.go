@@ -31,10 +31,9 @@ const (
 	rowEventSocket = "event socket, not read"
 )
 
-// storms are those of the work latency. At full speed a storm keeps one processor
-// busy and its listeners another, so on a small machine its rows show first of
-// all what it costs that none is left. Between two bursts of the paced one there
-// is time for everybody.
+// storms are those of the work latency. At full speed a storm keeps one processor busy
+// and its listeners another, so on a small machine its rows mostly show the lack of
+// processors. The paced one leaves time between two bursts.
 var storms = []struct {
 	name  string
 	pause time.Duration
@@ -82,8 +81,8 @@ func latencyRatios() [][2]string {
 	return pairs
 }
 
-// latencies measures all rows once, each for a time. The order is another one
-// each time, so that none has always the same one before it.
+// latencies measures all rows once, each for a time, in another order each time, so
+// that no row always follows the same one.
 func latencies(d time.Duration) ([]Sample, error) {
 	parts := []func() ([]Sample, error){
 		func() ([]Sample, error) {
@@ -106,8 +105,7 @@ func latencies(d time.Duration) ([]Sample, error) {
 	return all, nil
 }
 
-// unstormed measures a Conn alone, beside a goroutine that runs until its ctx is
-// over.
+// unstormed measures a Conn alongside a goroutine that runs until its ctx ends.
 func unstormed(name string, d time.Duration, beside func(context.Context, *client.Conn) error) ([]Sample, error) {
 	conn, err := client.Dial(netlink.NETLINK_ROUTE)
 	if err != nil {
@@ -125,7 +123,7 @@ func unstormed(name string, d time.Duration, beside func(context.Context, *clien
 	return []Sample{c.sample()}, nil
 }
 
-// sleepOn is what dumpSlowly does without the dump.
+// sleepOn is dumpSlowly without the dump.
 func sleepOn(ctx context.Context, _ *client.Conn) error {
 	for ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
@@ -133,8 +131,8 @@ func sleepOn(ctx context.Context, _ *client.Conn) error {
 	return nil
 }
 
-// dumpSlowly sleeps in the body of a loop over a dump, and begins the dump anew
-// whenever it has ended.
+// dumpSlowly sleeps in the body of a loop over a dump, and restarts the dump whenever
+// it has ended.
 func dumpSlowly(ctx context.Context, conn *client.Conn) error {
 	for n := 0; ; {
 		for _, err := range conn.Dump(ctx, unix.RTM_GETADDR, addrsPayload) {
@@ -151,8 +149,8 @@ func dumpSlowly(ctx context.Context, conn *client.Conn) error {
 	}
 }
 
-// stormed measures the rows of a storm in one and the same storm, which gives
-// each of them its time.
+// stormed measures the rows of a storm in the same storm, which gives each of them its
+// time.
 func stormed(name string, d, pause time.Duration) (samples []Sample, err error) {
 	var callers []*caller
 	defer func() {
@@ -208,7 +206,7 @@ func stormed(name string, d, pause time.Duration) (samples []Sample, err error) 
 	return samples, nil
 }
 
-// caller is a Conn and how long its calls took.
+// caller is a Conn and the times of its calls.
 type caller struct {
 	name string
 	conn *client.Conn
@@ -216,14 +214,11 @@ type caller struct {
 	lost int64 // replies, in an overrun
 }
 
-// takeTurns has the callers make calls for a time, or until over is closed, once
-// they have warmed up.
-//
-// One goroutine calls on one Conn after the other, call by call. So all of them
-// meet the same moments of the same storm, and the processors have the same to do
-// whoever's call it is, the readers of the other Conns included: what differs is
-// the Conn. The order is another one in every turn, since a call finds what has
-// piled up during the one before.
+// takeTurns makes the callers call for a time, or until over is closed, after a
+// warm-up. One goroutine calls on one Conn after the other, call by call. So all of
+// them meet the same moments of the same storm, and the load of the processors does not
+// depend on the caller: only the Conn differs. The order changes in every turn, since a
+// call finds the events queued during the one before.
 func takeTurns(callers []*caller, d time.Duration, over <-chan struct{}) error {
 	if err := call(callers, d/warmUp, over); err != nil {
 		return err
@@ -241,7 +236,7 @@ func takeTurns(callers []*caller, d time.Duration, over <-chan struct{}) error {
 	return nil
 }
 
-// call is takeTurns without the time to warm up.
+// call is takeTurns without the warm-up.
 func call(callers []*caller, d time.Duration, over <-chan struct{}) error {
 	callers = slices.Clone(callers)
 	for end := time.Now().Add(d); time.Now().Before(end); {
@@ -267,7 +262,7 @@ func call(callers []*caller, d time.Duration, over <-chan struct{}) error {
 	return nil
 }
 
-// sample orders what the calls took.
+// sample sorts the times of the calls.
 func (c *caller) sample() Sample {
 	slices.Sort(c.took)
 	quantile := func(q float64) float64 {
@@ -288,7 +283,7 @@ func (c *caller) sample() Sample {
 func p50(s *Sample) float64 { return s.P50 }
 func p99(s *Sample) float64 { return s.P99 }
 
-// latency returns one number of each round, of a row.
+// latency returns one number per round of a row.
 func (r *Results) latency(row string, of func(*Sample) float64) []float64 {
 	var v []float64
 	for i := range r.Samples {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Machine is what the numbers depend on.
+// Machine describes the machine of a run.
 type Machine struct {
 	Date    string            `json:"date"`
 	Uname   string            `json:"uname"`
@@ -26,7 +26,7 @@ type Machine struct {
 	Private bool              `json:"private_namespace"`
 }
 
-// describe never fails: what cannot be found out is "unknown".
+// describe never fails: missing values are "unknown".
 func describe() Machine {
 	m := Machine{
 		Date:    time.Now().UTC().Format(time.RFC3339),

@@ -74,7 +74,7 @@ func run() error {
 	} else {
 		fmt.Println("No row for C:", err)
 	}
-	// Before the minutes of measuring, not after.
+	// Fail before the measurements, not after.
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func isSet(name string) (set bool) {
 	return set
 }
 
-// choose returns the works that are named, all of them if none is.
+// choose returns the named works, or all if names is empty.
 func choose(all []*Work, names string) ([]*Work, error) {
 	if names == "" {
 		return all, nil

@@ -32,8 +32,8 @@ func (c mdlayher) Noop() error {
 	return err
 }
 
-// GetLink does not ask for an acknowledgement: Execute reads one datagram of an
-// answer that is not a dump, and would leave it behind for the next request.
+// GetLink does not request an acknowledgement: Execute reads one datagram of an answer
+// that is not a dump, and would leave the acknowledgement queued for the next request.
 func (c mdlayher) GetLink(payload []byte) ([]byte, error) {
 	msgs, err := c.conn.Execute(mdMessage(unix.RTM_GETLINK, 0, payload))
 	if err != nil {
@@ -55,8 +55,8 @@ func (c mdlayher) Collect(typ uint16, payload []byte) (int, error) {
 	return len(msgs), err
 }
 
-// Stream is for one goroutine at a time: nothing keeps the answers to two
-// requests apart between Send and ReceiveIter.
+// Stream is for one goroutine at a time: between Send and ReceiveIter the answers to
+// two requests would mix.
 func (c mdlayher) Stream(typ uint16, payload []byte) (n int, err error) {
 	if _, err := c.conn.Send(mdMessage(typ, unix.NLM_F_DUMP, payload)); err != nil {
 		return 0, err

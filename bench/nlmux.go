@@ -54,7 +54,8 @@ func (c nlmux) Stream(typ uint16, payload []byte) (n int, err error) {
 	return n, nil
 }
 
-// Close also fails the cell if a loss was reported that no request was told of.
+// Close also fails the cell if a loss was reported without a request that ended with
+// it.
 func (c nlmux) Close() error {
 	s := c.conn.Stats()
 	if err := c.conn.Close(); err != nil {
@@ -96,7 +97,7 @@ func (q nlmuxQueue) Send(verdict []byte) error {
 	return q.conn.Send(context.Background(), nfqVerdict, verdict, 0)
 }
 
-// nlmuxListener counts gaps as the reports of loss that they are.
+// nlmuxListener counts gaps as reports of losses.
 type nlmuxListener struct{ conn *client.Conn }
 
 func listenNlmux(group uint32) (Listener, error) {

@@ -13,15 +13,15 @@ import (
 // plotted are the works that get a panel, side by side.
 var plotted = []string{"noop", "getlink"}
 
-// line is how a client is drawn.
+// line is the style of a client's line.
 type line struct {
 	color string
 	width float64
 	dash  string // empty for a solid line
 }
 
-// lines are told apart by those who do not see all colours, too. Floors, which
-// serve one goroutine, are dashed.
+// lines can be distinguished without colours. Floors, which serve one goroutine, are
+// dashed.
 var lines = map[string]line{
 	nameNlmux:      {"#0059b3", 3.5, ""},
 	nameMdShared:   {"#d55e00", 2, ""},
@@ -155,14 +155,14 @@ func tickStep(highest float64) float64 {
 
 type point struct{ x, y float64 }
 
-// svg is a drawing in the making.
+// svg is a drawing.
 type svg struct{ bytes.Buffer }
 
 func (p *svg) addf(format string, args ...any) {
 	fmt.Fprintf(p, format+"\n", args...)
 }
 
-// text draws s; anchor says which part of it stands at x.
+// text draws s; anchor is the part of it at x.
 func (p *svg) text(x, y float64, anchor, s, attrs string) {
 	fmt.Fprintf(p, `<text x="%.1f" y="%.1f" text-anchor="%s" %s>`, x, y, anchor, attrs)
 	// A buffer takes all that is written to it.

@@ -8,16 +8,16 @@ import (
 	"syscall"
 )
 
-// insideEnv marks the process that runPrivate has started.
+// insideEnv marks the process that runPrivate started.
 const insideEnv = "NLMUX_BENCH_INSIDE"
 
 // isPrivate reports whether this process has a network namespace of its own.
 func isPrivate() bool { return os.Getenv(insideEnv) != "" }
 
-// runPrivate runs this command line once more in a network namespace of its
-// own, so that every client is measured with its default options and on the
-// same contents. Without the privilege it is a user namespace's, which has the
-// same kernel paths. The error says why the command line was not run.
+// runPrivate runs this command line again in a private network namespace, so that every
+// client is measured with its default options and the same contents. Without the
+// privilege it uses a user namespace, which has the same kernel paths. The error is the
+// reason why the command line did not run.
 func runPrivate() (code int, err error) {
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	if code, err = rerun(attr); err == nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// raw is the floor that Go has: one goroutine, one blocking socket, one system
-// call to send and one for each datagram of the answer, no allocation but for
-// what the caller keeps.
+// raw is the floor of Go: one goroutine, one blocking socket, one system call to send
+// and one for each datagram of the answer, and allocations only for what the caller
+// keeps.
 type raw struct {
 	fd    int
 	port  uint32
@@ -21,12 +21,12 @@ type raw struct {
 	frame []byte
 	buf   []byte
 
-	// noAck leaves out NLM_F_ACK where a reply comes anyhow.
+	// noAck omits NLM_F_ACK if there is a reply.
 	noAck bool
 }
 
-// rawBuffer is the room for a datagram. The kernel makes the parts of a dump up
-// to 32 KiB large where the reader has room for them.
+// rawBuffer is the size of the buffer for a datagram. The kernel makes datagrams of a
+// dump up to 32 KiB large if the buffer has room for them.
 const rawBuffer = 64 << 10
 
 func openRaw() (*raw, error) {
@@ -152,7 +152,7 @@ func (r *raw) Do(typ, flags uint16, payload []byte) error {
 	return r.answer(true, func([]byte) {})
 }
 
-// Collect copies entry by entry, the least that keeps them.
+// Collect copies entry by entry.
 func (r *raw) Collect(typ uint16, payload []byte) (int, error) {
 	if err := r.send(typ, unix.NLM_F_DUMP, payload); err != nil {
 		return 0, err
@@ -172,8 +172,8 @@ func (r *raw) Stream(typ uint16, payload []byte) (n int, err error) {
 
 func (r *raw) Close() error { return unix.Close(r.fd) }
 
-// rawListener wakes up now and then, because closing a socket does not wake a
-// thread that blocks in a read of it.
+// rawListener wakes up periodically, because closing a socket does not wake a thread
+// that blocks in a read of it.
 type rawListener struct {
 	*raw
 	closing atomic.Bool

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Results is what one run has measured.
+// Results has the measurements of one run.
 type Results struct {
 	Machine
 	Rounds  int           `json:"rounds"`
@@ -20,7 +20,7 @@ type Results struct {
 	Samples []Sample      `json:"samples"`
 }
 
-// measure does all works in every round, telling how far it is.
+// measure does all works in every round and prints its progress.
 func (r *Results) measure(all []*Work, entries []*Entry, progress io.Writer) error {
 	for round := range r.Rounds {
 		for _, w := range all {
@@ -41,7 +41,7 @@ func (r *Results) measure(all []*Work, entries []*Entry, progress io.Writer) err
 	return nil
 }
 
-// leave notes once why something is left out.
+// leave records once why something is left out.
 func (r *Results) leave(why string) {
 	if !slices.Contains(r.Left, why) {
 		r.Left = append(r.Left, why)
@@ -70,8 +70,8 @@ func (r *Results) measureWork(round int, w *Work, entries []*Entry) (err error) 
 	}
 	for _, n := range w.Goroutines {
 		for i := range entries {
-			// Each round begins with another client, so that none has always
-			// the same one before it.
+			// Each round begins with another client, so that no client always follows
+			// the same one.
 			e := entries[(i+round)%len(entries)]
 			if !e.takesPart(w) {
 				continue
@@ -113,8 +113,8 @@ func (r *Results) write(file string) error {
 	return os.WriteFile(file, append(b, '\n'), 0o644)
 }
 
-// place is how many goroutines a sample stands for in the comparison: a floor
-// is compared with what was measured next to it.
+// place is the number of goroutines at which a sample is compared: a floor is compared
+// with the clients measured next to it.
 func (s *Sample) place() int {
 	if s.Beside != 0 {
 		return s.Beside
@@ -122,7 +122,7 @@ func (s *Sample) place() int {
 	return s.Goroutines
 }
 
-// values returns one number of each round, of a client at a work and a place.
+// values returns one number per round of a client at a work and a number of goroutines.
 func (r *Results) values(work, client string, place int, of func(*Sample) float64) []float64 {
 	var v []float64
 	for i := range r.Samples {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Sample is one measurement of one cell: a client at a work with so many
+// Sample is one measurement of one cell: a client at a work with a number of
 // goroutines.
 type Sample struct {
 	Round      int           `json:"round"`
@@ -41,8 +41,8 @@ type Sample struct {
 	RepliesLost int64   `json:"replies_lost,omitempty"`
 }
 
-// Limit ends a measurement: after so many operations in all if N is not 0,
-// after a time otherwise.
+// Limit ends a measurement: after N operations in all if N is not 0, after a time
+// otherwise.
 type Limit struct {
 	N    int64
 	Time time.Duration
@@ -78,7 +78,7 @@ type crew struct {
 	shared  bool
 }
 
-// hire makes the clients for a work.
+// hire opens the clients for a work.
 func (e *Entry) hire(w *Work, goroutines int) (*crew, error) {
 	dial := e.Dial
 	if w.Dial != nil {
@@ -134,8 +134,9 @@ func (c *crew) measure(w *Work, d time.Duration) (Sample, error) {
 	}, nil
 }
 
-// run has every goroutine do operations up to the limit, and one at least, so that a
-// client that is slow in a busy process has a rate. begin is called when all are ready. The elapsed time ends when the last one is done.
+// run makes every goroutine do operations up to the limit, and at least one, so that a
+// client that is slow in a busy process has a rate. begin is called when all are ready.
+// The elapsed time ends when the last one is done.
 func (c *crew) run(w *Work, l Limit, begin func()) (ops int64, elapsed time.Duration, err error) {
 	var (
 		stop  atomic.Bool

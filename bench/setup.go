@@ -10,7 +10,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// loopbackUp sets lo up, which a new network namespace has down.
+// loopbackUp sets lo up, which is down in a new network namespace.
 func loopbackUp() (func() error, error) {
 	r, err := openRaw()
 	if err != nil {
@@ -42,8 +42,7 @@ func addRoutes(n int) (func() error, error) {
 	return func() error { return fill(n, unix.RTM_DELROUTE, 0, payload) }, nil
 }
 
-// fillBatch is how many messages go into one datagram, well below the send
-// buffer.
+// fillBatch is the number of messages in one datagram, well below the send buffer.
 const fillBatch = 256
 
 // fill sends n requests, many in one datagram, and fails if one is refused.
@@ -89,9 +88,8 @@ func (b batch) add(typ, flags uint16, payload []byte) {
 	})
 }
 
-// send sends the batch and returns the first refusal. Requests that succeed are
-// not acknowledged but for the no-op that is put at the end, whose answer comes
-// last.
+// send sends the batch and returns the first refusal. Only the no-op at the end of the
+// batch is acknowledged, last.
 func (b batch) send() error {
 	b.add(unix.NLMSG_NOOP, unix.NLM_F_ACK, nil)
 	if err := unix.Send(b.fd, b.frame, 0); err != nil {

@@ -17,16 +17,15 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// stormEnv makes a process of this program the storm and holds how long it
-// lasts and how long it pauses.
+// stormEnv marks the process that is the storm; its value is the length and the pause.
 const stormEnv = "NLMUX_BENCH_STORM"
 
-// stormPairs is how many routes one datagram adds and deletes.
+// stormPairs is the number of routes that one datagram adds and deletes.
 const stormPairs = 64
 
-// storm adds and deletes routes for a while, no route twice, with a pause after
-// each datagram, and prints how many events that caused. Event 2i is the addition
-// of the i-th route, event 2i+1 its end, so a listener sees what it has missed.
+// storm adds and deletes routes for a time, no route twice, with a pause after each
+// datagram, and prints the number of events. Event 2i is the addition of the i-th
+// route, event 2i+1 its deletion, so a listener sees which ones it missed.
 func storm(d, pause time.Duration, out io.Writer) error {
 	r, err := openRaw()
 	if err != nil {
@@ -51,8 +50,7 @@ func storm(d, pause time.Duration, out io.Writer) error {
 	return err
 }
 
-// runStorm is main where this process is the storm. It returns false where it
-// is not.
+// runStorm is main in the process of the storm. It returns false in any other.
 func runStorm() bool {
 	s := os.Getenv(stormEnv)
 	if s == "" {
@@ -73,8 +71,7 @@ func runStorm() bool {
 	return true
 }
 
-// startStorm runs a storm in another process and returns how many events it
-// caused.
+// startStorm runs a storm in another process and returns its number of events.
 func startStorm(d, pause time.Duration) (events int, err error) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%v %v", stormEnv, d, pause))
@@ -114,7 +111,7 @@ func stormNumber(typ uint16, payload []byte) (n int64, ok bool) {
 	return 0, false
 }
 
-// tally is what a listener got.
+// tally counts the events of a listener.
 type tally struct {
 	delivered atomic.Int64
 
@@ -145,12 +142,10 @@ func (t *tally) on(typ uint16, payload []byte) {
 	}
 }
 
-// hole notes that events are missing before the one that came.
-//
-// The kernel reports a loss ahead of what it queued before the loss, so a
-// client that passes the report on as it comes has told of a hole that is still
-// to come. A client that reports later than the hole has told as well: who
-// reads the table again then misses nothing.
+// hole records that events are missing before the current one. The kernel reports a
+// loss before the events that it queued earlier, so a client that passes the report on
+// at once reports a hole that is still to come. A report after the hole counts as well:
+// a program that then reads the table again misses nothing.
 func (t *tally) hole() {
 	t.holes++
 	switch {
@@ -169,7 +164,7 @@ func (t *tally) lost() {
 	t.open = 0
 }
 
-// stormQuiet is how long nothing has to come before a storm counts as over.
+// stormQuiet is the time without events after which a storm counts as over.
 const stormQuiet = 100 * time.Millisecond
 
 // listen measures one listener in one storm.
@@ -182,8 +177,8 @@ func (e *Entry) listen(d time.Duration) (Sample, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(t.on, t.lost) }()
 
-	// Where the storm is faster than the listener, what is queued still counts,
-	// and so does the time until it is delivered.
+	// If the storm is faster than the listener, queued events still count, and so does
+	// the time until they are delivered.
 	stormed := make(chan struct{})
 	var events int
 	var stormErr error

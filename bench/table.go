@@ -108,7 +108,7 @@ func (r *Results) printEvents(out io.Writer, w *Work, entries []*Entry) {
 	fmt.Fprintf(out, "\n%s: %s\n", w.Name, w.Note)
 	t := newTable(out)
 	defer t.Flush()
-	fmt.Fprintln(t, "medians\tdelivered/s\tlost\tholes\treports\tin place\tholes untold\t")
+	fmt.Fprintln(t, "medians\tdelivered/s\tlost\tholes\treports\tin place\tunreported holes\t")
 	for _, e := range entries {
 		if !e.takesPart(w) {
 			continue

@@ -37,7 +37,7 @@ const (
 	queued = 32
 )
 
-// Queue is a client that has bound itself to the queue.
+// Queue is a client that is bound to the queue.
 type Queue interface {
 	// Next returns the payload of the next message of the queue.
 	Next() ([]byte, error)
@@ -46,8 +46,7 @@ type Queue interface {
 	Close() error
 }
 
-// packets is the client of the work: it sends packets to itself, which pass through the
-// queue.
+// packets is the client of the work: it sends packets to itself through the queue.
 type packets struct {
 	Client // nil
 
@@ -115,7 +114,7 @@ func queueMessage(typ uint16, value []byte) []byte {
 	return mustEncode(&b)
 }
 
-// queueConfigs bind the queue and ask for whole packets.
+// queueConfigs bind the queue and request whole packets.
 func queueConfigs() [][]byte {
 	return [][]byte{
 		queueMessage(nfqCommand, []byte{nfqBind, 0, 0, unix.AF_INET}),
@@ -123,7 +122,7 @@ func queueConfigs() [][]byte {
 	}
 }
 
-// queueOutput has every UDP packet over lo pass through the queue.
+// queueOutput makes every UDP packet over lo pass through the queue.
 func queueOutput() (undo func() error, err error) {
 	if _, err := loopbackUp(); err != nil {
 		return nil, err

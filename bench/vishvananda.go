@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// vish is vishvananda/netlink's package nl. Without a socket of its own every
-// request opens one, which is what that module's functions do unless they are
-// called on a Handle.
+// vish is vishvananda/netlink's package nl. Without a socket of its own every request
+// opens one, as that module's functions do outside of a Handle.
 type vish struct {
 	sockets map[int]*nl.SocketHandle
 }
@@ -45,8 +44,8 @@ func (c *vish) request(typ, flags uint16, payload []byte) *nl.NetlinkRequest {
 
 func (c *vish) Noop() error { return c.Do(unix.NLMSG_NOOP, 0, nil) }
 
-// GetLink asks for an acknowledgement as LinkByIndex does. Execute returns
-// before it; on a shared socket the next request passes over it.
+// GetLink requests an acknowledgement as LinkByIndex does. Execute returns before it;
+// on a shared socket the next request skips it.
 func (c *vish) GetLink(payload []byte) ([]byte, error) {
 	msgs, err := c.request(unix.RTM_GETLINK, unix.NLM_F_ACK, payload).Execute(unix.NETLINK_ROUTE, 0)
 	if err != nil {

@@ -21,25 +21,24 @@ type Work struct {
 	// Goroutines are the counts at which it is measured.
 	Goroutines []int
 
-	// Private asks for a network namespace that the benchmark may change.
+	// Private: the work needs a network namespace that the benchmark may change.
 	Private bool
 
-	// Setup prepares the kernel and returns what undoes that. It fails with errLacking if
-	// the kernel lacks something.
+	// Setup prepares the kernel and returns a function that undoes that. It fails with
+	// errLacking if the kernel lacks something.
 	Setup func() (undo func() error, err error)
 
 	// Dial makes the client of an entry, nil for the entry's own Dial.
 	Dial func(e *Entry) (Client, error)
 
-	// Payload is what the loop in C is given, which has no encoder.
+	// Payload is the payload for the loop in C, which has no encoder.
 	Payload []byte
 
 	// Op is one operation by worker number i. It is nil for the storm of events,
 	// where the clients listen, and where Rows is set.
 	Op func(c Client, i int) error
 
-	// Rows measures all of it once, each row for a time, where the rows are not
-	// the clients.
+	// Rows measures all rows once, each for a time, if the rows are not the clients.
 	Rows func(d time.Duration) ([]Sample, error)
 }
 
@@ -50,7 +49,7 @@ const (
 	workVerdicts = "verdicts"
 )
 
-// Payloads are the clients' to read only.
+// Clients only read the payloads.
 var (
 	linkPayload    []byte   // of an RTM_GETLINK that finds lo
 	missingPayload []byte   // of one whose link does not exist
@@ -83,8 +82,8 @@ func linkMessage(index, flags, change uint32) []byte {
 	return message(&unix.IfInfomsg{Index: int32(index), Flags: flags, Change: change})
 }
 
-// addrMessage is a struct ifaddrmsg and the address, all of it prefix, so that
-// addresses have nothing to do with each other.
+// addrMessage is a struct ifaddrmsg and the address with a prefix of full length, so
+// that addresses are independent.
 func addrMessage(index, addr uint32) []byte {
 	var b wire.Builder
 	b.Struct(&unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: 32, Index: index})
@@ -104,7 +103,7 @@ func routeMessage(dst uint32) []byte {
 	return mustEncode(&b)
 }
 
-// message is a family's header alone.
+// message is a family's header.
 func message(header any) []byte {
 	var b wire.Builder
 	b.Struct(header)
@@ -119,7 +118,7 @@ func mustEncode(b *wire.Builder) []byte {
 	return p
 }
 
-// Bases of the addresses that the works use, so that none meets another's.
+// Bases of the addresses of the works, which do not overlap.
 const (
 	addrBase  = 10 << 24 // 10.0.0.0: one address for each goroutine
 	dumpBase  = 11 << 24
@@ -127,17 +126,17 @@ const (
 	stormBase = 16 << 24 // 16.0.0.0/4
 )
 
-// createFlags are those of a request that must not find what it makes.
+// createFlags are the flags of a request whose object must not exist.
 const createFlags = unix.NLM_F_CREATE | unix.NLM_F_EXCL
 
-// Sizes are how much the works do, smaller for a quick look.
+// Sizes are the sizes of the works, smaller for a quick run.
 type Sizes struct {
 	Goroutines []int
 	Addrs      int
 	Routes     int
 }
 
-// maxGoroutines is the most that any work is done by.
+// maxGoroutines is the maximum number of goroutines of any work.
 const maxGoroutines = 4096
 
 var (
@@ -145,9 +144,9 @@ var (
 	quickSizes = Sizes{Goroutines: []int{1, 64}, Addrs: 1000, Routes: 10_000}
 )
 
-// works returns all works. private says whether the network namespace is the
-// benchmark's own, so that it holds just what the works put there.
-// preparePayloads comes first.
+// works returns all works. private reports whether the network namespace is the
+// benchmark's own, which holds only the entries of the works. preparePayloads comes
+// first.
 func works(s Sizes, private bool) []*Work {
 	entries := func(n int) int {
 		if private {
@@ -189,9 +188,9 @@ func works(s Sizes, private bool) []*Work {
 				return expect(unix.ENODEV, c.Do(unix.RTM_GETLINK, 0, missingPayload))
 			},
 		},
-		// NB: where goroutines take turns on one socket, all their addresses exist
-		// at once, and the kernel walks the list of them; the sockets of a pool
-		// leave only a few. With thousands this is most of the time.
+		// NB: if goroutines share one socket, all their addresses exist at once, and
+		// the kernel walks the list of them; with the sockets of a pool only a few
+		// exist. With thousands of goroutines this is most of the time.
 		{
 			Name: "addr", Note: "RTM_NEWADDR and RTM_DELADDR of an address of the goroutine's own", Unit: "pair",
 			Goroutines: s.Goroutines, Private: true, Setup: loopbackUp,
@@ -255,7 +254,7 @@ func works(s Sizes, private bool) []*Work {
 	return ws
 }
 
-// dumpWork is a dump that has to bring at least so many entries.
+// dumpWork is a dump that has to have at least this many entries.
 func dumpWork(name, note string, typ uint16, payload []byte, least int, stream bool) *Work {
 	goroutines := []int{1, 8}
 	if stream {
