@@ -125,7 +125,7 @@ func TestMdlayherFailsAfterADeadline(t *testing.T) {
 	}
 }
 
-// TestClosedHasOneErrorHere: peers tell a closed connection in other ways.
+// TestClosedHasOneErrorHere: peers report a closed connection in other ways.
 func TestClosedHasOneErrorHere(t *testing.T) {
 	ns := nstest.New(t)
 	c, err := nlmux.Dial(path(ns))

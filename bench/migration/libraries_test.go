@@ -156,7 +156,7 @@ func (l mdlayherLibrary) watch(stop <-chan struct{}, changed func(uint16), resyn
 	err = mdlayher.Watch(c, changed, resync)
 	select {
 	case <-stop:
-		return nil // whatever it is: no error stands for the end
+		return nil // whatever it is: no error means the end
 	default:
 		return err
 	}

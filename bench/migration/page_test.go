@@ -100,7 +100,7 @@ func parse(library string) (*ast.File, []byte, error) {
 	return f, src, err
 }
 
-// declaration returns a function as it stands in the file, with its comment.
+// declaration returns the text of a function in the file, with its comment.
 func declaration(library, name string) (string, error) {
 	f, src, err := parse(library)
 	if err != nil {

@@ -33,7 +33,7 @@ const (
 	loMTU   = 65536
 )
 
-// path returns a file that stands for the namespace.
+// path returns a file of the namespace.
 func path(ns *nstest.NS) string { return fmt.Sprintf("/proc/self/fd/%d", ns.FD()) }
 
 // withEach runs a test once for each library, each time in a new namespace.
@@ -124,7 +124,7 @@ func TestRoutes(t *testing.T) {
 	}
 	withEach(t, func(t *testing.T, l library, setup *vishnetlink.Handle) {
 		addRoutes(t, setup, want...)
-		// A loop that ends early leaves nothing behind for the next.
+		// A loop that ends early leaves nothing for the next.
 		n := 0
 		if err := l.routes(func(netip.Prefix) bool { n++; return n < 10 }); err != nil || n != 10 {
 			t.Errorf("%d routes, %v; want 10", n, err)
@@ -141,7 +141,7 @@ func TestRoutes(t *testing.T) {
 	})
 }
 
-// TestWatch: changes are told, so is the loss of some, and so are those after.
+// TestWatch: changes are reported, and so are a loss and the changes after it.
 func TestWatch(t *testing.T) {
 	withEach(t, func(t *testing.T, l library, setup *vishnetlink.Handle) {
 		const many = 1 << 17
@@ -157,7 +157,7 @@ func TestWatch(t *testing.T) {
 			changes <- typ
 		}
 		resync := func() error { resyncs <- true; return nil }
-		// await waits for an event. It is false if a loss is told first.
+		// await waits for an event. It returns false if a loss is reported first.
 		await := func(typ uint16) bool {
 			t.Helper()
 			for {
@@ -214,7 +214,7 @@ func TestWatch(t *testing.T) {
 		close(resume)
 		awaitSignal(t, resyncs, "the resync after the loss")
 
-		// What comes after the last resync is told.
+		// Changes after the last resync are reported.
 		for mtu := 9001; ; mtu++ {
 			if setMTU(mtu); await(unix.RTM_NEWLINK) {
 				break

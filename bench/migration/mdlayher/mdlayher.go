@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dial opens a connection in the network namespace that a file stands for,
+// Dial opens a connection in the network namespace of a file,
 // such as /run/netns/blue.
 func Dial(path string) (*netlink.Conn, error) {
 	ns, err := os.Open(path)
@@ -230,7 +230,7 @@ func Watch(c *netlink.Conn, changed func(typ uint16), resync func() error) error
 }
 
 // drain reads away what c has queued. Until that is done, the kernel drops all
-// that comes, without telling again: a resync would be too early.
+// that comes, without another report: a resync would be too early.
 func drain(c *netlink.Conn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -273,7 +273,7 @@ func SetMTU(c *netlink.Conn, index int32, mtu uint32, patience time.Duration) er
 	return err
 }
 
-// HasCarrier asks ethtool whether a link has a carrier. exists tells whether
+// HasCarrier asks ethtool whether a link has a carrier. exists reports whether
 // the kernel has ethtool. c is a connection to NETLINK_GENERIC.
 func HasCarrier(c *netlink.Conn, link string) (exists, carrier bool, err error) {
 	ae := netlink.NewAttributeEncoder()

@@ -19,7 +19,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Dial opens a connection in the network namespace that a file stands for,
+// Dial opens a connection in the network namespace of a file,
 // such as /run/netns/blue.
 func Dial(path string) (*client.Conn, error) {
 	ns, err := os.Open(path)
@@ -213,7 +213,7 @@ func SetMTU(c *client.Conn, index int32, mtu uint32, patience time.Duration) err
 	return err
 }
 
-// HasCarrier asks ethtool whether a link has a carrier. exists tells whether
+// HasCarrier asks ethtool whether a link has a carrier. exists reports whether
 // the kernel has ethtool. c is a connection to NETLINK_GENERIC.
 func HasCarrier(ctx context.Context, c *client.Conn, link string) (exists, carrier bool, err error) {
 	ethtool, err := genl.Resolve(ctx, c, "ethtool")

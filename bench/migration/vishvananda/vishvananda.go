@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dial opens a connection in the network namespace that a file stands for,
+// Dial opens a connection in the network namespace of a file,
 // such as /run/netns/blue.
 func Dial(path string) (*netlink.Handle, error) {
 	ns, err := netns.GetFromPath(path)
@@ -147,7 +147,7 @@ func SetMTU(h *netlink.Handle, index, mtu int, patience time.Duration) error {
 	return h.LinkSetMTU(link, mtu) // unix.EAGAIN when the time is over
 }
 
-// HasCarrier asks ethtool whether a link has a carrier. exists tells whether
+// HasCarrier asks ethtool whether a link has a carrier. exists reports whether
 // the kernel has ethtool.
 func HasCarrier(link string) (exists, carrier bool, err error) {
 	ethtool, err := netlink.GenlFamilyGet("ethtool")
