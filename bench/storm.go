@@ -119,8 +119,8 @@ type tally struct {
 
 	first time.Time
 	next  int64 // the event that must come next if none was lost
-	told  int   // how often the client said that events were lost
-	fresh int   // how often since the last event
+	told  int   // reports of lost events by the client
+	fresh int   // reports since the last event
 
 	holes   int // places where events are missing
 	inPlace int // those with a report right there
@@ -195,7 +195,7 @@ func (e *Entry) listen(d time.Duration) (Sample, error) {
 			over, stormed = true, nil
 		case err := <-ended:
 			l.Close()
-			return Sample{}, errors.Join(errors.New("the listener ended by itself"), err)
+			return Sample{}, errors.Join(errors.New("the listener ended early"), err)
 		case <-time.After(time.Millisecond):
 		}
 		if n := t.delivered.Load(); n != seen {

@@ -51,7 +51,7 @@ func TestDecoderGetters(t *testing.T) {
 	}
 }
 
-// decoded prints what a Decoder yields; [ ] stand for a nest, ! for an error.
+// decoded prints what a Decoder yields; [ ] mark a nest, ! an error.
 func decoded(d *wire.Decoder, nests ...uint16) string {
 	var s strings.Builder
 	for d.Next() {
@@ -99,7 +99,7 @@ func TestDecoder(t *testing.T) {
 				t.Error(err)
 			}
 			if d.Next() || d.Type() != 0 || d.Bytes() != nil {
-				t.Errorf("goes on with %+v", d.Attr())
+				t.Errorf("continues with %+v", d.Attr())
 			}
 		})
 	}
@@ -132,7 +132,7 @@ func TestDecoderFirstErrorSticks(t *testing.T) {
 			t.Errorf("%d from a value of another size", v)
 		}
 		if d.Next() {
-			t.Error("the nest goes on")
+			t.Error("the nest continues")
 		}
 	})
 	if d.Next() || d.Err() != mine {

@@ -34,7 +34,7 @@ func FuzzMessages(f *testing.F) {
 		at, stopped := 0, false
 		for m, err := range wire.Messages(b) {
 			if stopped {
-				t.Fatal("goes on after an error")
+				t.Fatal("continues after an error")
 			}
 			if err != nil {
 				if !errors.Is(err, wire.ErrMalformed) {
@@ -95,7 +95,7 @@ func readAttrs(t *testing.T, b []byte, depth int) {
 	d := wire.NewDecoder(b)
 	for a, err := range wire.Attrs(b) {
 		if stopped {
-			t.Fatal("goes on after an error")
+			t.Fatal("continues after an error")
 		}
 		if ok := d.Next(); ok != (err == nil) || !sameAttr(d.Attr(), a) || fmt.Sprint(d.Err()) != fmt.Sprint(err) {
 			t.Fatalf("Decoder: %+v, %v; Attrs: %+v, %v", d.Attr(), d.Err(), a, err)
@@ -124,7 +124,7 @@ func readAttrs(t *testing.T, b []byte, depth int) {
 		}
 	}
 	if d.Next() {
-		t.Fatalf("Decoder goes on with %+v", d.Attr())
+		t.Fatalf("Decoder continues with %+v", d.Attr())
 	}
 	if !stopped && at != len(b) {
 		t.Fatalf("ends at %d of %d bytes without an error", at, len(b))

@@ -55,7 +55,7 @@ func TestChangesOfEveryKind(t *testing.T) {
 	p.WantDone()
 }
 
-// TestTwoConsumers: the links that go up and down are told beside the events.
+// TestTwoConsumers: the links that go up and down are printed besides the events.
 func TestTwoConsumers(t *testing.T) {
 	ns := nstest.New(t)
 	ns.Run(t, "ip", strings.Fields("link add left type veth peer right")...)

@@ -18,7 +18,7 @@ import (
 type states map[int32]bool
 
 // follow writes to changes which links go up or down, until ctx ends or s is closed. After
-// a gap it goes on: every message about a link has the whole state.
+// a gap it continues: every message about a link has the whole state.
 func (up states) follow(ctx context.Context, s *client.Subscription, changes chan<- string) {
 	for e := range s.Events() {
 		text, changed := up.change(e.Message)

@@ -65,9 +65,9 @@ func TestLossIsNotedInTheNextRecordedPacket(t *testing.T) {
 		if err != nil || len(sections[0].Packets) != most+2 {
 			t.Fatalf("%v, %d packets, want %d", err, len(sections[0].Packets), most+2)
 		}
-		for i, told := range []bool{false, true, false} {
+		for i, noted := range []bool{false, true, false} {
 			p := sections[0].Packets[most-1+i]
-			if strings.Contains(p.Comment, "lost") != told || (p.Dropped == 1) != told {
+			if strings.Contains(p.Comment, "lost") != noted || (p.Dropped == 1) != noted {
 				t.Errorf("packet %d: %q, %d dropped", i, p.Comment, p.Dropped)
 			}
 		}

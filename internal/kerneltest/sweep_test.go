@@ -58,7 +58,7 @@ func ownMachine() bool { return os.Getenv(nstest.MachineEnv) == "1" }
 
 // loadSweepModules loads modules with families of generic netlink and subsystems of
 // others. No kernel has all of them. From then on until the end of the test the kernel
-// loads no module by itself: it would start modprobe for each type that it does not know.
+// loads no module: it would start modprobe for each type that it does not know.
 func loadSweepModules(t *testing.T) {
 	t.Helper()
 	for _, module := range []string{

@@ -181,7 +181,7 @@ func Skip(t testing.TB, feature, format string, args ...any) {
 	if os.Getenv(StrictEnv) == "1" && !slices.Contains(strings.Split(os.Getenv(SkipEnv), ","), feature) {
 		t.Fatalf("not allowed to skip for lack of %s (%s=1): %s", feature, StrictEnv, text)
 	}
-	if _, told := skips.LoadOrStore(t.Name(), true); !told {
+	if _, printed := skips.LoadOrStore(t.Name(), true); !printed {
 		fmt.Fprintf(os.Stderr, "SKIP %s (want %s): %s\n", t.Name(), feature, text)
 	}
 	t.Skip(text)

@@ -38,8 +38,8 @@ func Open(cfg Config) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The descriptor stays in blocking mode, or the file would have joined the netpoller
-	// by itself, where its notification cannot be turned off; every read is non-blocking.
+	// The descriptor stays in blocking mode, or os.NewFile would add it to the netpoller,
+	// where its notification cannot be turned off; every read is non-blocking.
 	s.notifier, err = newNotifier()
 	if err == nil && cfg.HasNetNS {
 		s.netns, err = keepNamespace(cfg.NetNS)
