@@ -119,7 +119,8 @@ func TestBatchWaitsAtTheGate(t *testing.T) {
 	})
 }
 
-// The kernel applies the batch in the send, and its answer beats a ctx that ended meanwhile.
+// The kernel applies the batch in the send, and its answer beats a ctx that ended
+// meanwhile.
 func TestResultOfABatchBeatsContext(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dialFamily(netlink.NETLINK_NETFILTER)

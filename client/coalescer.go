@@ -9,11 +9,12 @@ import (
 	"github.com/nlmux/netlink/demux"
 )
 
-// coalescer coalesces requests. Up to maxSenders goroutines send at once; each sends the
-// queued requests with its own, last, and reads the answers. A request that comes
+// coalescer coalesces requests. Up to maxSenders goroutines send at once; each sends
+// the queued requests with its own, last, and reads the answers. A request that comes
 // meanwhile is queued, unsent, and its goroutine is woken to send when one of them is
 // done. So a lone request is sent at once, and under load requests share the cost of
-// system calls and wakeups (measured: NOOPs of 512 goroutines take half the processor time).
+// system calls and wakeups (measured: NOOPs of 512 goroutines take half the processor
+// time).
 //
 // A goroutine that runs never waits for one that was woken and does not run yet: it sends
 // itself.

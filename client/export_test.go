@@ -5,8 +5,8 @@ const (
 	LookMost  = lookMost  // datagrams that count as a wake
 )
 
-// MaxSendersFor returns the maximum number of goroutines that send on a coalescer at once, on a
-// machine with this many processors.
+// MaxSendersFor returns the maximum number of goroutines that send on a coalescer at
+// once, on a machine with this many processors.
 func MaxSendersFor(processors int) int { return maxSendersFor(processors) }
 
 // MaxSenders returns that number for c.

@@ -31,7 +31,8 @@ func runAsync[T any](t *testing.T, f func() (T, error)) *task[T] {
 	return a
 }
 
-// run is runAsync for a call that needs no further step of the script. It waits for its end.
+// run is runAsync for a call that needs no further step of the script. It waits for its
+// end.
 func run[T any](t *testing.T, f func() (T, error)) *task[T] {
 	a := runAsync(t, f)
 	<-a.over

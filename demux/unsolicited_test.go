@@ -73,7 +73,8 @@ func TestUeventIsDeliveredWhole(t *testing.T) {
 		ask("a", Ack),
 		kernel(ack("a")),
 		got("a", nil),
-		// udev sends to group 2, from its port. Messages of processes to other groups are dropped.
+		// udev sends to group 2, from its port. Messages of processes to other groups
+		// are dropped.
 		raw(Origin{Group: 2, PortID: other, NSID: NoNSID}, []byte("libudev\x00")),
 		event("libudev\x00"),
 		raw(Origin{Group: 1, PortID: other, NSID: NoNSID}, []byte("forged")),
