@@ -120,7 +120,8 @@ func (c *Conn) String() string { return fmt.Sprintf("%v port %d", c.family, c.Po
 // receive buffer full. Either way an Event of type NLMSG_OVERRUN stands in
 // their place; see [Event].
 func (c *Conn) Receive() <-chan Event {
-	c.events.unparkIfNeeded()
+	c.requests.startReader() // of unicast messages
+	c.events.startReader()
 	return c.queue.own(c)
 }
 

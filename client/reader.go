@@ -147,11 +147,21 @@ func (m *mux) unparkIfNeeded() {
 }
 
 func (m *mux) unpark() {
+	m.wakeReader()
+	m.startReader()
+}
+
+// startReader starts and unparks the reader of a new mux.
+func (m *mux) startReader() {
+	if m.reader.start.Stop() {
+		m.wakeReader()
+		go m.run()
+	}
+}
+
+func (m *mux) wakeReader() {
 	select {
 	case m.reader.wake <- struct{}{}:
 	default:
-	}
-	if m.reader.start.Stop() {
-		go m.run()
 	}
 }

@@ -16,17 +16,17 @@ import (
 
 // The tests of this file are about a new Conn, whose reader starts parked.
 
-// dialCounting opens a new Conn and counts the readers of its socket.
-func (k *kernel) dialCounting(family netlink.Family) (c *client.Conn, readers *int) {
+// dialCounting opens a new Conn and counts the readers of its sockets.
+func (k *kernel) dialCounting(family netlink.Family, opts ...client.Option) (c *client.Conn, readers *atomic.Int32) {
 	k.t.Helper()
-	readers = new(int)
+	readers = new(atomic.Int32)
 	k.hook = func(h *hooked) {
 		h.onWatch = func(ready func()) error {
-			*readers++
+			readers.Add(1)
 			return h.Socket.Watch(ready)
 		}
 	}
-	return k.dialNew(family), readers
+	return k.dialNew(family, opts...), readers
 }
 
 // A request needs no reader: the goroutine that sends reads the answer.
@@ -35,7 +35,7 @@ func TestNewConnAnswersWithoutAReader(t *testing.T) {
 		c, readers := k.dialCounting(netlink.NETLINK_ROUTE)
 		k.during(func(req request) error { req.reply("lo"); req.ack(); return nil })
 		wantTexts(t, k.get(bg, c), "lo")
-		if *readers != 0 {
+		if n := readers.Load(); n != 0 {
 			t.Error("the reader has started")
 		}
 		start := time.Now()
@@ -70,8 +70,8 @@ func TestReaderOfAnIdleConnStarts(t *testing.T) {
 		k.socket(0).Queue(socktest.Datagram{Data: event("forged"), PortID: 4711})
 		synctest.Wait()
 		wantStats(t, c, client.Stats{Foreign: 2, Events: 1})
-		if *readers != 1 {
-			t.Errorf("%d readers", *readers)
+		if n := readers.Load(); n != 1 {
+			t.Errorf("%d readers", n)
 		}
 	})
 }
@@ -112,12 +112,43 @@ func TestReaderOfANewConnStartsWhenItIsNeeded(t *testing.T) {
 				tt.need(t, k, c)
 				k.wantNotParked("it is needed")
 				k.wantUnparked(5 * time.Millisecond)
-				if *readers != 1 {
-					t.Errorf("%d readers", *readers)
+				if n := readers.Load(); n != 1 {
+					t.Errorf("%d readers", n)
 				}
 			})
 		})
 	}
+}
+
+// Unicast messages come to the socket of the requests, others to that of the events.
+func TestReceiveStartsTheReadersOfBothSockets(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c, readers := k.dialCounting(netlink.NETLINK_ROUTE, client.WithEventSocket())
+		c.Receive()
+		c.Receive()
+		synctest.Wait()
+		if n := readers.Load(); n != 2 {
+			t.Errorf("%d readers, want 2", n)
+		}
+		for i := range 2 {
+			k.socket(i).Queue(socktest.Datagram{Data: event("unasked")})
+		}
+		wantEvents(t, c, "unasked", "unasked")
+	})
+}
+
+// A program that calls Receive for each event does not wake a reader that is parked.
+func TestReceiveDoesNotUnpark(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.parked()
+		for range 10 {
+			c.Receive()
+		}
+		synctest.Wait()
+		if !k.socket(0).Silent() {
+			t.Error("the reader has unparked")
+		}
+	})
 }
 
 // The system may lack the resources to watch the socket. Until then the reader checks it
@@ -156,12 +187,12 @@ func TestCloseWhenTheReaderStarts(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if *readers != 1 {
-			t.Errorf("%d readers", *readers)
+		if n := readers.Load(); n != 1 {
+			t.Errorf("%d readers", n)
 		}
 		time.Sleep(5 * time.Millisecond) // no other starts
-		if *readers != 1 {
-			t.Errorf("%d readers after Close", *readers)
+		if n := readers.Load(); n != 1 {
+			t.Errorf("%d readers after Close", n)
 		}
 	})
 }
