@@ -326,7 +326,7 @@ func TestGroupThatDoesNotExistLeavesNothing(t *testing.T) {
 		c := k.dial()
 		err := c.AddMembership(addrGroup)
 		var op *client.OpError
-		if !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Op != "join group 5" {
+		if !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Op != "join" || !strings.Contains(err.Error(), "group 5") {
 			t.Fatal(err)
 		}
 		call := k.request(bg, c, newAddr, "add", netlink.NLM_F_ECHO)
@@ -335,7 +335,7 @@ func TestGroupThatDoesNotExistLeavesNothing(t *testing.T) {
 		req.ack()
 		wantTexts(t, call, "new")
 		wantEvents(t, c)
-		if err := c.DropMembership(addrGroup); !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Op != "leave group 5" {
+		if err := c.DropMembership(addrGroup); !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Op != "leave" || !strings.Contains(err.Error(), "group 5") {
 			t.Fatal(err)
 		}
 	})

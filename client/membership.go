@@ -26,7 +26,7 @@ func (c *Conn) AddMembership(group uint32) error {
 	c.memberMu.Lock()
 	defer c.memberMu.Unlock()
 	if err := c.events.join(c.queue, group); err != nil {
-		return opError(fmt.Sprint("join group ", group), err, true)
+		return opError("join", fmt.Errorf("group %d: %w", group, err), true)
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func (c *Conn) DropMembership(group uint32) error {
 	c.memberMu.Lock()
 	defer c.memberMu.Unlock()
 	if err := c.events.leave(c.queue, group); err != nil {
-		return opError(fmt.Sprint("leave group ", group), err, true)
+		return opError("leave", fmt.Errorf("group %d: %w", group, err), true)
 	}
 	return nil
 }

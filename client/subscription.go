@@ -52,7 +52,7 @@ func (c *Conn) Subscribe(groups ...uint32) (*Subscription, error) {
 	for _, group := range groups {
 		if err := c.events.join(s.queue, group); err != nil {
 			_ = s.endLocked()
-			return nil, opError(fmt.Sprint("subscribe: group ", group), err, true)
+			return nil, opError("subscribe", fmt.Errorf("group %d: %w", group, err), true)
 		}
 		s.groups = append(s.groups, group)
 	}

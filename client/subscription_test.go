@@ -176,7 +176,7 @@ func TestRefusedGroupLeavesNothingJoined(t *testing.T) {
 		k.join(c, 3)
 		s, err := c.Subscribe(1, 2, 3, 40, 4)
 		var op *client.OpError
-		if s != nil || !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Op != "subscribe: group 40" || !client.NotSent(err) {
+		if s != nil || !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Op != "subscribe" || !strings.Contains(err.Error(), "group 40") || !client.NotSent(err) {
 			t.Fatalf("%v, %v", s, err)
 		}
 		for group, want := range map[uint32]bool{1: false, 2: true, 3: true, 40: false, 4: false} {
