@@ -219,6 +219,46 @@ func TestNothingWaitsForAConsumer(t *testing.T) {
 	}
 }
 
+// "A consumer that takes nothing loses its own events and no other's."
+func TestAbsentConsumerLosesItsOwnEventsOnly(t *testing.T) {
+	const changes = 100
+	c := kerneltest.Dial(t, nstest.New(t), netlink.NETLINK_ROUTE, client.WithEventQueue(10))
+	subscribe := func() *client.Subscription {
+		s, err := c.Subscribe(unix.RTNLGRP_IPV4_IFADDR)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	absent, present := subscribe(), subscribe()
+	ctx := kerneltest.Patient(t)
+	for i := range changes {
+		want := netip.AddrFrom4([4]byte{10, 9, 9, byte(i)})
+		if err := addAddress(ctx, t, c, want); err != nil {
+			t.Fatal(err)
+		}
+		var h unix.IfAddrmsg
+		e := <-present.Events()
+		if got, _ := netip.AddrFromSlice(kerneltest.Unpack(t, e.Message, &h)[unix.IFA_LOCAL].Value); got != want {
+			t.Fatalf("event %+v, want %v", e, want)
+		}
+	}
+	if err := absent.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	events, lost := 0, 0
+	for e := <-absent.Events(); e.Header.Type != netlink.NLMSG_NOOP; e = <-absent.Events() {
+		if e.Header.Type == netlink.NLMSG_OVERRUN {
+			lost += int(e.Lost)
+		} else {
+			events++
+		}
+	}
+	if events == 0 || lost == 0 || events+lost != changes {
+		t.Errorf("%d events and %d lost; want some of both, %d in all", events, lost, changes)
+	}
+}
+
 // "Losses are reported, in order."
 func TestLossesAreReportedInOrder(t *testing.T) {
 	const changes = 500
