@@ -92,10 +92,7 @@ func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []by
 func (c *Conn) collect(ctx context.Context, req dumpRequest) ([]wire.Message, error) {
 	msgs, err := c.collectOnce(ctx, req)
 	for again := c.dumpRetries; again > 0 && errors.Is(err, ErrDumpInterrupted) && demux.Repeatable(c.family, req.typ); again-- {
-		if msgs, err = c.collectOnce(ctx, req); NotSent(err) {
-			// The kernel has seen the earlier tries.
-			err = opError("request", errors.Unwrap(err), false)
-		}
+		msgs, err = c.repeat(ctx, req)
 	}
 	return msgs, err
 }

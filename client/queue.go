@@ -103,7 +103,7 @@ func (q *queue) mark() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.closed {
-		q.appendLocked(own(netlink.NLMSG_NOOP))
+		q.appendLocked(ownEvent(netlink.NLMSG_NOOP))
 	}
 	return !q.closed
 }
@@ -123,13 +123,13 @@ func (q *queue) gapLocked(lost uint64) {
 		last.Lost += lost
 		return
 	}
-	e := own(netlink.NLMSG_OVERRUN)
+	e := ownEvent(netlink.NLMSG_OVERRUN)
 	e.Lost = lost
 	q.appendLocked(e)
 }
 
-// own returns an event that the Conn makes: a gap or a marker.
-func own(typ netlink.MessageType) Event {
+// ownEvent returns an event that the Conn makes: a gap or a marker.
+func ownEvent(typ netlink.MessageType) Event {
 	return Event{
 		Message: wire.Message{Header: wire.Header{Length: wire.HeaderLen, Type: typ}},
 		NSID:    demux.NoNSID,

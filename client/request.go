@@ -100,19 +100,20 @@ func (c *Conn) request(ctx context.Context, typ netlink.MessageType, payload []b
 	if err := c.check(ctx, typ, payload); err != nil {
 		return nil, opError("request", err, true)
 	}
+	req := dumpRequest{typ, payload, flags, ack}
 	if demux.MayDump(c.family, typ, flags) {
-		return c.collect(ctx, dumpRequest{typ, payload, flags, ack})
+		return c.collect(ctx, req)
 	}
 	msgs, err := c.requests.exchange(ctx, typ, payload, flags, ack)
 	if errors.Is(err, ErrReplyLost) && demux.ChangesNothing(c.family, typ, flags) {
 		// Once more, on a socket of its own, where no other answer takes room.
-		return c.repeat(ctx, dumpRequest{typ, payload, flags, ack})
+		return c.repeat(ctx, req)
 	}
 	return msgs, explain(c.family, typ, payload, err)
 }
 
-// repeat sends a request again, on a socket of its own: one that changes nothing and
-// whose answer was lost.
+// repeat sends a request again, on a socket of its own: a dump that was interrupted, or a
+// request that changes nothing and whose answer was lost.
 func (c *Conn) repeat(ctx context.Context, req dumpRequest) ([]wire.Message, error) {
 	msgs, err := c.collectOnce(ctx, req)
 	if NotSent(err) {

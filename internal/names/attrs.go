@@ -60,11 +60,10 @@ func (s Set) Path(types []uint16) string {
 
 // name returns the name of a type in s, or its number.
 func (s Set) name(typ uint16) string {
-	names := strings.Fields(sets[s].names)
-	if int(typ) >= len(names) {
-		return strconv.Itoa(int(typ))
+	if name := field(sets[s].names, int(typ)); name != "" {
+		return sets[s].prefix + name
 	}
-	return sets[s].prefix + names[typ]
+	return strconv.Itoa(int(typ))
 }
 
 // in returns the set of what is inside the attribute of a type in s.
