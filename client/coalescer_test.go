@@ -19,7 +19,8 @@ import (
 // heldSends are the sends of a socket. Each waits for the script, so that requests are
 // coalesced.
 type heldSends struct {
-	t    *testing.T
+	k    *kernel
+	conn *client.Conn
 	hold chan struct{}    // a send waits for one token
 	sent [][]wire.Message // the messages of each datagram
 	err  error            // of the next send
@@ -29,14 +30,14 @@ type heldSends struct {
 // coalescer, as on a machine with one processor.
 func (k *kernel) hold(c *client.Conn) *heldSends {
 	client.SetMaxSenders(c, 1)
-	h := &heldSends{t: k.t, hold: make(chan struct{})}
+	h := &heldSends{k: k, conn: c, hold: make(chan struct{})}
 	s := k.hooked(0)
 	s.onSend = func(b []byte) error {
 		<-h.hold
 		var msgs []wire.Message
 		for m, err := range wire.Messages(slices.Clone(b)) {
 			if err != nil {
-				h.t.Error(err)
+				h.k.t.Error(err)
 			}
 			msgs = append(msgs, m)
 		}
@@ -50,6 +51,14 @@ func (k *kernel) hold(c *client.Conn) *heldSends {
 	return h
 }
 
+// request makes a request whose payload is text and returns once no goroutine runs: it is
+// being sent, or it is queued after the ones before it.
+func (h *heldSends) request(ctx context.Context, text string) *task[[]wire.Message] {
+	call := h.k.request(ctx, h.conn, getLink, text, 0)
+	synctest.Wait()
+	return call
+}
+
 // release lets one send run, once every goroutine is blocked.
 func (h *heldSends) release() {
 	synctest.Wait()
@@ -59,14 +68,14 @@ func (h *heldSends) release() {
 
 // wantDatagrams requires that the datagrams so far held these numbers of requests.
 func (h *heldSends) wantDatagrams(want ...int) {
-	h.t.Helper()
+	h.k.t.Helper()
 	synctest.Wait()
 	var got []int
 	for _, msgs := range h.sent {
 		got = append(got, len(msgs))
 	}
 	if !slices.Equal(got, want) {
-		h.t.Fatalf("datagrams of %d requests, want %d", got, want)
+		h.k.t.Fatalf("datagrams of %d requests, want %d", got, want)
 	}
 }
 
@@ -84,12 +93,10 @@ func TestRequestsAreCoalesced(t *testing.T) {
 		c := k.dial()
 		h := k.hold(c)
 		k.during(echoes)
-		first := k.request(bg, c, getLink, "first", 0)
-		synctest.Wait()
+		first := h.request(bg, "first")
 		var calls []*task[[]wire.Message]
 		for i := range 5 {
-			calls = append(calls, k.request(bg, c, getLink, fmt.Sprint(i), 0))
-			synctest.Wait() // in this order
+			calls = append(calls, h.request(bg, fmt.Sprint(i)))
 		}
 		h.wantDatagrams()
 		h.release()
@@ -119,8 +126,7 @@ func TestRefusalInASharedDatagram(t *testing.T) {
 			}
 			return echoes(req)
 		})
-		first := k.request(bg, c, getLink, "first", 0)
-		synctest.Wait()
+		first := h.request(bg, "first")
 		a := k.request(bg, c, getLink, "a", 0)
 		bad := k.request(bg, c, getLink, "bad", 0)
 		b := k.request(bg, c, getLink, "b", 0)
@@ -140,8 +146,7 @@ func TestFailedSendOfASharedDatagramFailsAll(t *testing.T) {
 		c := k.dial()
 		h := k.hold(c)
 		k.during(echoes)
-		first := k.request(bg, c, getLink, "first", 0)
-		synctest.Wait()
+		first := h.request(bg, "first")
 		a, b := k.get(bg, c), k.get(bg, c)
 		h.release()
 		h.err = syscall.ENOMEM
@@ -164,13 +169,10 @@ func TestContextEndsTheWaitInTheQueue(t *testing.T) {
 		c := k.dial()
 		h := k.hold(c)
 		k.during(echoes)
-		first := k.request(bg, c, getLink, "first", 0)
-		synctest.Wait()
+		first := h.request(bg, "first")
 		ctx, cancel := context.WithCancel(bg)
-		gone := k.request(ctx, c, getLink, "gone", 0)
-		synctest.Wait()
-		stays := k.request(bg, c, getLink, "stays", 0)
-		synctest.Wait()
+		gone := h.request(ctx, "gone")
+		stays := h.request(bg, "stays")
 		cancel()
 		wantError(t, gone, context.Canceled, true)
 		h.release()
@@ -189,10 +191,8 @@ func TestContextEndsDuringTheSendOfAnotherGoroutine(t *testing.T) {
 		c := k.dial()
 		h := k.hold(c)
 		k.during(echoes)
-		first := k.request(bg, c, getLink, "first", 0)
-		synctest.Wait()
-		sender := k.request(bg, c, getLink, "sender", 0)
-		synctest.Wait()
+		first := h.request(bg, "first")
+		sender := h.request(bg, "sender")
 		ctx, cancel := context.WithCancel(bg)
 		gone := k.request(ctx, c, getLink, "gone", 0)
 		h.release()
@@ -244,8 +244,7 @@ func TestSharedDatagramKeepsToTheWindow(t *testing.T) {
 		c := k.dial(client.WithInFlight(3))
 		h := k.hold(c)
 		k.during(echoes)
-		first := k.request(bg, c, getLink, "first", 0)
-		synctest.Wait()
+		first := h.request(bg, "first")
 		var calls []*task[[]wire.Message]
 		for range 5 {
 			calls = append(calls, k.request(bg, c, getLink, "", 0))
@@ -272,13 +271,11 @@ func TestIgnoredRequestsOfASharedDatagramEnd(t *testing.T) {
 			}
 			return nil
 		})
-		first := k.request(bg, c, getLink, "first", 0)
-		synctest.Wait()
+		first := h.request(bg, "first")
 		var calls []*task[[]wire.Message]
 		texts := []string{"ignored", "1", "ignored", "2", "ignored"}
 		for _, text := range texts {
-			calls = append(calls, k.request(bg, c, getLink, text, 0))
-			synctest.Wait()
+			calls = append(calls, h.request(bg, text))
 		}
 		h.release()
 		h.release()

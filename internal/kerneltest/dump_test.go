@@ -33,10 +33,10 @@ func manyRoutes(t testing.TB, c *client.Conn, n int) {
 		g.Go(func() {
 			for i := part; i < n; i += 64 {
 				var b wire.Builder
-				b.Struct(Pack(unix.RtMsg{
+				b.Struct(unix.RtMsg{
 					Family: unix.AF_INET, Dst_len: 32, Table: unix.RT_TABLE_MAIN,
 					Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
-				}))
+				})
 				dst := routeNet(i)
 				b.Bytes(unix.RTA_DST, dst[:])
 				b.Uint32(unix.RTA_OIF, LoIndex)

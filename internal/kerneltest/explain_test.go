@@ -66,7 +66,7 @@ func TestRefusalNamesTheAttribute(t *testing.T) {
 		})), "IFLA_LINKINFO > IFLA_INFO_DATA > 1"},
 		{"peer with an MTU of 2 bytes", unix.RTM_NEWLINK, Build(t, unix.IfInfomsg{}, veth(func(b *wire.Builder) {
 			b.Nest(vethInfoPeer, func(b *wire.Builder) {
-				b.Struct(Pack(unix.IfInfomsg{}))
+				b.Struct(unix.IfInfomsg{})
 				b.String(unix.IFLA_IFNAME, "right")
 				b.Uint16(unix.IFLA_MTU, 1500)
 			})

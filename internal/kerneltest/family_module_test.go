@@ -458,7 +458,7 @@ func TestRDMA(t *testing.T) {
 	}), 0)
 	device := func() (found []wire.Attr) {
 		for _, m := range Request(t, c, get, nil, netlink.NLM_F_DUMP) {
-			if attrs := Unpack(t, m, &[0]byte{}); attrs[devName].String() == "nlmux0" {
+			if attrs := Unpack(t, m, &struct{}{}); attrs[devName].String() == "nlmux0" {
 				found = append(found, attrs[devIndex])
 			}
 		}

@@ -107,7 +107,8 @@ func OfType(typ netlink.MessageType) func(client.Event) bool {
 	return func(e client.Event) bool { return e.Header.Type == typ }
 }
 
-// Build returns a payload: a family's header, a struct of fixed size, and attributes.
+// Build returns a payload: a family's header, a struct or an array of fixed size, and
+// attributes.
 func Build(t testing.TB, header any, attrs ...func(*wire.Builder)) []byte {
 	t.Helper()
 	var b wire.Builder
@@ -135,12 +136,12 @@ func Pack(header any) []byte {
 // with one type it returns the last.
 func Unpack(t testing.TB, m wire.Message, header any) map[uint16]wire.Attr {
 	t.Helper()
-	n, err := binary.Decode(m.Payload, binary.NativeEndian, header)
+	rest, err := m.Struct(header)
 	if err != nil {
 		t.Fatalf("message type %d: %v", uint16(m.Header.Type), err)
 	}
 	attrs := make(map[uint16]wire.Attr)
-	for a, err := range wire.Attrs(m.Payload[n:]) {
+	for a, err := range wire.Attrs(rest) {
 		if err != nil {
 			t.Fatalf("message type %d: %v", uint16(m.Header.Type), err)
 		}
@@ -159,7 +160,7 @@ func LinkRequest(t testing.TB, index int) []byte {
 // LinkIndex returns the index of the link that a message is about, or -1.
 func LinkIndex(m wire.Message) int {
 	var h unix.IfInfomsg
-	if _, err := binary.Decode(m.Payload, binary.NativeEndian, &h); err != nil || m.Header.Type != unix.RTM_NEWLINK {
+	if _, err := m.Struct(&h); err != nil || m.Header.Type != unix.RTM_NEWLINK {
 		return -1
 	}
 	return int(h.Index)
@@ -175,7 +176,7 @@ func AddVeth(t testing.TB, c *client.Conn, name, peer string) {
 			b.String(unix.IFLA_INFO_KIND, "veth")
 			b.Nest(unix.IFLA_INFO_DATA, func(b *wire.Builder) {
 				b.Nest(vethInfoPeer, func(b *wire.Builder) {
-					b.Struct(Pack(unix.IfInfomsg{}))
+					b.Struct(unix.IfInfomsg{})
 					b.String(unix.IFLA_IFNAME, peer)
 				})
 			})

@@ -208,18 +208,7 @@ func TestSubscriptionKeepsItsConn(t *testing.T) {
 		}
 		return subscribe(t, c, unix.RTNLGRP_IPV4_IFADDR).Events()
 	}()
-	for range 5 {
-		runtime.GC()
-	}
-	Request(t, Dial(t, ns, netlink.NETLINK_ROUTE), unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
-	select {
-	case e, ok := <-events:
-		if !ok || e.Header.Type != unix.RTM_NEWADDR {
-			t.Errorf("%+v, %t; want RTM_NEWADDR", e, ok)
-		}
-	case <-Patient(t).Done():
-		t.Error("no event")
-	}
+	wantEventAfterGC(t, ns, events)
 }
 
 // TestDroppedSubscriptionDoesNotKeepItsConn: what was closed, or never gave away its

@@ -69,20 +69,20 @@ func (o *object) payload(gen uint32) []byte {
 	ip := o.ip()
 	switch o.class {
 	case anAddress:
-		b.Struct(kerneltest.Pack(unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: 32, Index: kerneltest.LoIndex}))
+		b.Struct(unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: 32, Index: kerneltest.LoIndex})
 		b.Bytes(unix.IFA_LOCAL, ip[:])
 		b.Bytes(unix.IFA_ADDRESS, ip[:])
 		b.Uint32(unix.IFA_RT_PRIORITY, gen)
 	case aRoute:
-		b.Struct(kerneltest.Pack(unix.RtMsg{
+		b.Struct(unix.RtMsg{
 			Family: unix.AF_INET, Dst_len: 32, Table: unix.RT_TABLE_MAIN,
 			Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
-		}))
+		})
 		b.Bytes(unix.RTA_DST, ip[:])
 		b.Uint32(unix.RTA_OIF, kerneltest.LoIndex)
 		b.Uint32(unix.RTA_PRIORITY, gen)
 	case aLink:
-		b.Struct(kerneltest.Pack(unix.IfInfomsg{}))
+		b.Struct(unix.IfInfomsg{})
 		b.String(unix.IFLA_IFNAME, o.name())
 		b.Nest(unix.IFLA_LINKINFO, func(b *wire.Builder) { b.String(unix.IFLA_INFO_KIND, "veth") })
 	}
@@ -93,13 +93,13 @@ func (o *object) payload(gen uint32) []byte {
 func (o *object) question() (netlink.MessageType, []byte) {
 	var b wire.Builder
 	if o.class == aLink {
-		b.Struct(kerneltest.Pack(unix.IfInfomsg{}))
+		b.Struct(unix.IfInfomsg{})
 		b.String(unix.IFLA_IFNAME, o.name())
 		return unix.RTM_GETLINK, mustEncode(&b)
 	}
 	// A look-up of the address finds its entry in the local table.
 	ip := o.ip()
-	b.Struct(kerneltest.Pack(unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: unix.RTM_F_FIB_MATCH}))
+	b.Struct(unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: unix.RTM_F_FIB_MATCH})
 	b.Bytes(unix.RTA_DST, ip[:])
 	return unix.RTM_GETROUTE, mustEncode(&b)
 }
