@@ -13,11 +13,11 @@
 // value and that of its bool, kept attributes are a []byte.
 package table
 
-import "unsafe"
-
 // Kind is the form of a value on the wire, and with it that of the Go field.
 type Kind uint8
 
+// The kinds are in the order of how a field shows that its attribute is absent: there is
+// no field; a bool is false; the address is invalid; a pointer, slice or interface is nil.
 const (
 	Unused     Kind = iota // no field; the attribute is kept as unknown, its name is known
 	Pad                    // no field; alignment that decoding drops
@@ -33,16 +33,16 @@ const (
 	Uint                   // 4 or 8 bytes
 	Sint                   // 4 or 8 bytes, signed
 	String                 // Opt[string]
-	Binary                 // []byte, or a type made from it
+	Struct                 // Opt of the type of the struct Attr.Ref
+	Bitfield32             // Opt of a struct of two uint32, value and selector
 	Addr                   // netip.Addr of 4 or 16 bytes
 	Via                    // netip.Addr; on the wire its address family (u16) and its bytes
-	Struct                 // Opt of the struct's type; Attr.Ref is the struct
-	Bitfield32             // Opt of a struct of two uint32, value and selector
+	Binary                 // []byte, or a type made from it
 	Array                  // []T; integers of kind Attr.Elem, one after the other
-	Nest                   // pointer to the set's type; Attr.Ref is the set
-	Indexed                // []T; a nest of elements of kind Attr.Elem that are numbered
-	TypeValue              // []T; nests in nests, of which the types are values; Attr.Element
-	Records                // []T; structs that begin with their length, attributes after each; Attr.Element
+	Nest                   // pointer to the type of the set Attr.Ref
+	Indexed                // []T; a nest of numbered elements of kind Attr.Elem
+	TypeValue              // []T of Attr.Element; nests in nests with types that are values, the attributes of Attr.Ref in the last
+	Records                // []T of Attr.Element; structs that begin with their length, the attributes of Attr.Ref after each
 	SubMessage             // interface; Attr.Ref is the sub-message
 )
 
@@ -56,6 +56,7 @@ const (
 	Mask                            // the entries of the enum are numbers of bits (enum-as-flags)
 	ReadOnly                        // a request must not carry the attribute
 	AddressFamily                   // the member is the address family of addresses without a hint
+	Selects                         // the attribute is the selector of a sub-message of its set
 )
 
 // Hint is how a value is written as text, and for addresses which length it must have.
@@ -94,8 +95,8 @@ type Set struct {
 	Prefix  string // of the kernel's names, such as "IFLA_"
 	Type    any    // (*T)(nil)
 	Size    uintptr
-	New     func() unsafe.Pointer                     // New[T]
-	Grow    func(slice unsafe.Pointer) unsafe.Pointer // Grow[T]; nil if no list has it
+	New     func() Place            // New[T]
+	Grow    func(slice Place) Place // Grow[T]; nil if no list has it
 	Header  uint16                                    // the struct before the attributes of a message, 0 if none
 	HeadOff uintptr                                   // of the header in T
 	Unknown uintptr                                   // of the kept attributes in T, a []byte
@@ -117,6 +118,7 @@ type Attr struct {
 	Ref     uint16  // the set, struct or sub-message of the value or of the elements
 	Enum    uint16  //
 	Element uint16  // the type of a list's elements where it is more than the set's or an integer
+	First   uint16  // the number of the first element of an Indexed without Element
 	Off     uintptr // of the field in the set's type
 	Set     uintptr // of Opt.Set in the field
 }
@@ -137,8 +139,8 @@ type Layout struct {
 	Type    any    // (*T)(nil)
 	Wire    uint16 // size on the wire in bytes, without a List
 	Size    uintptr
-	New     func() unsafe.Pointer                     // New[T]; nil if no sub-message has it
-	Grow    func(slice unsafe.Pointer) unsafe.Pointer // Grow[T]; nil if no list has it
+	New     func() Place            // New[T]; nil if no sub-message has it
+	Grow    func(slice Place) Place // Grow[T]; nil if no list has it
 	Members []Member
 }
 
@@ -176,8 +178,8 @@ type Choice struct {
 	Name     string
 	Selector string // name of the attribute or member, in the same set or in one around it
 	Formats  []Format
-	Load     func(field unsafe.Pointer) any    // Load[I]
-	Store    func(field unsafe.Pointer, v any) // Store[I]
+	Load     func(field Place) any    // Load[I]
+	Store    func(field Place, v any) // Store[I]
 }
 
 // Format is a format of a sub-message: that of Set if there is one, with Struct before
@@ -193,7 +195,7 @@ type Format struct {
 type Element struct {
 	Type     any // (*T)(nil)
 	Size     uintptr
-	Grow     func(slice unsafe.Pointer) unsafe.Pointer // Grow[T]
+	Grow     func(slice Place) Place // Grow[T]
 	Keys     []Key                                     // the index of Indexed, the values of TypeValue
 	Struct   uint16                                    // of Records, with the length of the record in its first 2 bytes
 	StructAt uintptr                                   // of the struct in T
@@ -228,20 +230,3 @@ type Group struct {
 	Name   string
 	Number uint32 // 0 if the group is resolved by its name
 }
-
-// New allocates a T.
-func New[T any]() unsafe.Pointer { return unsafe.Pointer(new(T)) }
-
-// Grow appends a zero T to the []T at slice and returns a pointer to it.
-func Grow[T any](slice unsafe.Pointer) unsafe.Pointer {
-	var zero T
-	s := (*[]T)(slice)
-	*s = append(*s, zero)
-	return unsafe.Pointer(&(*s)[len(*s)-1])
-}
-
-// Load returns the value of the field of interface type I, nil if it is nil.
-func Load[I any](field unsafe.Pointer) any { return any(*(*I)(field)) }
-
-// Store sets the field of interface type I to v, which has a type with I's methods.
-func Store[I any](field unsafe.Pointer, v any) { *(*I)(field) = v.(I) }
