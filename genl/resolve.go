@@ -31,6 +31,12 @@ func Resolve(ctx context.Context, c *client.Conn, name string) (Family, error) {
 	return resolve(ctx, c, name, false)
 }
 
+// Lookup is [Resolve] that asks the kernel even if the family is known, and keeps the
+// answer. The ids of a family and of its groups change when its module is loaded again.
+func Lookup(ctx context.Context, c *client.Conn, name string) (Family, error) {
+	return resolve(ctx, c, name, true)
+}
+
 // resolve is Resolve. With fresh it ignores the cache.
 func resolve(ctx context.Context, c *client.Conn, name string, fresh bool) (Family, error) {
 	if ctx == nil {

@@ -51,6 +51,9 @@ func (b *Builder) Encode() ([]byte, error) {
 	return b.buf[:len(b.buf):len(b.buf)], nil
 }
 
+// Len returns the number of bytes that were appended, with padding.
+func (b *Builder) Len() int { return len(b.buf) }
+
 // Fail sets the error that [Builder.Encode] returns, unless there is one already. It is
 // for a caller that finds a value that cannot be encoded. A nil err has no effect.
 func (b *Builder) Fail(err error) {

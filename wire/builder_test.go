@@ -117,8 +117,8 @@ func TestBuilder(t *testing.T) {
 			b.String(1, "\x00")
 			b.Reset()
 			tt.build(&b)
-			if got, err := b.Encode(); err != nil || !bytes.Equal(got, tt.want) {
-				t.Errorf("after Reset: got %x, %v", got, err)
+			if got, err := b.Encode(); err != nil || !bytes.Equal(got, tt.want) || b.Len() != len(tt.want) {
+				t.Errorf("after Reset: got %x of %d bytes, %v", got, b.Len(), err)
 			}
 		})
 	}
