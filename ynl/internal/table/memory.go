@@ -111,6 +111,9 @@ func (x Place) growInt(width uint8) Place {
 	return Grow[uint64](x)
 }
 
+// At returns the T at x. It is for hooks, which know their type.
+func At[T any](x Place) *T { return (*T)(x.p) }
+
 // New allocates a T.
 func New[T any]() Place { return placeOf(new(T)) }
 

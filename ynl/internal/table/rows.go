@@ -57,6 +57,7 @@ const (
 	ReadOnly                        // a request must not carry the attribute
 	AddressFamily                   // the member is the address family of addresses without a hint
 	Selects                         // the attribute is the selector of a sub-message of its set
+	Count                           // the member is the number of elements in the list of its struct
 )
 
 // Hint is how a value is written as text, and for addresses which length it must have.
@@ -84,7 +85,6 @@ type Family struct {
 	Enums       []Enum
 	SubMessages []Choice
 	Elements    []Element
-	Ops         []Op
 	Messages    []Message
 	Groups      []Group
 }
@@ -97,13 +97,15 @@ type Set struct {
 	Size    uintptr
 	New     func() Place            // New[T]
 	Grow    func(slice Place) Place // Grow[T]; nil if no list has it
-	Header  uint16                                    // the struct before the attributes of a message, 0 if none
-	HeadOff uintptr                                   // of the header in T
-	Unknown uintptr                                   // of the kept attributes in T, a []byte
-	Attrs   []Attr                                    // ascending by Type
+	Header  uint16                  // the struct before the attributes of a message, 0 if none
+	HeadOff uintptr                 // of the header in T
+	Unknown uintptr                 // of the kept attributes in T, a []byte
+	Attrs   []Attr                  // ascending by Type
 
+	KernelNames  []KernelName
 	ReadOnlyBits []Bits
 	Excludes     []Exclusion
+	Hook         func(copy Place) // what else changes the copy that Settable returns; nil if there is none
 }
 
 // Attr is an attribute of a set.
@@ -123,6 +125,13 @@ type Attr struct {
 	Set     uintptr // of Opt.Set in the field
 }
 
+// KernelName is the kernel's name of an attribute where it is not the prefix of the set
+// with the attribute's name in capitals.
+type KernelName struct {
+	Type uint16
+	Name string
+}
+
 // Bits are bits of an integer attribute that a request must not carry.
 type Bits struct {
 	Type uint16
@@ -137,7 +146,7 @@ type Exclusion struct{ If, Then uint16 }
 type Layout struct {
 	Name    string // of the specification
 	Type    any    // (*T)(nil)
-	Wire    uint16 // size on the wire in bytes, without a List
+	Wire    uint16 // size on the wire in bytes, without a list
 	Size    uintptr
 	New     func() Place            // New[T]; nil if no sub-message has it
 	Grow    func(slice Place) Place // Grow[T]; nil if no list has it
@@ -148,11 +157,12 @@ type Layout struct {
 type Member struct {
 	Name     string  // of the specification
 	At       uint16  // offset on the wire
-	Len      uint16  // bytes on the wire of Binary
-	Kind     Kind    // U8 to S64, Binary ([Len]byte), Addr with a hint, Struct, or Records for a list
+	Len      uint16  // bytes on the wire of Binary and Array
+	Kind     Kind    // U8 to S64, Binary ([Len]byte), Array ([n]T), Addr with a hint, Struct, or Records for a list
+	Elem     Kind    // of the elements of an Array
 	Flags    Flags   //
 	Hint     Hint    //
-	Width    uint8   // bytes of the Go integer
+	Width    uint8   // bytes of the Go integer, or of each in an Array
 	Ref      uint16  // the struct of Struct, and of Records: a []T of the bytes after the struct
 	Enum     uint16  //
 	Off      uintptr // of the field in T
@@ -196,10 +206,10 @@ type Element struct {
 	Type     any // (*T)(nil)
 	Size     uintptr
 	Grow     func(slice Place) Place // Grow[T]
-	Keys     []Key                                     // the index of Indexed, the values of TypeValue
-	Struct   uint16                                    // of Records, with the length of the record in its first 2 bytes
-	StructAt uintptr                                   // of the struct in T
-	Value    uintptr                                   // of the set's type, or of the value of kind Attr.Elem, in T
+	Keys     []Key                   // the index of Indexed, the values of TypeValue
+	Struct   uint16                  // of Records, with the length of the record in its first 2 bytes
+	StructAt uintptr                 // of the struct in T
+	Value    uintptr                 // of the set's type, or of the value of kind Attr.Elem, in T
 }
 
 // Key is a uint16 field that is the type of an attribute.
@@ -210,7 +220,7 @@ type Key struct {
 
 // Op is an operation.
 type Op struct {
-	Name    string
+	Name    string // of the specification
 	Request uint16 // message type, or command
 	Reply   int32  // that of the reply, -1 if there is none
 	Set     uint16 // of the request and the reply; 0 if they have no attributes
