@@ -135,6 +135,17 @@ func (k *cache) removeLocked(name string) {
 	k.lookups.Forget(name)
 }
 
+// current returns f with the ID of the cached family of its name, which may have been
+// reloaded since f was resolved. Another version is not used.
+func (k *cache) current(f Family) Family {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now, ok := k.families[f.Name]; ok && f.accepts(now.Version) {
+		f.ID = now.ID
+	}
+	return f
+}
+
 // drop deletes the cached family of that name if it has this id. A look-up that the
 // kernel may already have answered ends without being kept.
 func (k *cache) drop(name string, id netlink.MessageType) {
