@@ -83,7 +83,7 @@ func (d *decoder) decodeStruct(n *node, v reflect.Value) error {
 		return n.Errorf("want a mapping, got %s", n.kind)
 	}
 	if pos := v.FieldByName("Pos"); pos.IsValid() {
-		pos.Set(reflect.ValueOf(n.Pos))
+		pos.Set(reflect.ValueOf(n.place()))
 	}
 	for _, p := range n.pairs {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.key == p.key })

@@ -3,6 +3,7 @@ package spec
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,6 +52,28 @@ func (d *Definition) number() error {
 	return nil
 }
 
+// mask returns the bits of the entries with these names.
+func (d *Definition) mask(at Pos, names []string, asFlags bool) (uint64, error) {
+	var mask uint64
+	for _, name := range names {
+		if d == nil {
+			return 0, at.Errorf("flag %q of a value that is no flags", name)
+		}
+		i := slices.IndexFunc(d.Entries, func(e *Entry) bool { return e.Name == name })
+		switch {
+		case i < 0:
+			return 0, at.Errorf("no flag %q in %q", name, d.Name)
+		case d.Type == "flags":
+			mask |= d.Entries[i].Value
+		case asFlags:
+			mask |= 1 << d.Entries[i].Value
+		default:
+			return 0, at.Errorf("%q is no flags", d.Name)
+		}
+	}
+	return mask, nil
+}
+
 // layout gives the members of a struct their places: one after the other, as the specs
 // have the padding as members. outer are the structs that the struct is a part of.
 func (f *Family) layout(d *Definition, outer []*Definition) error {
@@ -63,6 +86,11 @@ func (f *Family) layout(d *Definition, outer []*Definition) error {
 		}
 	}
 	for i, m := range d.Members {
+		if m.CountName != "" {
+			if err := d.checkCount(m); err != nil {
+				return err
+			}
+		}
 		if err := f.resolveMember(m, append(outer, d)); err != nil {
 			return err
 		}
@@ -87,7 +115,13 @@ func (f *Family) resolveMember(m *Member, outer []*Definition) (err error) {
 	if m.Struct, err = f.structure(m.Pos, m.StructName); err != nil {
 		return err
 	}
+	if m.ReadOnlyBits, err = m.Enum.mask(m.Pos, m.ReadOnlyFlags, m.AsFlags); err != nil {
+		return err
+	}
 	n := Width(m.Type)
+	if m.ReadOnly {
+		m.ReadOnlyBits = 1<<(8*n) - 1
+	}
 	switch {
 	case m.Struct != nil && (m.Type == "binary" || m.Type == "list") && m.Len == "":
 		if err := f.layout(m.Struct, outer); err != nil {
@@ -104,6 +138,15 @@ func (f *Family) resolveMember(m *Member, outer []*Definition) (err error) {
 		err = m.Errorf("member %q of type %s: its size cannot be found", m.Name, m.Type)
 	}
 	return err
+}
+
+// checkCount fails if m does not count the items of the list at the end of the struct.
+func (d *Definition) checkCount(m *Member) error {
+	last := d.Members[len(d.Members)-1]
+	if last.Type != "list" || last.Name != m.CountName {
+		return m.Errorf("no list %q at the end of struct %q", m.CountName, d.Name)
+	}
+	return nil
 }
 
 // Width returns the size of an integer type of fixed size in bytes, 0 for other types.

@@ -10,22 +10,31 @@ func KernelName(parts ...string) string {
 	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(strings.Join(parts, "")))
 }
 
+// kernelName returns the name of something with a prefix. An overlay may give another
+// name: one in capitals is the whole.
+func kernelName(prefix, rename, name string) string {
+	if rename != "" && rename == strings.ToUpper(rename) {
+		return rename
+	}
+	return KernelName(prefix, cmp.Or(rename, name))
+}
+
 // nameInKernel gives everything the name that it has in the kernel's headers, by the rules
 // of the kernel's own generator (tools/net/ynl/pyynl).
 func (f *Family) nameInKernel() {
 	for _, d := range f.Definitions {
 		if d.Type == "const" {
-			d.KernelName = KernelName(or(d.Prefix, f.Name+"-"), cmp.Or(d.Rename, d.Name))
+			d.KernelName = kernelName(or(d.Prefix, f.Name+"-"), d.Rename, d.Name)
 		}
 		prefix := or(d.Prefix, f.Name+"-"+d.Name+"-")
 		for _, e := range d.Entries {
-			e.KernelName = KernelName(prefix, cmp.Or(e.Rename, e.Name))
+			e.KernelName = kernelName(prefix, e.Rename, e.Name)
 		}
 	}
 	for _, s := range f.Sets {
 		s.KernelPrefix = KernelName(f.prefix(s))
 		for _, a := range s.Attributes {
-			a.KernelName = KernelName(or(a.Prefix, s.KernelPrefix), cmp.Or(a.Rename, a.Name))
+			a.KernelName = kernelName(or(a.Prefix, s.KernelPrefix), a.Rename, a.Name)
 		}
 	}
 	prefix := or(f.Operations.Prefix, f.Name+"-cmd-")
@@ -34,7 +43,7 @@ func (f *Family) nameInKernel() {
 		if o.IsReport() && f.Operations.AsyncPrefix != nil {
 			p = *f.Operations.AsyncPrefix
 		}
-		o.KernelName = KernelName(p, cmp.Or(o.Rename, o.Name))
+		o.KernelName = kernelName(p, o.Rename, o.Name)
 	}
 	for _, g := range f.Groups.List {
 		name := cmp.Or(g.CName, g.Rename, g.Name)

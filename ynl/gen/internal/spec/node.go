@@ -107,6 +107,16 @@ func convert(y *yaml.Node, path string, ours bool) (*node, error) {
 	return n, nil
 }
 
+// place returns where to look for a fault in a mapping: in the overlay, if it corrects it.
+func (n *node) place() Pos {
+	for _, p := range n.pairs {
+		if p.value.ours {
+			return p.at
+		}
+	}
+	return n.Pos
+}
+
 // get returns the value of a key of a mapping, nil if it has none.
 func (n *node) get(key string) *node {
 	for _, p := range n.pairs {

@@ -1,6 +1,9 @@
 package spec
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 func (f *Family) resolveOperations() error {
 	ops := map[string]*Operation{}
@@ -22,6 +25,7 @@ func (f *Family) resolveOperations() error {
 		}
 	}
 	if f.Operations.Model == "directional" {
+		f.splitModes()
 		return f.numberDirectional()
 	}
 	return f.numberUnified()
@@ -30,8 +34,14 @@ func (f *Family) resolveOperations() error {
 // resolveOperation finds the set of an operation, and the header before it. A report has
 // the set of the operation of.
 func (f *Family) resolveOperation(o, of *Operation) (err error) {
-	if o.Set, err = f.set(of.Pos, of.SetName); err != nil || o.Set == nil {
+	if o.Set, err = f.set(of.Pos, of.SetName); err != nil {
 		return err
+	}
+	if o.Set == nil {
+		if o.IsRequest() || o.IsReport() {
+			return o.Errorf("operation %q has no attribute-set; an empty one will do", o.Name)
+		}
+		return nil
 	}
 	name := f.Operations.HeaderName
 	for _, n := range []string{of.HeaderName, o.HeaderName} {
@@ -39,11 +49,69 @@ func (f *Family) resolveOperation(o, of *Operation) (err error) {
 			name = n
 		}
 	}
-	header, err := f.structure(o.Pos, name)
-	if err != nil {
+	if o.ReplySet, err = f.replySet(of, name); err != nil {
 		return err
 	}
-	return o.Set.addHeader(o.Pos, header)
+	if o.IsReport() {
+		o.Set = o.ReplySet
+	}
+	return f.setHeader(o.Pos, o.Set, name)
+}
+
+// replySet returns the set of an operation's replies: that of the requests, unless the
+// overlay says otherwise.
+func (f *Family) replySet(o *Operation, header string) (*Set, error) {
+	set := o.SetName
+	for _, mode := range []*Mode{o.Do, o.Dump} {
+		if mode != nil && mode.Reply != nil {
+			set, header = cmp.Or(mode.Reply.SetName, set), cmp.Or(mode.Reply.HeaderName, header)
+		}
+	}
+	s, err := f.set(o.Pos, set)
+	if err != nil {
+		return nil, err
+	}
+	return s, f.setHeader(o.Pos, s, header)
+}
+
+// setHeader notes that a set is used after the struct with a name.
+func (f *Family) setHeader(at Pos, s *Set, name string) error {
+	header, err := f.structure(at, name)
+	if err != nil || s == nil {
+		return err
+	}
+	return s.addHeader(at, header)
+}
+
+// splitModes makes two operations of one whose do and dump have different numbers.
+func (f *Family) splitModes() {
+	var list []*Operation
+	for _, o := range f.Operations.List {
+		if o.Do != nil && o.Dump != nil && (differ(o.Do.Request, o.Dump.Request) || differ(o.Do.Reply, o.Dump.Reply)) {
+			do, dump := *o, *o
+			do.Dump, dump.Do, dump.Split = nil, nil, true
+			mode := *o.Dump
+			mode.Request = merged(o.Do.Request, o.Dump.Request)
+			dump.Dump = &mode
+			list = append(list, &dump, &do)
+			continue
+		}
+		list = append(list, o)
+	}
+	f.Operations.List = list
+}
+
+// differ reports whether two messages have different numbers.
+func differ(a, b *Message) bool {
+	return a != nil && b != nil && a.Given != nil && b.Given != nil && *a.Given != *b.Given
+}
+
+// merged returns the message b, with the number of a if it has none.
+func merged(a, b *Message) *Message {
+	if b == nil || b.Given == nil {
+		return a
+	}
+	return b
 }
 
 // numberUnified numbers the operations one after the other. A reply has the number of

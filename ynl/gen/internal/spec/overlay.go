@@ -10,7 +10,6 @@ import "slices"
 //	after    for a new item, the item that it follows; otherwise it is the last
 //	remove   the keys that the spec has too many
 //	replace  the keys with a list that replaces the spec's
-//	rename   a name in place of the spec's
 //
 // An overlay is wrong if it corrects what the spec does not have, adds what the spec has,
 // or says what the spec says.
@@ -175,7 +174,7 @@ func find(n *node, name, id string) int {
 // checkFresh fails if something new has keys that speak of the spec.
 func checkFresh(n *node) error {
 	for _, p := range n.pairs {
-		if slices.Contains([]string{"new", "after", "remove", "replace", "rename"}, p.key) {
+		if slices.Contains([]string{"new", "after", "remove", "replace"}, p.key) {
 			return p.at.Errorf("key %q in what is new as a whole", p.key)
 		}
 		if err := checkFresh(p.value); err != nil {

@@ -96,9 +96,10 @@ type Member struct {
 	CountName     string   `key:"count" in:"ours"`
 	_             string   `key:"doc"`
 
-	At, Size int // on the wire
-	Enum     *Definition
-	Struct   *Definition
+	At, Size     int // on the wire
+	ReadOnlyBits uint64
+	Enum         *Definition
+	Struct       *Definition
 }
 
 // A Set is a space of attributes.
@@ -130,7 +131,7 @@ type Attr struct {
 	Name       string   `key:"name,required"`
 	Rename     string   `key:"rename" in:"ours"`
 	Go         string   `key:"go" in:"ours"`
-	Type       string   `key:"type" of:"unused pad flag binary bitfield32@legacy uint sint u8 u16 u32 u64 s8 s16 s32 s64 string nest indexed-array nest-type-value sub-message@raw via@ours records@ours"`
+	Type       string   `key:"type" of:"unused pad flag binary bitfield32@legacy uint sint u8 u16 u32 u64 s8 s16 s32 s64 string nest indexed-array nest-type-value sub-message@raw via@ours records@ours list@ours"`
 	Given      *int64   `key:"value"`
 	TypeValue  []string `key:"type-value"`
 	Order      string   `key:"byte-order" of:"little-endian big-endian"`
@@ -157,14 +158,16 @@ type Attr struct {
 	ExcludeNames  []string `key:"excludes" in:"ours"`
 	Shadows       bool     `key:"shadows" in:"ours"`
 
-	KernelName string
-	Number     uint16
-	Enum       *Definition
-	Struct     *Definition
-	Header     *Definition // the struct before the attributes of a nest
-	Nested     *Set
-	Sub        *SubMessage
-	Excludes   []*Attr
+	Split        bool // the dump of an operation whose do has other numbers
+	KernelName   string
+	Number       uint16
+	Enum         *Definition
+	Struct       *Definition
+	Header       *Definition // the struct before the attributes of a nest
+	Nested       *Set
+	Sub          *SubMessage
+	Excludes     []*Attr
+	ReadOnlyBits uint64
 }
 
 type checks struct {
@@ -233,11 +236,13 @@ type Operation struct {
 	_ []string `key:"dont-validate" of:"strict dump dump-strict"`
 	_ string   `key:"config-cond" in:"genl"`
 
+	Split      bool // the dump of an operation whose do has other numbers
 	KernelName string
 	Number     uint16  // of the request, otherwise of the report
 	Request    *uint16 // the number of the request, nil if there is none
 	Reply      *uint16 // the number of the reply or of the report, nil if there is none
-	Set        *Set
+	Set        *Set    // of the request, and of the report
+	ReplySet   *Set
 }
 
 // A Mode is one way to make a request.
@@ -253,8 +258,10 @@ type Mode struct {
 // upstream it is incomplete.
 type Message struct {
 	Pos
-	Given *int64   `key:"value" in:"legacy"`
-	_     []string `key:"attributes"`
+	Given      *int64   `key:"value" in:"legacy"`
+	SetName    string   `key:"attribute-set" in:"ours"` // of a reply that has another set than the request
+	HeaderName string   `key:"fixed-header" in:"ours"`
+	_          []string `key:"attributes"`
 }
 
 // Groups are the multicast groups of a family.

@@ -73,6 +73,9 @@ func (f *Family) resolveAttr(s *Set, a *Attr) (err error) {
 	if a.Enum, err = f.enum(a.Pos, a.EnumName); err != nil {
 		return err
 	}
+	if a.ReadOnlyBits, err = a.Enum.mask(a.Pos, a.ReadOnlyFlags, a.AsFlags); err != nil {
+		return err
+	}
 	if a.Struct, err = f.structure(a.Pos, a.StructName); err != nil {
 		return err
 	}
@@ -115,7 +118,7 @@ func (a *Attr) check() error {
 		elem = a.SubType
 	}
 	needsSet := elem == "nest" || a.Type == "records" || a.Type == "nest-type-value" && !IsInt(a.SubType)
-	needsStruct := a.Type == "records"
+	needsStruct := a.Type == "records" || a.Type == "list"
 	switch {
 	case a.Type == "":
 		return a.Errorf("attribute %q has no type", a.Name)
@@ -129,8 +132,6 @@ func (a *Attr) check() error {
 		return a.Errorf("attribute %q of type %s has no sub-type", a.Name, a.Type)
 	case a.Indexed && a.Type != "indexed-array":
 		return a.Errorf("attribute %q of type %s has no index", a.Name, a.Type)
-	case len(a.ReadOnlyFlags) > 0 && a.Enum == nil:
-		return a.Errorf("attribute %q has read-only flags, but no enum", a.Name)
 	case a.Enum != nil && !IsInt(elem) && !IsInt(a.SubType) && a.Type != "bitfield32":
 		return a.Errorf("attribute %q of type %s has an enum", a.Name, a.Type)
 	}

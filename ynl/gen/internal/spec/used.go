@@ -6,6 +6,7 @@ func (f *Family) markUsed() {
 	for _, o := range f.Operations.List {
 		if o.IsRequest() || o.IsReport() {
 			o.Set.markUsed()
+			o.ReplySet.markUsed()
 		}
 	}
 }
