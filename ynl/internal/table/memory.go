@@ -111,6 +111,27 @@ func (x Place) growInt(width uint8) Place {
 	return Grow[uint64](x)
 }
 
+// makeInts makes the slice at x one of n zero integers of width bytes.
+func (x Place) makeInts(width uint8, n int) {
+	switch width {
+	case 1:
+		*(*[]uint8)(x.p) = make([]uint8, n)
+	case 2:
+		*(*[]uint16)(x.p) = make([]uint16, n)
+	case 4:
+		*(*[]uint32)(x.p) = make([]uint32, n)
+	default:
+		*(*[]uint64)(x.p) = make([]uint64, n)
+	}
+}
+
+// Sizes of the elements of slices.
+const (
+	stringSize = unsafe.Sizeof("")
+	sliceSize  = unsafe.Sizeof([]byte{})
+	addrSize   = unsafe.Sizeof(netip.Addr{})
+)
+
 // At returns the T at x. It is for hooks, which know their type.
 func At[T any](x Place) *T { return (*T)(x.p) }
 

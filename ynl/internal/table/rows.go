@@ -38,10 +38,10 @@ const (
 	Addr                   // netip.Addr of 4 or 16 bytes
 	Via                    // netip.Addr; on the wire its address family (u16) and its bytes
 	Binary                 // []byte, or a type made from it
-	Array                  // []T; integers of kind Attr.Elem, one after the other
+	Array                  // []T; integers of kind Attr.Elem or structs, one after the other
 	Nest                   // pointer to the type of the set Attr.Ref
 	Indexed                // []T; a nest of numbered elements of kind Attr.Elem
-	TypeValue              // []T of Attr.Element; nests in nests with types that are values, the attributes of Attr.Ref in the last
+	TypeValue              // []T of Attr.Element; attributes in each other with types that are values, the last a Nest or of kind Attr.Elem
 	Records                // []T of Attr.Element; structs that begin with their length, the attributes of Attr.Ref after each
 	SubMessage             // interface; Attr.Ref is the sub-message
 )
@@ -113,7 +113,7 @@ type Attr struct {
 	Name    string  // of the specification
 	Type    uint16  // on the wire
 	Kind    Kind    //
-	Elem    Kind    // of the elements of an Array or Indexed
+	Elem    Kind    // of the elements of an Array, Indexed or TypeValue
 	Flags   Flags   //
 	Hint    Hint    //
 	Width   uint8   // bytes of the Go integer, or of each in a slice
