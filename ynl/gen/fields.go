@@ -155,7 +155,7 @@ func (g *generator) elements(s *spec.Set, a *spec.Attr, name string) (string, va
 	in := g.value(a, inner)
 	e.Value = field{GoName: "Value", Type: in.typ}
 	if in.kind == "Nest" {
-		e.Value.GoName, e.SetRef = in.typ, in.ref
+		e.Value.GoName = in.typ
 	}
 	v.elem, v.ref, v.width, v.enum, v.mask, v.hint = in.kind, in.ref, in.width, in.enum, in.mask, in.hint
 	if a.Type == "records" || a.Type == "nest-type-value" && in.kind == "Nest" {

@@ -15,9 +15,12 @@ import (
 	"github.com/nlmux/netlink/ynl/gen/internal/spec"
 )
 
+// release is the release of Linux that the generated packages are of.
+const release = "7.2"
+
 func main() {
 	specs := flag.String("specs", "../../../shared/specs", "folder of the kernel's specs")
-	kernel := flag.String("kernel", "7.2", "release of Linux that the specs are of")
+	kernel := flag.String("kernel", release, "release of Linux that the specs are of")
 	out := flag.String("out", "..", "folder of the packages")
 	only := flag.String("only", "", "names of specs with commas between them; all if empty")
 	flag.Parse()

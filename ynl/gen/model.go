@@ -67,7 +67,6 @@ type element struct {
 	Struct      string // Go type of the embedded struct
 	StructRef   string
 	Value       field
-	SetRef      string
 }
 
 type key struct{ GoName, Name string }

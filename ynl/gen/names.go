@@ -95,7 +95,7 @@ func operationName(o *spec.Operation) string {
 		return o.Go
 	}
 	for _, verb := range verbs {
-		if noun, ok := strings.CutPrefix(o.Name, verb); ok && noun != "" && noun[0] != '-' {
+		if noun, ok := strings.CutPrefix(o.Name, verb); ok {
 			return camel(verb) + camel(noun)
 		}
 	}

@@ -22,6 +22,7 @@ func Load(specs, ours, overlays string, only ...string) ([]*Family, error) {
 	}
 	var families []*Family
 	var errs []error
+	missing := slices.Clone(only)
 	for _, folder := range []string{specs, ours} {
 		files, err := yamlFiles(folder)
 		if err != nil {
@@ -29,9 +30,11 @@ func Load(specs, ours, overlays string, only ...string) ([]*Family, error) {
 		}
 		for _, file := range files {
 			unused = slices.DeleteFunc(unused, func(o string) bool { return o == file })
-			if len(only) > 0 && !slices.Contains(only, strings.TrimSuffix(file, ".yaml")) {
+			name := strings.TrimSuffix(file, ".yaml")
+			if len(only) > 0 && !slices.Contains(only, name) {
 				continue
 			}
+			missing = slices.DeleteFunc(missing, func(m string) bool { return m == name })
 			f, err := load(filepath.Join(folder, file), filepath.Join(overlays, file), folder == ours)
 			if err != nil {
 				errs = append(errs, err)
@@ -42,6 +45,9 @@ func Load(specs, ours, overlays string, only ...string) ([]*Family, error) {
 	}
 	if len(unused) > 0 {
 		errs = append(errs, fmt.Errorf("%s: no spec for it", filepath.Join(overlays, unused[0])))
+	}
+	for _, name := range missing {
+		errs = append(errs, fmt.Errorf("no spec %q in %s or %s", name, specs, ours))
 	}
 	slices.SortFunc(families, func(a, b *Family) int { return strings.Compare(a.Name, b.Name) })
 	return families, errors.Join(errs...)
