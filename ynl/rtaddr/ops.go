@@ -54,9 +54,6 @@ const (
 const (
 	RTNLGRP_IPV4_IFADDR = 5
 	RTNLGRP_IPV6_IFADDR = 9
-	RTNLGRP_IPV4_MCADDR = 37
-	RTNLGRP_IPV6_MCADDR = 38
-	RTNLGRP_IPV6_ACADDR = 39
 )
 
 // Client makes requests of the family rt-addr. Its methods may be called by any number of

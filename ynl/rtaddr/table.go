@@ -114,8 +114,5 @@ var rows = table.Family{
 	Groups: []table.Group{
 		{Name: "rtnlgrp-ipv4-ifaddr", Number: 5},
 		{Name: "rtnlgrp-ipv6-ifaddr", Number: 9},
-		{Name: "rtnlgrp-ipv4-mcaddr", Number: 37},
-		{Name: "rtnlgrp-ipv6-mcaddr", Number: 38},
-		{Name: "rtnlgrp-ipv6-acaddr", Number: 39},
 	},
 }

@@ -51,9 +51,8 @@ const (
 
 // The multicast groups.
 const (
-	RTNLGRP_LINK        = 1
-	RTNLGRP_STATS       = 36
-	RTNLGRP_IPV6_IFINFO = 12
+	RTNLGRP_LINK  = 1
+	RTNLGRP_STATS = 36
 )
 
 // Client makes requests of the family rt-link. Its methods may be called by any number of

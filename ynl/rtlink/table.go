@@ -2572,6 +2572,5 @@ var rows = table.Family{
 	Groups: []table.Group{
 		{Name: "rtnlgrp-link", Number: 1},
 		{Name: "rtnlgrp-stats", Number: 36},
-		{Name: "rtnlgrp-ipv6-ifinfo", Number: 12},
 	},
 }

@@ -34,11 +34,9 @@ const (
 
 // The multicast groups.
 const (
-	RTNLGRP_IPV4_MROUTE = 6
-	RTNLGRP_IPV4_ROUTE  = 7
-	RTNLGRP_IPV6_MROUTE = 10
-	RTNLGRP_IPV6_ROUTE  = 11
-	RTNLGRP_MPLS_ROUTE  = 27
+	RTNLGRP_IPV4_ROUTE = 7
+	RTNLGRP_IPV6_ROUTE = 11
+	RTNLGRP_MPLS_ROUTE = 27
 )
 
 // Client makes requests of the family rt-route. Its methods may be called by any number of

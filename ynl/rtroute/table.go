@@ -672,9 +672,7 @@ var rows = table.Family{
 		{Type: RTM_GETROUTE, Set: setRoute, Name: "getroute"},
 	},
 	Groups: []table.Group{
-		{Name: "rtnlgrp-ipv4-mroute", Number: 6},
 		{Name: "rtnlgrp-ipv4-route", Number: 7},
-		{Name: "rtnlgrp-ipv6-mroute", Number: 10},
 		{Name: "rtnlgrp-ipv6-route", Number: 11},
 		{Name: "rtnlgrp-mpls-route", Number: 27},
 	},
