@@ -101,7 +101,7 @@ var (
 // A generic family.
 var (
 	genericRows = table.Family{
-		Name: "acmegen", Generic: true, Version: 2, Sets: sets, Structs: headers, Messages: messages,
+		Name: "acmegen", Generic: true, Number: int(netlink.NETLINK_GENERIC), Version: 2, Sets: sets, Structs: headers, Messages: messages,
 		Groups: []table.Group{{Name: "gadgets"}, {Name: "later"}},
 	}
 	genericGet = &ynl.Op{Family: &genericRows, Row: table.Op{Name: "getgadget", Request: getGadget, Reply: newGadget, Set: setGadget, Do: true, Dump: true}}

@@ -36,14 +36,7 @@ func (f *Family) Name() string { return f.Rows.Name }
 
 // Protocol returns the family that a [client.Conn] has to be dialled to,
 // NETLINK_GENERIC for generic netlink.
-func (f *Family) Protocol() netlink.Family { return protocol(f.Rows) }
-
-func protocol(f *table.Family) netlink.Family {
-	if f.Generic {
-		return netlink.NETLINK_GENERIC
-	}
-	return netlink.Family(f.Number)
-}
+func (f *Family) Protocol() netlink.Family { return netlink.Family(f.Rows.Number) }
 
 // Ops returns the operations and the notifications of the family. The list is the
 // caller's own.

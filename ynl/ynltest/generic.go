@@ -52,8 +52,8 @@ func HandleGeneric(f *ynl.Family, h ...Handler) func(req wire.Message) []wire.Me
 			return refuse(syscall.ENOENT) // as genl_rcv_msg does
 		}
 		for _, h := range h {
-			if id(h.op.Family) == req.Header.Type && h.op.Request() == uint16(m.Command) {
-				return h.answer(m.Payload, req.Header.Flags, func(command uint16, payload []byte) wire.Message {
+			if id(h.op.Family) == req.Header.Type && h.serves(req, uint16(m.Command)) {
+				return h.answer(req, m.Payload, func(command uint16, payload []byte) wire.Message {
 					return message(h.op.Family, command, payload)
 				})
 			}

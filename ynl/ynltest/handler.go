@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/demux"
 	"github.com/nlmux/netlink/nltest"
 	"github.com/nlmux/netlink/wire"
 	"github.com/nlmux/netlink/ynl"
@@ -47,12 +48,13 @@ func On[T any, P interface {
 
 // Handle returns a handler for nltest.New and nltest.Dial of a family with a protocol of
 // its own. Several families of that protocol may have handlers. If an operation has two,
-// the first answers. A request without a handler is refused with EOPNOTSUPP.
+// the first answers. A request without a handler is refused with EOPNOTSUPP, and so is a
+// dump of an operation that has none.
 func Handle(h ...Handler) func(req wire.Message) []wire.Message {
 	return func(req wire.Message) []wire.Message {
 		for _, h := range h {
-			if h.op.Request() == uint16(req.Header.Type) {
-				return h.answer(req.Payload, req.Header.Flags, func(typ uint16, payload []byte) wire.Message {
+			if h.serves(req, uint16(req.Header.Type)) {
+				return h.answer(req, req.Payload, func(typ uint16, payload []byte) wire.Message {
 					return wire.Message{Header: wire.Header{Type: netlink.MessageType(typ)}, Payload: payload}
 				})
 			}
@@ -61,9 +63,24 @@ func Handle(h ...Handler) func(req wire.Message) []wire.Message {
 	}
 }
 
-// answer returns the answer to a request. wrap adds the headers to a payload.
-func (h Handler) answer(payload []byte, flags netlink.Flags, wrap func(typ uint16, payload []byte) wire.Message) []wire.Message {
-	replies, err := h.serve(payload, flags)
+// serves reports whether the handler is for a request with that type or command.
+func (h Handler) serves(req wire.Message, typ uint16) bool {
+	if h.dumps(req) {
+		return h.op.Request() == typ && h.op.CanDump()
+	}
+	return h.op.Request() == typ && h.op.CanDo()
+}
+
+// dumps reports whether a request is for a dump. The bits of NLM_F_DUMP mean something
+// else in many requests.
+func (h Handler) dumps(req wire.Message) bool {
+	return demux.MayDump(netlink.Family(h.op.Family.Number), req.Header.Type, req.Header.Flags)
+}
+
+// answer returns the answer to a request with that payload after the generic header. wrap
+// adds the headers to the payload of a reply.
+func (h Handler) answer(req wire.Message, payload []byte, wrap func(typ uint16, payload []byte) wire.Message) []wire.Message {
+	replies, err := h.serve(payload, req.Header.Flags)
 	var msgs []wire.Message
 	for _, m := range replies {
 		payload, bad := encode(m)
@@ -77,7 +94,7 @@ func (h Handler) answer(payload []byte, flags netlink.Flags, wrap func(typ uint1
 		return msgs
 	}
 	errno, ext := refusal(err)
-	if len(msgs) > 0 && h.op.CanDump() && flags&netlink.NLM_F_DUMP != 0 {
+	if len(msgs) > 0 && h.dumps(req) {
 		return append(msgs, nltest.Done(errno, ext))
 	}
 	return append(msgs, nltest.Error(errno, ext))
