@@ -52,8 +52,8 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpBatchBegin       = &ynl.Op{Family: &rows, Row: table.Op{Name: "batch-begin", Request: NFNL_MSG_BATCH_BEGIN, Reply: NFNL_MSG_BATCH_BEGIN, Set: setBatch, Do: true}}
-	OpBatchEnd         = &ynl.Op{Family: &rows, Row: table.Op{Name: "batch-end", Request: NFNL_MSG_BATCH_END, Reply: -1, Set: setBatch, Do: true}}
+	OpBatchBegin       = &ynl.Op{Family: &rows, Row: table.Op{Name: "batch-begin", Request: NFNL_MSG_BATCH_BEGIN, Reply: NFNL_MSG_BATCH_BEGIN, Set: setBatchGen, Do: true}}
+	OpBatchEnd         = &ynl.Op{Family: &rows, Row: table.Op{Name: "batch-end", Request: NFNL_MSG_BATCH_END, Reply: -1, Set: setBatchGen, Do: true}}
 	OpNewTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "newtable", Request: NFT_MSG_NEWTABLE, Reply: -1, Set: setTable, Do: true}}
 	OpGetTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "gettable", Request: NFT_MSG_GETTABLE, Reply: NFT_MSG_NEWTABLE, Set: setTable, Do: true, Dump: true}}
 	OpDelTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "deltable", Request: NFT_MSG_DELTABLE, Reply: -1, Set: setTable, Do: true}}
@@ -144,13 +144,13 @@ func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // BatchBegin sends NFNL_MSG_BATCH_BEGIN and returns the reply. It needs
 // CAP_NET_ADMIN in the user namespace of the network namespace.
-func (c *Client) BatchBegin(ctx context.Context, req *Batch, flags ...netlink.Flags) (*Batch, error) {
-	return ynl.Do[Batch](ctx, c.caller, OpBatchBegin, req, flags)
+func (c *Client) BatchBegin(ctx context.Context, req *BatchGen, flags ...netlink.Flags) (*BatchGen, error) {
+	return ynl.Do[BatchGen](ctx, c.caller, OpBatchBegin, req, flags)
 }
 
 // BatchEnd sends NFNL_MSG_BATCH_END. It needs
 // CAP_NET_ADMIN in the user namespace of the network namespace.
-func (c *Client) BatchEnd(ctx context.Context, req *Batch, flags ...netlink.Flags) error {
+func (c *Client) BatchEnd(ctx context.Context, req *BatchGen, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpBatchEnd, req, flags)
 }
 

@@ -14,7 +14,7 @@ const (
 	setLog = iota + 1
 	setNumgen
 	setRange
-	setBatch
+	setBatchGen
 	setTable
 	setChain
 	setCounter
@@ -194,13 +194,13 @@ var rows = table.Family{
 				{Name: "to-data", Type: 4, Kind: table.Nest, Ref: setData, Off: unsafe.Offsetof(Range{}.ToData)},
 			},
 		},
-		setBatch - 1: {
+		setBatchGen - 1: {
 			Name: "batch", Prefix: "NFNL_BATCH_",
-			Type: (*Batch)(nil), Size: unsafe.Sizeof(Batch{}), New: table.New[Batch],
-			Header: structNfgenmsg, HeadOff: unsafe.Offsetof(Batch{}.Nfgenmsg),
-			Unknown: unsafe.Offsetof(Batch{}.Unknown),
+			Type: (*BatchGen)(nil), Size: unsafe.Sizeof(BatchGen{}), New: table.New[BatchGen],
+			Header: structNfgenmsg, HeadOff: unsafe.Offsetof(BatchGen{}.Nfgenmsg),
+			Unknown: unsafe.Offsetof(BatchGen{}.Unknown),
 			Attrs: []table.Attr{
-				{Name: "genid", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Batch{}.Genid), Set: unsafe.Offsetof(Batch{}.Genid.Set)},
+				{Name: "genid", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(BatchGen{}.Genid), Set: unsafe.Offsetof(BatchGen{}.Genid.Set)},
 			},
 		},
 		setTable - 1: {
@@ -1616,8 +1616,8 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: NFNL_MSG_BATCH_BEGIN, Set: setBatch, Name: "batch-begin"},
-		{Type: NFNL_MSG_BATCH_END, Set: setBatch, Name: "batch-end"},
+		{Type: NFNL_MSG_BATCH_BEGIN, Set: setBatchGen, Name: "batch-begin"},
+		{Type: NFNL_MSG_BATCH_END, Set: setBatchGen, Name: "batch-end"},
 		{Type: NFT_MSG_NEWTABLE, Set: setTable, Name: "gettable"},
 		{Type: NFT_MSG_GETTABLE, Set: setTable, Name: "gettable"},
 		{Type: NFT_MSG_DELTABLE, Set: setTable, Name: "deltable"},

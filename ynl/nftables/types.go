@@ -1298,8 +1298,8 @@ func (x *Range) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setRange, x, data)
 }
 
-// Batch has the attributes of batch-attrs. As a message it begins with struct nfgenmsg.
-type Batch struct {
+// BatchGen has the attributes of batch-attrs. As a message it begins with struct nfgenmsg.
+type BatchGen struct {
 	Nfgenmsg
 
 	Genid ynl.Opt[uint32] // NFNL_BATCH_GENID
@@ -1307,12 +1307,12 @@ type Batch struct {
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
 
-func (x *Batch) Encode(b *wire.Builder)      { table.Encode(&rows, setBatch, x, b) }
-func (x *Batch) Decode(payload []byte) error { return table.Decode(&rows, setBatch, x, payload) }
-func (x *Batch) Settable() *Batch            { return table.Settable(&rows, setBatch, x) }
-func (x Batch) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setBatch, &x) }
-func (x *Batch) UnmarshalJSON(data []byte) error {
-	return table.UnmarshalJSON(&rows, setBatch, x, data)
+func (x *BatchGen) Encode(b *wire.Builder)      { table.Encode(&rows, setBatchGen, x, b) }
+func (x *BatchGen) Decode(payload []byte) error { return table.Decode(&rows, setBatchGen, x, payload) }
+func (x *BatchGen) Settable() *BatchGen         { return table.Settable(&rows, setBatchGen, x) }
+func (x BatchGen) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setBatchGen, &x) }
+func (x *BatchGen) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setBatchGen, x, data)
 }
 
 // Table has the attributes of table-attrs. As a message it begins with struct nfgenmsg.
