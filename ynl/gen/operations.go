@@ -35,7 +35,7 @@ func (g *generator) operations() {
 			t.Var = "Op" + t.DumpName
 		}
 		g.types.take(o.Pos, fmt.Sprintf("operation %q", o.Name), t.Var)
-		if o.Do != nil {
+		if o.Do != nil && !o.Batch {
 			methods.take(o.Pos, fmt.Sprintf("operation %q", o.Name), t.GoName)
 		}
 		if o.Dump != nil {

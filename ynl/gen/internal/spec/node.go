@@ -131,7 +131,7 @@ func (n *node) get(key string) *node {
 func (n *node) set(key string, at Pos, value *node) {
 	for i := range n.pairs {
 		if n.pairs[i].key == key {
-			n.pairs[i].value = value
+			n.pairs[i] = pair{key, at, value}
 			return
 		}
 	}

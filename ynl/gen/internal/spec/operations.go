@@ -54,6 +54,7 @@ func (f *Family) resolveOperation(o, of *Operation) (err error) {
 	}
 	if o.IsReport() {
 		o.Set = o.ReplySet
+		return nil
 	}
 	return f.setHeader(o.Pos, o.Set, name)
 }

@@ -83,6 +83,8 @@ func mergeKey(dst *node, p pair) error {
 			dst.set(p.key, p.at, old)
 		}
 		return mergeItems(old, p.value, identity(p.key))
+	case old != nil && (p.key == "entries" || isItems(old)):
+		return p.at.Errorf("want items for %s, or the key %q", old.Pos, "replace")
 	case old != nil && old.equal(p.value):
 		return p.at.Errorf("%s says this already", old.Pos)
 	}

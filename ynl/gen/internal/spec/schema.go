@@ -231,6 +231,7 @@ type Operation struct {
 	NotifyName string   `key:"notify"`
 	Event      *Message `key:"event"`
 	Group      string   `key:"mcgrp"`
+	Batch      bool     `key:"batch" in:"ours"` // the kernel takes it inside a batch only
 
 	_ string   `key:"doc"`
 	_ []string `key:"dont-validate" of:"strict dump dump-strict"`
