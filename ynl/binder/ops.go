@@ -28,10 +28,10 @@ const (
 	BINDER_MCGRP_REPORT = "report"
 )
 
-// Client makes requests of the family binder. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family binder. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }

@@ -51,40 +51,40 @@ const (
 	NFNLGRP_CONNTRACK_DESTROY = 3
 )
 
-// Client makes requests of the family conntrack. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family conntrack. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_NETFILTER, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_NETFILTER, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// Get sends IPCTNL_MSG_CT_GET and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// Get sends IPCTNL_MSG_CT_GET and returns the reply. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) Get(ctx context.Context, req *Flow, flags ...netlink.Flags) (*Flow, error) {
 	return ynl.Do[Flow](ctx, c.caller, OpGet, req, flags)
 }
 
-// Dump dumps by IPCTNL_MSG_CT_GET. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// Dump dumps by IPCTNL_MSG_CT_GET. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) Dump(ctx context.Context, req *Flow, opts ...ynl.DumpOption) ynl.Stream[Flow] {
 	return ynl.Dump[Flow](ctx, c.caller, OpGet, req, opts)
 }
 
-// DumpStats dumps by IPCTNL_MSG_CT_GET_STATS_CPU. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpStats dumps by IPCTNL_MSG_CT_GET_STATS_CPU. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) DumpStats(ctx context.Context, req *Stats, opts ...ynl.DumpOption) ynl.Stream[Stats] {
 	return ynl.Dump[Stats](ctx, c.caller, OpGetStats, req, opts)
 }
 
-// New sends IPCTNL_MSG_CT_NEW. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// New sends IPCTNL_MSG_CT_NEW. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) New(ctx context.Context, req *Flow, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNew, req, flags)
 }
 
-// Delete sends IPCTNL_MSG_CT_DELETE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// Delete sends IPCTNL_MSG_CT_DELETE. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) Delete(ctx context.Context, req *Flow, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelete, req, flags)
 }
@@ -95,8 +95,8 @@ func (c *Client) GetCtrzero(ctx context.Context, req *Flow, flags ...netlink.Fla
 	return ynl.Do[Flow](ctx, c.caller, OpGetCtrzero, req, flags)
 }
 
-// DumpCtrzero dumps by IPCTNL_MSG_CT_GET_CTRZERO. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpCtrzero dumps by IPCTNL_MSG_CT_GET_CTRZERO. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) DumpCtrzero(ctx context.Context, req *Flow, opts ...ynl.DumpOption) ynl.Stream[Flow] {
 	return ynl.Dump[Flow](ctx, c.caller, OpGetCtrzero, req, opts)
 }
@@ -107,8 +107,8 @@ func (c *Client) GetGlobalStats(ctx context.Context, req *GlobalStats, flags ...
 	return ynl.Do[GlobalStats](ctx, c.caller, OpGetGlobalStats, req, flags)
 }
 
-// DumpDying dumps by IPCTNL_MSG_CT_GET_DYING. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpDying dumps by IPCTNL_MSG_CT_GET_DYING. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) DumpDying(ctx context.Context, req *Flow, opts ...ynl.DumpOption) ynl.Stream[Flow] {
 	return ynl.Dump[Flow](ctx, c.caller, OpGetDying, req, opts)
 }

@@ -3,8 +3,9 @@
 // Package conntrack has the netlink family conntrack: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification conntrack of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification conntrack of Linux 7.2, and from corrections
+// of it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -465,7 +466,8 @@ func (x *Filter) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setFilter, x, data)
 }
 
-// Flow has the attributes of conntrack-attrs. As a message it begins with struct nfgenmsg.
+// Flow has the attributes of conntrack-attrs. As a message it begins with struct
+// nfgenmsg.
 type Flow struct {
 	Nfgenmsg
 
@@ -477,9 +479,9 @@ type Flow struct {
 	NATSrc         *NAT                // CTA_NAT_SRC
 	Timeout        ynl.Opt[uint32]     // CTA_TIMEOUT
 	Mark           ynl.Opt[uint32]     // CTA_MARK
-	CountersOrig   *Counter            // CTA_COUNTERS_ORIG
-	CountersReply  *Counter            // CTA_COUNTERS_REPLY
-	Use            ynl.Opt[uint32]     // CTA_USE
+	CountersOrig   *Counter            // CTA_COUNTERS_ORIG, read-only
+	CountersReply  *Counter            // CTA_COUNTERS_REPLY, read-only
+	Use            ynl.Opt[uint32]     // CTA_USE, read-only
 	ID             ynl.Opt[uint32]     // CTA_ID
 	NATDst         *NAT                // CTA_NAT_DST
 	TupleMaster    *Tuple              // CTA_TUPLE_MASTER
@@ -487,15 +489,15 @@ type Flow struct {
 	SeqAdjReply    *Seqadj             // CTA_SEQ_ADJ_REPLY
 	Secmark        []byte              // CTA_SECMARK
 	Zone           ynl.Opt[uint16]     // CTA_ZONE
-	Secctx         *Secctx             // CTA_SECCTX
-	Timestamp      *Timestamp          // CTA_TIMESTAMP
+	Secctx         *Secctx             // CTA_SECCTX, read-only
+	Timestamp      *Timestamp          // CTA_TIMESTAMP, read-only
 	MarkMask       ynl.Opt[uint32]     // CTA_MARK_MASK
 	Labels         []byte              // CTA_LABELS
 	LabelsMask     []byte              // CTA_LABELS_MASK
 	Synproxy       *Synproxy           // CTA_SYNPROXY
 	Filter         *Filter             // CTA_FILTER
 	StatusMask     ynl.Opt[NfCtStatus] // CTA_STATUS_MASK
-	TimestampEvent ynl.Opt[uint64]     // CTA_TIMESTAMP_EVENT
+	TimestampEvent ynl.Opt[uint64]     // CTA_TIMESTAMP_EVENT, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -506,7 +508,8 @@ func (x *Flow) Settable() *Flow                 { return table.Settable(&rows, s
 func (x Flow) MarshalJSON() ([]byte, error)     { return table.MarshalJSON(&rows, setFlow, &x) }
 func (x *Flow) UnmarshalJSON(data []byte) error { return table.UnmarshalJSON(&rows, setFlow, x, data) }
 
-// Stats has the attributes of conntrack-stats-attrs. As a message it begins with struct nfgenmsg.
+// Stats has the attributes of conntrack-stats-attrs. As a message it begins with struct
+// nfgenmsg.
 type Stats struct {
 	Nfgenmsg
 
@@ -555,7 +558,8 @@ func (x *Timestamp) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setTimestamp, x, data)
 }
 
-// GlobalStats has the attributes of conntrack-global-stats-attrs. As a message it begins with struct nfgenmsg.
+// GlobalStats has the attributes of conntrack-global-stats-attrs. As a message it
+// begins with struct nfgenmsg.
 type GlobalStats struct {
 	Nfgenmsg
 

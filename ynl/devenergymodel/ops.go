@@ -43,12 +43,12 @@ const (
 	DEV_ENERGYMODEL_MCGRP_EVENT = "event"
 )
 
-// Client makes requests of the family dev-energymodel. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family dev-energymodel. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // GetPerfDomains sends DEV_ENERGYMODEL_CMD_GET_PERF_DOMAINS and returns the reply.

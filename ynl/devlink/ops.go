@@ -196,12 +196,12 @@ const (
 	DEVLINK_CMD_NOTIFY_FILTER_SET          = 84
 )
 
-// Client makes requests of the family devlink. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family devlink. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // Get sends DEVLINK_CMD_GET and returns the reply.
@@ -224,32 +224,32 @@ func (c *Client) PortGet(ctx context.Context, req *Devlink, flags ...netlink.Fla
 	return ynl.Do[Devlink](ctx, c.caller, OpPortGet, req, flags)
 }
 
-// PortSet sends DEVLINK_CMD_PORT_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PortSet sends DEVLINK_CMD_PORT_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) PortSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPortSet, req, flags)
 }
 
-// PortNew sends DEVLINK_CMD_PORT_NEW and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PortNew sends DEVLINK_CMD_PORT_NEW and returns the reply. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) PortNew(ctx context.Context, req *Devlink, flags ...netlink.Flags) (*Devlink, error) {
 	return ynl.Do[Devlink](ctx, c.caller, OpPortNew, req, flags)
 }
 
-// PortDel sends DEVLINK_CMD_PORT_DEL. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PortDel sends DEVLINK_CMD_PORT_DEL. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) PortDel(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPortDel, req, flags)
 }
 
-// PortSplit sends DEVLINK_CMD_PORT_SPLIT. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PortSplit sends DEVLINK_CMD_PORT_SPLIT. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) PortSplit(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPortSplit, req, flags)
 }
 
-// PortUnsplit sends DEVLINK_CMD_PORT_UNSPLIT. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PortUnsplit sends DEVLINK_CMD_PORT_UNSPLIT. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) PortUnsplit(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPortUnsplit, req, flags)
 }
@@ -274,8 +274,8 @@ func (c *Client) DumpSbPool(ctx context.Context, req *Devlink, opts ...ynl.DumpO
 	return ynl.Dump[Devlink](ctx, c.caller, OpSbPoolGet, req, opts)
 }
 
-// SbPoolSet sends DEVLINK_CMD_SB_POOL_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// SbPoolSet sends DEVLINK_CMD_SB_POOL_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) SbPoolSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSbPoolSet, req, flags)
 }
@@ -290,8 +290,8 @@ func (c *Client) DumpSbPortPool(ctx context.Context, req *Devlink, opts ...ynl.D
 	return ynl.Dump[Devlink](ctx, c.caller, OpSbPortPoolGet, req, opts)
 }
 
-// SbPortPoolSet sends DEVLINK_CMD_SB_PORT_POOL_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// SbPortPoolSet sends DEVLINK_CMD_SB_PORT_POOL_SET. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) SbPortPoolSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSbPortPoolSet, req, flags)
 }
@@ -306,20 +306,20 @@ func (c *Client) DumpSbTcPoolBind(ctx context.Context, req *Devlink, opts ...ynl
 	return ynl.Dump[Devlink](ctx, c.caller, OpSbTcPoolBindGet, req, opts)
 }
 
-// SbTcPoolBindSet sends DEVLINK_CMD_SB_TC_POOL_BIND_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// SbTcPoolBindSet sends DEVLINK_CMD_SB_TC_POOL_BIND_SET. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) SbTcPoolBindSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSbTcPoolBindSet, req, flags)
 }
 
-// SbOccSnapshot sends DEVLINK_CMD_SB_OCC_SNAPSHOT. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// SbOccSnapshot sends DEVLINK_CMD_SB_OCC_SNAPSHOT. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) SbOccSnapshot(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSbOccSnapshot, req, flags)
 }
 
-// SbOccMaxClear sends DEVLINK_CMD_SB_OCC_MAX_CLEAR. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// SbOccMaxClear sends DEVLINK_CMD_SB_OCC_MAX_CLEAR. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) SbOccMaxClear(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSbOccMaxClear, req, flags)
 }
@@ -330,8 +330,8 @@ func (c *Client) EswitchGet(ctx context.Context, req *Devlink, flags ...netlink.
 	return ynl.Do[Devlink](ctx, c.caller, OpEswitchGet, req, flags)
 }
 
-// EswitchSet sends DEVLINK_CMD_ESWITCH_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// EswitchSet sends DEVLINK_CMD_ESWITCH_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) EswitchSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpEswitchSet, req, flags)
 }
@@ -357,8 +357,8 @@ func (c *Client) DpipeTableCountersSet(ctx context.Context, req *Devlink, flags 
 	return ynl.Exec(ctx, c.caller, OpDpipeTableCountersSet, req, flags)
 }
 
-// ResourceSet sends DEVLINK_CMD_RESOURCE_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// ResourceSet sends DEVLINK_CMD_RESOURCE_SET. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) ResourceSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpResourceSet, req, flags)
 }
@@ -373,8 +373,8 @@ func (c *Client) DumpResourceDump(ctx context.Context, req *Devlink, opts ...ynl
 	return ynl.Dump[Devlink](ctx, c.caller, OpResourceDump, req, opts)
 }
 
-// Reload sends DEVLINK_CMD_RELOAD and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Reload sends DEVLINK_CMD_RELOAD and returns the reply. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) Reload(ctx context.Context, req *Devlink, flags ...netlink.Flags) (*Devlink, error) {
 	return ynl.Do[Devlink](ctx, c.caller, OpReload, req, flags)
 }
@@ -389,8 +389,8 @@ func (c *Client) DumpParam(ctx context.Context, req *Devlink, opts ...ynl.DumpOp
 	return ynl.Dump[Devlink](ctx, c.caller, OpParamGet, req, opts)
 }
 
-// ParamSet sends DEVLINK_CMD_PARAM_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// ParamSet sends DEVLINK_CMD_PARAM_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) ParamSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpParamSet, req, flags)
 }
@@ -405,20 +405,20 @@ func (c *Client) DumpRegion(ctx context.Context, req *Devlink, opts ...ynl.DumpO
 	return ynl.Dump[Devlink](ctx, c.caller, OpRegionGet, req, opts)
 }
 
-// RegionNew sends DEVLINK_CMD_REGION_NEW and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// RegionNew sends DEVLINK_CMD_REGION_NEW and returns the reply. It needs CAP_NET_ADMIN
+// in the initial user namespace.
 func (c *Client) RegionNew(ctx context.Context, req *Devlink, flags ...netlink.Flags) (*Devlink, error) {
 	return ynl.Do[Devlink](ctx, c.caller, OpRegionNew, req, flags)
 }
 
-// RegionDel sends DEVLINK_CMD_REGION_DEL. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// RegionDel sends DEVLINK_CMD_REGION_DEL. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) RegionDel(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpRegionDel, req, flags)
 }
 
-// DumpRegionRead dumps by DEVLINK_CMD_REGION_READ. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpRegionRead dumps by DEVLINK_CMD_REGION_READ. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) DumpRegionRead(ctx context.Context, req *Devlink, opts ...ynl.DumpOption) ynl.Stream[Devlink] {
 	return ynl.Dump[Devlink](ctx, c.caller, OpRegionRead, req, opts)
 }
@@ -433,8 +433,8 @@ func (c *Client) DumpPortParam(ctx context.Context, req *Devlink, opts ...ynl.Du
 	return ynl.Dump[Devlink](ctx, c.caller, OpPortParamGet, req, opts)
 }
 
-// PortParamSet sends DEVLINK_CMD_PORT_PARAM_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PortParamSet sends DEVLINK_CMD_PORT_PARAM_SET. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) PortParamSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPortParamSet, req, flags)
 }
@@ -459,8 +459,8 @@ func (c *Client) DumpHealthReporter(ctx context.Context, req *Devlink, opts ...y
 	return ynl.Dump[Devlink](ctx, c.caller, OpHealthReporterGet, req, opts)
 }
 
-// HealthReporterSet sends DEVLINK_CMD_HEALTH_REPORTER_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// HealthReporterSet sends DEVLINK_CMD_HEALTH_REPORTER_SET. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) HealthReporterSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpHealthReporterSet, req, flags)
 }
@@ -489,8 +489,8 @@ func (c *Client) HealthReporterDumpClear(ctx context.Context, req *Devlink, flag
 	return ynl.Exec(ctx, c.caller, OpHealthReporterDumpClear, req, flags)
 }
 
-// FlashUpdate sends DEVLINK_CMD_FLASH_UPDATE. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// FlashUpdate sends DEVLINK_CMD_FLASH_UPDATE. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) FlashUpdate(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpFlashUpdate, req, flags)
 }
@@ -505,8 +505,8 @@ func (c *Client) DumpTrap(ctx context.Context, req *Devlink, opts ...ynl.DumpOpt
 	return ynl.Dump[Devlink](ctx, c.caller, OpTrapGet, req, opts)
 }
 
-// TrapSet sends DEVLINK_CMD_TRAP_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// TrapSet sends DEVLINK_CMD_TRAP_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) TrapSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpTrapSet, req, flags)
 }
@@ -521,8 +521,8 @@ func (c *Client) DumpTrapGroup(ctx context.Context, req *Devlink, opts ...ynl.Du
 	return ynl.Dump[Devlink](ctx, c.caller, OpTrapGroupGet, req, opts)
 }
 
-// TrapGroupSet sends DEVLINK_CMD_TRAP_GROUP_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// TrapGroupSet sends DEVLINK_CMD_TRAP_GROUP_SET. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) TrapGroupSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpTrapGroupSet, req, flags)
 }
@@ -537,14 +537,14 @@ func (c *Client) DumpTrapPolicer(ctx context.Context, req *Devlink, opts ...ynl.
 	return ynl.Dump[Devlink](ctx, c.caller, OpTrapPolicerGet, req, opts)
 }
 
-// TrapPolicerSet sends DEVLINK_CMD_TRAP_POLICER_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// TrapPolicerSet sends DEVLINK_CMD_TRAP_POLICER_SET. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) TrapPolicerSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpTrapPolicerSet, req, flags)
 }
 
-// HealthReporterTest sends DEVLINK_CMD_HEALTH_REPORTER_TEST. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// HealthReporterTest sends DEVLINK_CMD_HEALTH_REPORTER_TEST. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) HealthReporterTest(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpHealthReporterTest, req, flags)
 }
@@ -559,20 +559,20 @@ func (c *Client) DumpRate(ctx context.Context, req *Devlink, opts ...ynl.DumpOpt
 	return ynl.Dump[Devlink](ctx, c.caller, OpRateGet, req, opts)
 }
 
-// RateSet sends DEVLINK_CMD_RATE_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// RateSet sends DEVLINK_CMD_RATE_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) RateSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpRateSet, req, flags)
 }
 
-// RateNew sends DEVLINK_CMD_RATE_NEW. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// RateNew sends DEVLINK_CMD_RATE_NEW. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) RateNew(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpRateNew, req, flags)
 }
 
-// RateDel sends DEVLINK_CMD_RATE_DEL. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// RateDel sends DEVLINK_CMD_RATE_DEL. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) RateDel(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpRateDel, req, flags)
 }
@@ -587,8 +587,8 @@ func (c *Client) DumpLinecard(ctx context.Context, req *Devlink, opts ...ynl.Dum
 	return ynl.Dump[Devlink](ctx, c.caller, OpLinecardGet, req, opts)
 }
 
-// LinecardSet sends DEVLINK_CMD_LINECARD_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// LinecardSet sends DEVLINK_CMD_LINECARD_SET. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) LinecardSet(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpLinecardSet, req, flags)
 }
@@ -603,8 +603,8 @@ func (c *Client) DumpSelftests(ctx context.Context, req *Devlink, opts ...ynl.Du
 	return ynl.Dump[Devlink](ctx, c.caller, OpSelftestsGet, req, opts)
 }
 
-// SelftestsRun sends DEVLINK_CMD_SELFTESTS_RUN. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// SelftestsRun sends DEVLINK_CMD_SELFTESTS_RUN. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) SelftestsRun(ctx context.Context, req *Devlink, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSelftestsRun, req, flags)
 }

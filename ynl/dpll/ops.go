@@ -68,8 +68,8 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // DeviceIDGet sends DPLL_CMD_DEVICE_ID_GET and returns the reply. It needs
@@ -78,44 +78,43 @@ func (c *Client) DeviceIDGet(ctx context.Context, req *Dpll, flags ...netlink.Fl
 	return ynl.Do[Dpll](ctx, c.caller, OpDeviceIDGet, req, flags)
 }
 
-// DeviceGet sends DPLL_CMD_DEVICE_GET and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DeviceGet sends DPLL_CMD_DEVICE_GET and returns the reply. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) DeviceGet(ctx context.Context, req *Dpll, flags ...netlink.Flags) (*Dpll, error) {
 	return ynl.Do[Dpll](ctx, c.caller, OpDeviceGet, req, flags)
 }
 
-// DumpDevice dumps by DPLL_CMD_DEVICE_GET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpDevice dumps by DPLL_CMD_DEVICE_GET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) DumpDevice(ctx context.Context, req *Dpll, opts ...ynl.DumpOption) ynl.Stream[Dpll] {
 	return ynl.Dump[Dpll](ctx, c.caller, OpDeviceGet, req, opts)
 }
 
-// DeviceSet sends DPLL_CMD_DEVICE_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DeviceSet sends DPLL_CMD_DEVICE_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) DeviceSet(ctx context.Context, req *Dpll, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDeviceSet, req, flags)
 }
 
-// PinIDGet sends DPLL_CMD_PIN_ID_GET and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PinIDGet sends DPLL_CMD_PIN_ID_GET and returns the reply. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) PinIDGet(ctx context.Context, req *Pin, flags ...netlink.Flags) (*Pin, error) {
 	return ynl.Do[Pin](ctx, c.caller, OpPinIDGet, req, flags)
 }
 
-// PinGet sends DPLL_CMD_PIN_GET and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PinGet sends DPLL_CMD_PIN_GET and returns the reply. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) PinGet(ctx context.Context, req *Pin, flags ...netlink.Flags) (*Pin, error) {
 	return ynl.Do[Pin](ctx, c.caller, OpPinGet, req, flags)
 }
 
-// DumpPin dumps by DPLL_CMD_PIN_GET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpPin dumps by DPLL_CMD_PIN_GET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) DumpPin(ctx context.Context, req *Pin, opts ...ynl.DumpOption) ynl.Stream[Pin] {
 	return ynl.Dump[Pin](ctx, c.caller, OpPinGet, req, opts)
 }
 
-// PinSet sends DPLL_CMD_PIN_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PinSet sends DPLL_CMD_PIN_SET. It needs CAP_NET_ADMIN in the initial user namespace.
 func (c *Client) PinSet(ctx context.Context, req *Pin, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPinSet, req, flags)
 }

@@ -32,16 +32,16 @@ const (
 	DRM_RAS_CMD_CLEAR_ERROR_COUNTER = 3
 )
 
-// Client makes requests of the family drm-ras. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family drm-ras. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// DumpListNodes dumps by DRM_RAS_CMD_LIST_NODES. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpListNodes dumps by DRM_RAS_CMD_LIST_NODES. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) DumpListNodes(ctx context.Context, req *Node, opts ...ynl.DumpOption) ynl.Stream[Node] {
 	return ynl.Dump[Node](ctx, c.caller, OpListNodes, req, opts)
 }
@@ -52,14 +52,14 @@ func (c *Client) GetErrorCounter(ctx context.Context, req *ErrorCounter, flags .
 	return ynl.Do[ErrorCounter](ctx, c.caller, OpGetErrorCounter, req, flags)
 }
 
-// DumpErrorCounter dumps by DRM_RAS_CMD_GET_ERROR_COUNTER. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpErrorCounter dumps by DRM_RAS_CMD_GET_ERROR_COUNTER. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) DumpErrorCounter(ctx context.Context, req *ErrorCounter, opts ...ynl.DumpOption) ynl.Stream[ErrorCounter] {
 	return ynl.Dump[ErrorCounter](ctx, c.caller, OpGetErrorCounter, req, opts)
 }
 
-// ClearErrorCounter sends DRM_RAS_CMD_CLEAR_ERROR_COUNTER. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// ClearErrorCounter sends DRM_RAS_CMD_CLEAR_ERROR_COUNTER. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) ClearErrorCounter(ctx context.Context, req *ErrorCounter, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpClearErrorCounter, req, flags)
 }

@@ -250,12 +250,12 @@ const (
 	ETHTOOL_MCGRP_MONITOR_NAME = "monitor"
 )
 
-// Client makes requests of the family ethtool. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family ethtool. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // StrsetGet sends ETHTOOL_MSG_STRSET_GET and returns the reply.

@@ -3,8 +3,9 @@
 // Package ethtool has the netlink family ethtool: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification ethtool of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification ethtool of Linux 7.2, and from corrections of
+// it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -1789,7 +1790,8 @@ func (x *CablePulse) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setCablePulse, x, data)
 }
 
-// StatsGrpStat is one of the nests in ETHTOOL_A_STATS_GRP_STAT, with the types that lead to it.
+// StatsGrpStat is one of the nests in ETHTOOL_A_STATS_GRP_STAT, with the types that
+// lead to it.
 type StatsGrpStat struct {
 	ID    uint16
 	Value uint64

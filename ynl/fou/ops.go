@@ -36,18 +36,16 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// Add sends FOU_CMD_ADD. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Add sends FOU_CMD_ADD. It needs CAP_NET_ADMIN in the initial user namespace.
 func (c *Client) Add(ctx context.Context, req *Fou, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpAdd, req, flags)
 }
 
-// Del sends FOU_CMD_DEL. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Del sends FOU_CMD_DEL. It needs CAP_NET_ADMIN in the initial user namespace.
 func (c *Client) Del(ctx context.Context, req *Fou, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDel, req, flags)
 }

@@ -87,7 +87,7 @@ func (g *generator) field(s *spec.Set, a *spec.Attr, name string) field {
 	if v.opt {
 		r.add("Set", offset(g.name(s), name+".Set"))
 	}
-	return field{GoName: name, Type: typ, Comment: a.KernelName, Row: r.String()}
+	return field{GoName: name, Type: typ, Comment: a.KernelName + when(a.ReadOnly, ", read-only"), Row: r.String()}
 }
 
 // isSelector reports whether an attribute is the selector of a sub-message of its set.

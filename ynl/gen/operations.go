@@ -16,7 +16,7 @@ type operation struct {
 	Var              string // of the ynl.Op
 	Request, Reply   string // Go types
 	Row              string
-	Capability       string // that a request needs
+	Needs            string // a sentence: the capability that a request needs
 }
 
 // operations makes the operations, their constants and the types of messages.
@@ -28,7 +28,7 @@ func (g *generator) operations() {
 		}
 		t := &operation{
 			Operation: o, GoName: operationName(o), DumpName: dumpName(o),
-			Request: g.name(o.Set), Reply: g.name(o.ReplySet), Capability: capability(o),
+			Request: g.name(o.Set), Reply: g.name(o.ReplySet), Needs: needs(o),
 		}
 		t.Var = "Op" + t.GoName
 		if o.Split {
@@ -118,13 +118,13 @@ func (g *generator) typeName(typ uint16) string {
 	return fmt.Sprint(typ)
 }
 
-// capability returns what a sender must have, "" if the spec does not say.
-func capability(o *spec.Operation) string {
+// needs returns which capability a sender must have, "" if the spec does not say.
+func needs(o *spec.Operation) string {
 	switch {
 	case slices.Contains(o.Flags, "admin-perm"):
-		return "CAP_NET_ADMIN in the initial user namespace"
+		return "It needs CAP_NET_ADMIN in the initial user namespace."
 	case slices.Contains(o.Flags, "uns-admin-perm"):
-		return "CAP_NET_ADMIN in the user namespace of the network namespace"
+		return "It needs CAP_NET_ADMIN in the user namespace of the network namespace."
 	}
 	return ""
 }

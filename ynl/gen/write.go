@@ -27,12 +27,39 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"constant":     constant,
 	"deref":        func(n *int64) int64 { return *n },
 	"join":         func(list []string) string { return strings.Join(list, ", ") },
+	"doc":          doc,
 	"kernelStruct": kernelStruct,
 	"number":       number,
 	"protocol":     protocol,
 	"trim":         func(name string) string { return strings.TrimSuffix(name, "-attrs") },
 	"version":      version,
 }).ParseFS(templateFiles, "templates/*.tmpl"))
+
+// kernelStruct returns how C spells a struct.
+func kernelStruct(d *spec.Definition) string {
+	return "struct " + strings.ReplaceAll(d.Name, "-", "_")
+}
+
+// doc returns a comment with the text of a format. Lines are broken before column 89.
+func doc(format string, args ...any) string {
+	var b strings.Builder
+	column := 0
+	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
+		switch {
+		case column == 0:
+			b.WriteString("// ")
+			column = 2
+		case column+1+len(word) > 88:
+			b.WriteString("\n// ")
+			column = 2
+		default:
+			b.WriteByte(' ')
+		}
+		b.WriteString(word)
+		column += 1 + len(word)
+	}
+	return b.String()
+}
 
 // constant returns the value of a constant as Go has it: a number or a string.
 func constant(value string) string {

@@ -38,22 +38,21 @@ const (
 	HANDSHAKE_MCGRP_TLSHD = "tlshd"
 )
 
-// Client makes requests of the family handshake. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family handshake. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// Accept sends HANDSHAKE_CMD_ACCEPT and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Accept sends HANDSHAKE_CMD_ACCEPT and returns the reply. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) Accept(ctx context.Context, req *Accept, flags ...netlink.Flags) (*Accept, error) {
 	return ynl.Do[Accept](ctx, c.caller, OpAccept, req, flags)
 }
 
-// Done sends HANDSHAKE_CMD_DONE. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Done sends HANDSHAKE_CMD_DONE. It needs CAP_NET_ADMIN in the initial user namespace.
 func (c *Client) Done(ctx context.Context, req *Done, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDone, req, flags)
 }

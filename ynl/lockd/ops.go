@@ -33,12 +33,12 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// ServerSet sends LOCKD_CMD_SERVER_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// ServerSet sends LOCKD_CMD_SERVER_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) ServerSet(ctx context.Context, req *Server, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpServerSet, req, flags)
 }

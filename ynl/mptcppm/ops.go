@@ -56,22 +56,22 @@ const (
 	MPTCP_PM_CMD_SUBFLOW_DESTROY = 11
 )
 
-// Client makes requests of the family mptcp_pm. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family mptcp_pm. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// AddAddr sends MPTCP_PM_CMD_ADD_ADDR. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// AddAddr sends MPTCP_PM_CMD_ADD_ADDR. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) AddAddr(ctx context.Context, req *Endpoint, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpAddAddr, req, flags)
 }
 
-// DelAddr sends MPTCP_PM_CMD_DEL_ADDR. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelAddr sends MPTCP_PM_CMD_DEL_ADDR. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) DelAddr(ctx context.Context, req *Endpoint, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelAddr, req, flags)
 }
@@ -86,14 +86,14 @@ func (c *Client) DumpAddr(ctx context.Context, req *Attr, opts ...ynl.DumpOption
 	return ynl.Dump[Attr](ctx, c.caller, OpGetAddr, req, opts)
 }
 
-// FlushAddrs sends MPTCP_PM_CMD_FLUSH_ADDRS. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// FlushAddrs sends MPTCP_PM_CMD_FLUSH_ADDRS. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) FlushAddrs(ctx context.Context, req *Endpoint, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpFlushAddrs, req, flags)
 }
 
-// SetLimits sends MPTCP_PM_CMD_SET_LIMITS. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// SetLimits sends MPTCP_PM_CMD_SET_LIMITS. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) SetLimits(ctx context.Context, req *Attr, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSetLimits, req, flags)
 }
@@ -103,32 +103,32 @@ func (c *Client) GetLimits(ctx context.Context, req *Attr, flags ...netlink.Flag
 	return ynl.Do[Attr](ctx, c.caller, OpGetLimits, req, flags)
 }
 
-// SetFlags sends MPTCP_PM_CMD_SET_FLAGS. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// SetFlags sends MPTCP_PM_CMD_SET_FLAGS. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) SetFlags(ctx context.Context, req *Attr, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSetFlags, req, flags)
 }
 
-// Announce sends MPTCP_PM_CMD_ANNOUNCE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// Announce sends MPTCP_PM_CMD_ANNOUNCE. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) Announce(ctx context.Context, req *Attr, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpAnnounce, req, flags)
 }
 
-// Remove sends MPTCP_PM_CMD_REMOVE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// Remove sends MPTCP_PM_CMD_REMOVE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) Remove(ctx context.Context, req *Attr, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpRemove, req, flags)
 }
 
-// SubflowCreate sends MPTCP_PM_CMD_SUBFLOW_CREATE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// SubflowCreate sends MPTCP_PM_CMD_SUBFLOW_CREATE. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) SubflowCreate(ctx context.Context, req *Attr, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSubflowCreate, req, flags)
 }
 
-// SubflowDestroy sends MPTCP_PM_CMD_SUBFLOW_DESTROY. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// SubflowDestroy sends MPTCP_PM_CMD_SUBFLOW_DESTROY. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) SubflowDestroy(ctx context.Context, req *Attr, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSubflowDestroy, req, flags)
 }

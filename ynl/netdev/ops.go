@@ -77,12 +77,12 @@ const (
 	NETDEV_MCGRP_PAGE_POOL = "page-pool"
 )
 
-// Client makes requests of the family netdev. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family netdev. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // DevGet sends NETDEV_CMD_DEV_GET and returns the reply.
@@ -140,14 +140,14 @@ func (c *Client) DumpQstats(ctx context.Context, req *Qstats, opts ...ynl.DumpOp
 	return ynl.Dump[Qstats](ctx, c.caller, OpQstatsGet, req, opts)
 }
 
-// BindRx sends NETDEV_CMD_BIND_RX and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// BindRx sends NETDEV_CMD_BIND_RX and returns the reply. It needs CAP_NET_ADMIN in the
+// user namespace of the network namespace.
 func (c *Client) BindRx(ctx context.Context, req *Dmabuf, flags ...netlink.Flags) (*Dmabuf, error) {
 	return ynl.Do[Dmabuf](ctx, c.caller, OpBindRx, req, flags)
 }
 
-// NapiSet sends NETDEV_CMD_NAPI_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// NapiSet sends NETDEV_CMD_NAPI_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) NapiSet(ctx context.Context, req *Napi, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNapiSet, req, flags)
 }

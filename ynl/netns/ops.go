@@ -41,12 +41,12 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_ROUTE, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// NewNsid sends RTM_NEWNSID. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewNsid sends RTM_NEWNSID. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewNsid(ctx context.Context, req *NSID, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewNsid, req, flags)
 }

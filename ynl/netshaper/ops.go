@@ -38,12 +38,12 @@ const (
 	NET_SHAPER_CMD_CAP_GET = 5
 )
 
-// Client makes requests of the family net-shaper. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family net-shaper. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // Get sends NET_SHAPER_CMD_GET and returns the reply.
@@ -56,20 +56,19 @@ func (c *Client) Dump(ctx context.Context, req *NetShaper, opts ...ynl.DumpOptio
 	return ynl.Dump[NetShaper](ctx, c.caller, OpGet, req, opts)
 }
 
-// Set sends NET_SHAPER_CMD_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Set sends NET_SHAPER_CMD_SET. It needs CAP_NET_ADMIN in the initial user namespace.
 func (c *Client) Set(ctx context.Context, req *NetShaper, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSet, req, flags)
 }
 
-// Delete sends NET_SHAPER_CMD_DELETE. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Delete sends NET_SHAPER_CMD_DELETE. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) Delete(ctx context.Context, req *NetShaper, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelete, req, flags)
 }
 
-// Group sends NET_SHAPER_CMD_GROUP and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Group sends NET_SHAPER_CMD_GROUP and returns the reply. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) Group(ctx context.Context, req *NetShaper, flags ...netlink.Flags) (*NetShaper, error) {
 	return ynl.Do[NetShaper](ctx, c.caller, OpGroup, req, flags)
 }

@@ -3,9 +3,9 @@
 // Package netshaper has the netlink family net-shaper: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification net-shaper of Linux 7.2, and from
-// corrections of it. It has the names of the specification, which may change
-// with it.
+// It is generated from the specification net-shaper of Linux 7.2, and from corrections
+// of it.
+// Tier 2: it has the names of the specification, which may change.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the

@@ -43,22 +43,22 @@ const (
 	RTNLGRP_NEXTHOP = 32
 )
 
-// Client makes requests of the family nexthop. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family nexthop. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_ROUTE, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// NewNexthop sends RTM_NEWNEXTHOP. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewNexthop sends RTM_NEWNEXTHOP. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewNexthop(ctx context.Context, req *Nexthop, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewNexthop, req, flags)
 }
 
-// DelNexthop sends RTM_DELNEXTHOP. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelNexthop sends RTM_DELNEXTHOP. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelNexthop(ctx context.Context, req *Nexthop, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelNexthop, req, flags)
 }

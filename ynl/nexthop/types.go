@@ -3,9 +3,8 @@
 // Package nexthop has the netlink family nexthop: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification nexthop of Linux 7.2, and from
-// corrections of it. It has the names of the specification, which may change
-// with it.
+// It is generated from a specification of this module, which describes Linux 7.2.
+// Tier 2: it has the names of the specification, which may change.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -509,7 +508,8 @@ func (x *Raw) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Nexthop has the attributes of nexthop-attrs. As a message it begins with struct nhmsg.
+// Nexthop has the attributes of nexthop-attrs. As a message it begins with struct
+// nhmsg.
 type Nexthop struct {
 	Nhmsg
 
@@ -527,9 +527,9 @@ type Nexthop struct {
 	ResGroup      *ResGroup          // NHA_RES_GROUP
 	ResBucket     *ResBucket         // NHA_RES_BUCKET
 	OpFlags       ynl.Opt[OpFlags]   // NHA_OP_FLAGS
-	GroupStats    *GroupStats        // NHA_GROUP_STATS
+	GroupStats    *GroupStats        // NHA_GROUP_STATS, read-only
 	HwStatsEnable ynl.Opt[uint32]    // NHA_HW_STATS_ENABLE
-	HwStatsUsed   ynl.Opt[uint32]    // NHA_HW_STATS_USED
+	HwStatsUsed   ynl.Opt[uint32]    // NHA_HW_STATS_USED, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -547,7 +547,7 @@ type ResGroup struct {
 	Buckets         ynl.Opt[uint16] // NHA_RES_GROUP_BUCKETS
 	IdleTimer       ynl.Opt[uint32] // NHA_RES_GROUP_IDLE_TIMER
 	UnbalancedTimer ynl.Opt[uint32] // NHA_RES_GROUP_UNBALANCED_TIMER
-	UnbalancedTime  ynl.Opt[uint64] // NHA_RES_GROUP_UNBALANCED_TIME
+	UnbalancedTime  ynl.Opt[uint64] // NHA_RES_GROUP_UNBALANCED_TIME, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -563,7 +563,7 @@ func (x *ResGroup) UnmarshalJSON(data []byte) error {
 // ResBucket has the attributes of res-bucket-attrs.
 type ResBucket struct {
 	Index    ynl.Opt[uint16] // NHA_RES_BUCKET_INDEX
-	IdleTime ynl.Opt[uint64] // NHA_RES_BUCKET_IDLE_TIME
+	IdleTime ynl.Opt[uint64] // NHA_RES_BUCKET_IDLE_TIME, read-only
 	NhID     ynl.Opt[uint32] // NHA_RES_BUCKET_NH_ID
 
 	Unknown ynl.Attrs // those without a field, and those of another size

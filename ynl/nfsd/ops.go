@@ -87,8 +87,8 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // DumpRpcStatus dumps by NFSD_CMD_RPC_STATUS_GET.
@@ -96,8 +96,8 @@ func (c *Client) DumpRpcStatus(ctx context.Context, req *RpcStatus, opts ...ynl.
 	return ynl.Dump[RpcStatus](ctx, c.caller, OpRpcStatusGet, req, opts)
 }
 
-// ThreadsSet sends NFSD_CMD_THREADS_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// ThreadsSet sends NFSD_CMD_THREADS_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) ThreadsSet(ctx context.Context, req *Server, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpThreadsSet, req, flags)
 }
@@ -107,8 +107,8 @@ func (c *Client) ThreadsGet(ctx context.Context, req *Server, flags ...netlink.F
 	return ynl.Do[Server](ctx, c.caller, OpThreadsGet, req, flags)
 }
 
-// VersionSet sends NFSD_CMD_VERSION_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// VersionSet sends NFSD_CMD_VERSION_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) VersionSet(ctx context.Context, req *ServerProto, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpVersionSet, req, flags)
 }
@@ -118,8 +118,8 @@ func (c *Client) VersionGet(ctx context.Context, req *ServerProto, flags ...netl
 	return ynl.Do[ServerProto](ctx, c.caller, OpVersionGet, req, flags)
 }
 
-// ListenerSet sends NFSD_CMD_LISTENER_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// ListenerSet sends NFSD_CMD_LISTENER_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) ListenerSet(ctx context.Context, req *ServerSock, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpListenerSet, req, flags)
 }
@@ -129,8 +129,8 @@ func (c *Client) ListenerGet(ctx context.Context, req *ServerSock, flags ...netl
 	return ynl.Do[ServerSock](ctx, c.caller, OpListenerGet, req, flags)
 }
 
-// PoolModeSet sends NFSD_CMD_POOL_MODE_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PoolModeSet sends NFSD_CMD_POOL_MODE_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) PoolModeSet(ctx context.Context, req *PoolMode, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPoolModeSet, req, flags)
 }
@@ -140,50 +140,50 @@ func (c *Client) PoolModeGet(ctx context.Context, req *PoolMode, flags ...netlin
 	return ynl.Do[PoolMode](ctx, c.caller, OpPoolModeGet, req, flags)
 }
 
-// DumpSvcExportGetReqs dumps by NFSD_CMD_SVC_EXPORT_GET_REQS. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpSvcExportGetReqs dumps by NFSD_CMD_SVC_EXPORT_GET_REQS. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) DumpSvcExportGetReqs(ctx context.Context, req *SvcExportReqs, opts ...ynl.DumpOption) ynl.Stream[SvcExportReqs] {
 	return ynl.Dump[SvcExportReqs](ctx, c.caller, OpSvcExportGetReqs, req, opts)
 }
 
-// SvcExportSetReqs sends NFSD_CMD_SVC_EXPORT_SET_REQS. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// SvcExportSetReqs sends NFSD_CMD_SVC_EXPORT_SET_REQS. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) SvcExportSetReqs(ctx context.Context, req *SvcExportReqs, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSvcExportSetReqs, req, flags)
 }
 
-// DumpExpkeyGetReqs dumps by NFSD_CMD_EXPKEY_GET_REQS. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpExpkeyGetReqs dumps by NFSD_CMD_EXPKEY_GET_REQS. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) DumpExpkeyGetReqs(ctx context.Context, req *ExpkeyReqs, opts ...ynl.DumpOption) ynl.Stream[ExpkeyReqs] {
 	return ynl.Dump[ExpkeyReqs](ctx, c.caller, OpExpkeyGetReqs, req, opts)
 }
 
-// ExpkeySetReqs sends NFSD_CMD_EXPKEY_SET_REQS. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// ExpkeySetReqs sends NFSD_CMD_EXPKEY_SET_REQS. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) ExpkeySetReqs(ctx context.Context, req *ExpkeyReqs, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpExpkeySetReqs, req, flags)
 }
 
-// CacheFlush sends NFSD_CMD_CACHE_FLUSH. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// CacheFlush sends NFSD_CMD_CACHE_FLUSH. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) CacheFlush(ctx context.Context, req *CacheFlush, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpCacheFlush, req, flags)
 }
 
-// UnlockIP sends NFSD_CMD_UNLOCK_IP. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// UnlockIP sends NFSD_CMD_UNLOCK_IP. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) UnlockIP(ctx context.Context, req *UnlockIP, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpUnlockIP, req, flags)
 }
 
-// UnlockFilesystem sends NFSD_CMD_UNLOCK_FILESYSTEM. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// UnlockFilesystem sends NFSD_CMD_UNLOCK_FILESYSTEM. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) UnlockFilesystem(ctx context.Context, req *UnlockFilesystem, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpUnlockFilesystem, req, flags)
 }
 
-// UnlockExport sends NFSD_CMD_UNLOCK_EXPORT. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// UnlockExport sends NFSD_CMD_UNLOCK_EXPORT. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) UnlockExport(ctx context.Context, req *UnlockExport, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpUnlockExport, req, flags)
 }

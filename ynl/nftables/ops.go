@@ -134,100 +134,100 @@ const (
 	NFNLGRP_NFTRACE  = 9
 )
 
-// Client makes requests of the family nftables. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family nftables. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_NETFILTER, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_NETFILTER, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// BatchBegin sends NFNL_MSG_BATCH_BEGIN and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// BatchBegin sends NFNL_MSG_BATCH_BEGIN and returns the reply. It needs CAP_NET_ADMIN
+// in the user namespace of the network namespace.
 func (c *Client) BatchBegin(ctx context.Context, req *BatchGen, flags ...netlink.Flags) (*BatchGen, error) {
 	return ynl.Do[BatchGen](ctx, c.caller, OpBatchBegin, req, flags)
 }
 
-// BatchEnd sends NFNL_MSG_BATCH_END. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// BatchEnd sends NFNL_MSG_BATCH_END. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) BatchEnd(ctx context.Context, req *BatchGen, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpBatchEnd, req, flags)
 }
 
-// NewTable sends NFT_MSG_NEWTABLE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewTable sends NFT_MSG_NEWTABLE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewTable(ctx context.Context, req *Table, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewTable, req, flags)
 }
 
-// GetTable sends NFT_MSG_GETTABLE and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetTable sends NFT_MSG_GETTABLE and returns the reply. It needs CAP_NET_ADMIN in the
+// user namespace of the network namespace.
 func (c *Client) GetTable(ctx context.Context, req *Table, flags ...netlink.Flags) (*Table, error) {
 	return ynl.Do[Table](ctx, c.caller, OpGetTable, req, flags)
 }
 
-// DumpTable dumps by NFT_MSG_GETTABLE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpTable dumps by NFT_MSG_GETTABLE. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) DumpTable(ctx context.Context, req *Table, opts ...ynl.DumpOption) ynl.Stream[Table] {
 	return ynl.Dump[Table](ctx, c.caller, OpGetTable, req, opts)
 }
 
-// DelTable sends NFT_MSG_DELTABLE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelTable sends NFT_MSG_DELTABLE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelTable(ctx context.Context, req *Table, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelTable, req, flags)
 }
 
-// DestroyTable sends NFT_MSG_DESTROYTABLE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DestroyTable sends NFT_MSG_DESTROYTABLE. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) DestroyTable(ctx context.Context, req *Table, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDestroyTable, req, flags)
 }
 
-// NewChain sends NFT_MSG_NEWCHAIN. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewChain sends NFT_MSG_NEWCHAIN. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewChain(ctx context.Context, req *Chain, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewChain, req, flags)
 }
 
-// GetChain sends NFT_MSG_GETCHAIN and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetChain sends NFT_MSG_GETCHAIN and returns the reply. It needs CAP_NET_ADMIN in the
+// user namespace of the network namespace.
 func (c *Client) GetChain(ctx context.Context, req *Chain, flags ...netlink.Flags) (*Chain, error) {
 	return ynl.Do[Chain](ctx, c.caller, OpGetChain, req, flags)
 }
 
-// DumpChain dumps by NFT_MSG_GETCHAIN. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpChain dumps by NFT_MSG_GETCHAIN. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) DumpChain(ctx context.Context, req *Chain, opts ...ynl.DumpOption) ynl.Stream[Chain] {
 	return ynl.Dump[Chain](ctx, c.caller, OpGetChain, req, opts)
 }
 
-// DelChain sends NFT_MSG_DELCHAIN. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelChain sends NFT_MSG_DELCHAIN. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelChain(ctx context.Context, req *Chain, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelChain, req, flags)
 }
 
-// DestroyChain sends NFT_MSG_DESTROYCHAIN. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DestroyChain sends NFT_MSG_DESTROYCHAIN. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) DestroyChain(ctx context.Context, req *Chain, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDestroyChain, req, flags)
 }
 
-// NewRule sends NFT_MSG_NEWRULE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewRule sends NFT_MSG_NEWRULE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewRule(ctx context.Context, req *Rule, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewRule, req, flags)
 }
 
-// GetRule sends NFT_MSG_GETRULE and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetRule sends NFT_MSG_GETRULE and returns the reply. It needs CAP_NET_ADMIN in the
+// user namespace of the network namespace.
 func (c *Client) GetRule(ctx context.Context, req *Rule, flags ...netlink.Flags) (*Rule, error) {
 	return ynl.Do[Rule](ctx, c.caller, OpGetRule, req, flags)
 }
 
-// DumpRule dumps by NFT_MSG_GETRULE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpRule dumps by NFT_MSG_GETRULE. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) DumpRule(ctx context.Context, req *Rule, opts ...ynl.DumpOption) ynl.Stream[Rule] {
 	return ynl.Dump[Rule](ctx, c.caller, OpGetRule, req, opts)
 }
@@ -238,68 +238,68 @@ func (c *Client) GetRuleReset(ctx context.Context, req *Rule, flags ...netlink.F
 	return ynl.Do[Rule](ctx, c.caller, OpGetRuleReset, req, flags)
 }
 
-// DumpRuleReset dumps by NFT_MSG_GETRULE_RESET. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpRuleReset dumps by NFT_MSG_GETRULE_RESET. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) DumpRuleReset(ctx context.Context, req *Rule, opts ...ynl.DumpOption) ynl.Stream[Rule] {
 	return ynl.Dump[Rule](ctx, c.caller, OpGetRuleReset, req, opts)
 }
 
-// DelRule sends NFT_MSG_DELRULE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelRule sends NFT_MSG_DELRULE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelRule(ctx context.Context, req *Rule, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelRule, req, flags)
 }
 
-// DestroyRule sends NFT_MSG_DESTROYRULE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DestroyRule sends NFT_MSG_DESTROYRULE. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) DestroyRule(ctx context.Context, req *Rule, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDestroyRule, req, flags)
 }
 
-// NewSet sends NFT_MSG_NEWSET. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewSet sends NFT_MSG_NEWSET. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewSet(ctx context.Context, req *Set, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewSet, req, flags)
 }
 
-// GetSet sends NFT_MSG_GETSET and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetSet sends NFT_MSG_GETSET and returns the reply. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) GetSet(ctx context.Context, req *Set, flags ...netlink.Flags) (*Set, error) {
 	return ynl.Do[Set](ctx, c.caller, OpGetSet, req, flags)
 }
 
-// DumpSet dumps by NFT_MSG_GETSET. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpSet dumps by NFT_MSG_GETSET. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DumpSet(ctx context.Context, req *Set, opts ...ynl.DumpOption) ynl.Stream[Set] {
 	return ynl.Dump[Set](ctx, c.caller, OpGetSet, req, opts)
 }
 
-// DelSet sends NFT_MSG_DELSET. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelSet sends NFT_MSG_DELSET. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelSet(ctx context.Context, req *Set, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelSet, req, flags)
 }
 
-// DestroySet sends NFT_MSG_DESTROYSET. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DestroySet sends NFT_MSG_DESTROYSET. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) DestroySet(ctx context.Context, req *Set, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDestroySet, req, flags)
 }
 
-// NewSetElem sends NFT_MSG_NEWSETELEM. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewSetElem sends NFT_MSG_NEWSETELEM. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) NewSetElem(ctx context.Context, req *SetElemList, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewSetElem, req, flags)
 }
 
-// GetSetElem sends NFT_MSG_GETSETELEM and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetSetElem sends NFT_MSG_GETSETELEM and returns the reply. It needs CAP_NET_ADMIN in
+// the user namespace of the network namespace.
 func (c *Client) GetSetElem(ctx context.Context, req *SetElemList, flags ...netlink.Flags) (*SetElemList, error) {
 	return ynl.Do[SetElemList](ctx, c.caller, OpGetSetElem, req, flags)
 }
 
-// DumpSetElem dumps by NFT_MSG_GETSETELEM. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpSetElem dumps by NFT_MSG_GETSETELEM. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) DumpSetElem(ctx context.Context, req *SetElemList, opts ...ynl.DumpOption) ynl.Stream[SetElemList] {
 	return ynl.Dump[SetElemList](ctx, c.caller, OpGetSetElem, req, opts)
 }
@@ -310,104 +310,104 @@ func (c *Client) GetSetElemReset(ctx context.Context, req *SetElemList, flags ..
 	return ynl.Do[SetElemList](ctx, c.caller, OpGetSetElemReset, req, flags)
 }
 
-// DumpSetElemReset dumps by NFT_MSG_GETSETELEM_RESET. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpSetElemReset dumps by NFT_MSG_GETSETELEM_RESET. It needs CAP_NET_ADMIN in the
+// user namespace of the network namespace.
 func (c *Client) DumpSetElemReset(ctx context.Context, req *SetElemList, opts ...ynl.DumpOption) ynl.Stream[SetElemList] {
 	return ynl.Dump[SetElemList](ctx, c.caller, OpGetSetElemReset, req, opts)
 }
 
-// DelSetElem sends NFT_MSG_DELSETELEM. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelSetElem sends NFT_MSG_DELSETELEM. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) DelSetElem(ctx context.Context, req *SetElemList, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelSetElem, req, flags)
 }
 
-// DestroySetElem sends NFT_MSG_DESTROYSETELEM. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DestroySetElem sends NFT_MSG_DESTROYSETELEM. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) DestroySetElem(ctx context.Context, req *SetElemList, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDestroySetElem, req, flags)
 }
 
-// GetGen sends NFT_MSG_GETGEN and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetGen sends NFT_MSG_GETGEN and returns the reply. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) GetGen(ctx context.Context, req *Gen, flags ...netlink.Flags) (*Gen, error) {
 	return ynl.Do[Gen](ctx, c.caller, OpGetGen, req, flags)
 }
 
-// DumpGen dumps by NFT_MSG_GETGEN. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpGen dumps by NFT_MSG_GETGEN. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DumpGen(ctx context.Context, req *Gen, opts ...ynl.DumpOption) ynl.Stream[Gen] {
 	return ynl.Dump[Gen](ctx, c.caller, OpGetGen, req, opts)
 }
 
-// NewObj sends NFT_MSG_NEWOBJ. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewObj sends NFT_MSG_NEWOBJ. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewObj(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewObj, req, flags)
 }
 
-// GetObj sends NFT_MSG_GETOBJ and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetObj sends NFT_MSG_GETOBJ and returns the reply. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) GetObj(ctx context.Context, req *Object, flags ...netlink.Flags) (*Object, error) {
 	return ynl.Do[Object](ctx, c.caller, OpGetObj, req, flags)
 }
 
-// DumpObj dumps by NFT_MSG_GETOBJ. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpObj dumps by NFT_MSG_GETOBJ. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DumpObj(ctx context.Context, req *Object, opts ...ynl.DumpOption) ynl.Stream[Object] {
 	return ynl.Dump[Object](ctx, c.caller, OpGetObj, req, opts)
 }
 
-// DelObj sends NFT_MSG_DELOBJ. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelObj sends NFT_MSG_DELOBJ. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelObj(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelObj, req, flags)
 }
 
-// DestroyObj sends NFT_MSG_DESTROYOBJ. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DestroyObj sends NFT_MSG_DESTROYOBJ. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) DestroyObj(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDestroyObj, req, flags)
 }
 
-// NewFlowtable sends NFT_MSG_NEWFLOWTABLE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewFlowtable sends NFT_MSG_NEWFLOWTABLE. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) NewFlowtable(ctx context.Context, req *Flowtable, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewFlowtable, req, flags)
 }
 
-// GetFlowtable sends NFT_MSG_GETFLOWTABLE and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetFlowtable sends NFT_MSG_GETFLOWTABLE and returns the reply. It needs CAP_NET_ADMIN
+// in the user namespace of the network namespace.
 func (c *Client) GetFlowtable(ctx context.Context, req *Flowtable, flags ...netlink.Flags) (*Flowtable, error) {
 	return ynl.Do[Flowtable](ctx, c.caller, OpGetFlowtable, req, flags)
 }
 
-// DumpFlowtable dumps by NFT_MSG_GETFLOWTABLE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpFlowtable dumps by NFT_MSG_GETFLOWTABLE. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) DumpFlowtable(ctx context.Context, req *Flowtable, opts ...ynl.DumpOption) ynl.Stream[Flowtable] {
 	return ynl.Dump[Flowtable](ctx, c.caller, OpGetFlowtable, req, opts)
 }
 
-// DelFlowtable sends NFT_MSG_DELFLOWTABLE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelFlowtable sends NFT_MSG_DELFLOWTABLE. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) DelFlowtable(ctx context.Context, req *Flowtable, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelFlowtable, req, flags)
 }
 
-// DestroyFlowtable sends NFT_MSG_DESTROYFLOWTABLE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DestroyFlowtable sends NFT_MSG_DESTROYFLOWTABLE. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) DestroyFlowtable(ctx context.Context, req *Flowtable, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDestroyFlowtable, req, flags)
 }
 
-// GetObjReset sends NFT_MSG_GETOBJ_RESET and returns the reply. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// GetObjReset sends NFT_MSG_GETOBJ_RESET and returns the reply. It needs CAP_NET_ADMIN
+// in the user namespace of the network namespace.
 func (c *Client) GetObjReset(ctx context.Context, req *Object, flags ...netlink.Flags) (*Object, error) {
 	return ynl.Do[Object](ctx, c.caller, OpGetObjReset, req, flags)
 }
 
-// DumpObjReset dumps by NFT_MSG_GETOBJ_RESET. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpObjReset dumps by NFT_MSG_GETOBJ_RESET. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
 func (c *Client) DumpObjReset(ctx context.Context, req *Object, opts ...ynl.DumpOption) ynl.Stream[Object] {
 	return ynl.Dump[Object](ctx, c.caller, OpGetObjReset, req, opts)
 }

@@ -3,8 +3,9 @@
 // Package nftables has the netlink family nftables: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification nftables of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification nftables of Linux 7.2, and from corrections of
+// it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -1298,7 +1299,8 @@ func (x *Range) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setRange, x, data)
 }
 
-// BatchGen has the attributes of batch-attrs. As a message it begins with struct nfgenmsg.
+// BatchGen has the attributes of batch-attrs. As a message it begins with struct
+// nfgenmsg.
 type BatchGen struct {
 	Nfgenmsg
 
@@ -1321,10 +1323,10 @@ type Table struct {
 
 	Name     ynl.Opt[string]     // NFTA_TABLE_NAME
 	Flags    ynl.Opt[TableFlags] // NFTA_TABLE_FLAGS
-	Use      ynl.Opt[uint32]     // NFTA_TABLE_USE
-	Handle   ynl.Opt[uint64]     // NFTA_TABLE_HANDLE
+	Use      ynl.Opt[uint32]     // NFTA_TABLE_USE, read-only
+	Handle   ynl.Opt[uint64]     // NFTA_TABLE_HANDLE, read-only
 	Userdata []byte              // NFTA_TABLE_USERDATA
-	Owner    ynl.Opt[uint32]     // NFTA_TABLE_OWNER
+	Owner    ynl.Opt[uint32]     // NFTA_TABLE_OWNER, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -1342,15 +1344,15 @@ type Chain struct {
 	Nfgenmsg
 
 	Table    ynl.Opt[string]      // NFTA_CHAIN_TABLE
-	Handle   ynl.Opt[uint64]      // NFTA_CHAIN_HANDLE
+	Handle   ynl.Opt[uint64]      // NFTA_CHAIN_HANDLE, read-only
 	Name     ynl.Opt[string]      // NFTA_CHAIN_NAME
 	Hook     *Hook                // NFTA_CHAIN_HOOK
 	Policy   ynl.Opt[VerdictCode] // NFTA_CHAIN_POLICY
-	Use      ynl.Opt[uint32]      // NFTA_CHAIN_USE
+	Use      ynl.Opt[uint32]      // NFTA_CHAIN_USE, read-only
 	Type     ynl.Opt[string]      // NFTA_CHAIN_TYPE
 	Counters *ChainCounters       // NFTA_CHAIN_COUNTERS
 	Flags    ynl.Opt[ChainFlags]  // NFTA_CHAIN_FLAGS
-	ID       ynl.Opt[uint32]      // NFTA_CHAIN_ID
+	ID       ynl.Opt[uint32]      // NFTA_CHAIN_ID, read-only
 	Userdata []byte               // NFTA_CHAIN_USERDATA
 
 	Unknown ynl.Attrs // those without a field, and those of another size
@@ -1441,7 +1443,7 @@ type Rule struct {
 	Handle      ynl.Opt[uint64] // NFTA_RULE_HANDLE
 	Expressions *ExprList       // NFTA_RULE_EXPRESSIONS
 	Compat      *RuleCompat     // NFTA_RULE_COMPAT
-	Position    ynl.Opt[uint64] // NFTA_RULE_POSITION
+	Position    ynl.Opt[uint64] // NFTA_RULE_POSITION, read-only
 	Userdata    []byte          // NFTA_RULE_USERDATA
 	ID          ynl.Opt[uint32] // NFTA_RULE_ID
 	PositionID  ynl.Opt[uint32] // NFTA_RULE_POSITION_ID
@@ -1521,11 +1523,11 @@ type Set struct {
 	GcInterval  ynl.Opt[uint32]      // NFTA_SET_GC_INTERVAL
 	Userdata    []byte               // NFTA_SET_USERDATA
 	ObjType     ynl.Opt[ObjectType]  // NFTA_SET_OBJ_TYPE
-	Handle      ynl.Opt[uint64]      // NFTA_SET_HANDLE
+	Handle      ynl.Opt[uint64]      // NFTA_SET_HANDLE, read-only
 	Expr        []Expr               // NFTA_SET_EXPR
 	Expressions *SetList             // NFTA_SET_EXPRESSIONS
-	Type        ynl.Opt[string]      // NFTA_SET_TYPE
-	Count       ynl.Opt[uint32]      // NFTA_SET_COUNT
+	Type        ynl.Opt[string]      // NFTA_SET_TYPE, read-only
+	Count       ynl.Opt[uint32]      // NFTA_SET_COUNT, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -1646,7 +1648,8 @@ func (x *SetElemListElem) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setSetElemListElem, x, data)
 }
 
-// SetElemList has the attributes of setelem-list-attrs. As a message it begins with struct nfgenmsg.
+// SetElemList has the attributes of setelem-list-attrs. As a message it begins with
+// struct nfgenmsg.
 type SetElemList struct {
 	Nfgenmsg
 
@@ -1695,8 +1698,8 @@ type Object struct {
 	Name     ynl.Opt[string]     // NFTA_OBJ_NAME
 	Type     ynl.Opt[ObjectType] // NFTA_OBJ_TYPE
 	Data     ObjData             // NFTA_OBJ_DATA
-	Use      ynl.Opt[uint32]     // NFTA_OBJ_USE
-	Handle   ynl.Opt[uint64]     // NFTA_OBJ_HANDLE
+	Use      ynl.Opt[uint32]     // NFTA_OBJ_USE, read-only
+	Handle   ynl.Opt[uint64]     // NFTA_OBJ_HANDLE, read-only
 	Userdata []byte              // NFTA_OBJ_USERDATA
 
 	Unknown ynl.Attrs // those without a field, and those of another size
@@ -1727,15 +1730,16 @@ func (x *Quota) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setQuota, x, data)
 }
 
-// Flowtable has the attributes of flowtable-attrs. As a message it begins with struct nfgenmsg.
+// Flowtable has the attributes of flowtable-attrs. As a message it begins with struct
+// nfgenmsg.
 type Flowtable struct {
 	Nfgenmsg
 
 	Table  ynl.Opt[string]         // NFTA_FLOWTABLE_TABLE
 	Name   ynl.Opt[string]         // NFTA_FLOWTABLE_NAME
 	Hook   *FlowtableHook          // NFTA_FLOWTABLE_HOOK
-	Use    ynl.Opt[uint32]         // NFTA_FLOWTABLE_USE
-	Handle ynl.Opt[uint64]         // NFTA_FLOWTABLE_HANDLE
+	Use    ynl.Opt[uint32]         // NFTA_FLOWTABLE_USE, read-only
+	Handle ynl.Opt[uint64]         // NFTA_FLOWTABLE_HANDLE, read-only
 	Flags  ynl.Opt[FlowtableFlags] // NFTA_FLOWTABLE_FLAGS
 
 	Unknown ynl.Attrs // those without a field, and those of another size

@@ -36,12 +36,12 @@ const (
 	NL80211_MCGRP_TESTMODE   = "testmode"
 )
 
-// Client makes requests of the family nl80211. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family nl80211. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // GetWiphy sends NL80211_CMD_GET_WIPHY and returns the reply.

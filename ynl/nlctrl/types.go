@@ -3,8 +3,9 @@
 // Package nlctrl has the netlink family nlctrl: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification nlctrl of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification nlctrl of Linux 7.2, and from corrections of
+// it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -169,7 +170,8 @@ func (x *OpPolicy) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setOpPolicy, x, data)
 }
 
-// FamilyInfoPolicy is one of the nests in CTRL_ATTR_POLICY, with the types that lead to it.
+// FamilyInfoPolicy is one of the nests in CTRL_ATTR_POLICY, with the types that lead to
+// it.
 type FamilyInfoPolicy struct {
 	PolicyID uint16
 	AttrID   uint16
@@ -183,7 +185,8 @@ func (x *FamilyInfoPolicy) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalElement(&rows, elementFamilyInfoPolicy, x, data)
 }
 
-// FamilyInfoOpPolicy is one of the nests in CTRL_ATTR_OP_POLICY, with the types that lead to it.
+// FamilyInfoOpPolicy is one of the nests in CTRL_ATTR_OP_POLICY, with the types that
+// lead to it.
 type FamilyInfoOpPolicy struct {
 	OpID     uint16
 	OpPolicy OpPolicy

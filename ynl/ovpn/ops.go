@@ -65,60 +65,58 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// PeerNew sends OVPN_CMD_PEER_NEW. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PeerNew sends OVPN_CMD_PEER_NEW. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) PeerNew(ctx context.Context, req *OvpnPeerNewInput, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPeerNew, req, flags)
 }
 
-// PeerSet sends OVPN_CMD_PEER_SET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PeerSet sends OVPN_CMD_PEER_SET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) PeerSet(ctx context.Context, req *OvpnPeerSetInput, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPeerSet, req, flags)
 }
 
-// PeerGet sends OVPN_CMD_PEER_GET and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PeerGet sends OVPN_CMD_PEER_GET and returns the reply. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) PeerGet(ctx context.Context, req *Ovpn, flags ...netlink.Flags) (*Ovpn, error) {
 	return ynl.Do[Ovpn](ctx, c.caller, OpPeerGet, req, flags)
 }
 
-// DumpPeer dumps by OVPN_CMD_PEER_GET. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpPeer dumps by OVPN_CMD_PEER_GET. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) DumpPeer(ctx context.Context, req *Ovpn, opts ...ynl.DumpOption) ynl.Stream[Ovpn] {
 	return ynl.Dump[Ovpn](ctx, c.caller, OpPeerGet, req, opts)
 }
 
-// PeerDel sends OVPN_CMD_PEER_DEL. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// PeerDel sends OVPN_CMD_PEER_DEL. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) PeerDel(ctx context.Context, req *OvpnPeerDelInput, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpPeerDel, req, flags)
 }
 
-// KeyNew sends OVPN_CMD_KEY_NEW. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// KeyNew sends OVPN_CMD_KEY_NEW. It needs CAP_NET_ADMIN in the initial user namespace.
 func (c *Client) KeyNew(ctx context.Context, req *Ovpn, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpKeyNew, req, flags)
 }
 
-// KeyGet sends OVPN_CMD_KEY_GET and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// KeyGet sends OVPN_CMD_KEY_GET and returns the reply. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) KeyGet(ctx context.Context, req *OvpnKeyconfGet, flags ...netlink.Flags) (*OvpnKeyconfGet, error) {
 	return ynl.Do[OvpnKeyconfGet](ctx, c.caller, OpKeyGet, req, flags)
 }
 
-// KeySwap sends OVPN_CMD_KEY_SWAP. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// KeySwap sends OVPN_CMD_KEY_SWAP. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) KeySwap(ctx context.Context, req *OvpnKeyconfSwapInput, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpKeySwap, req, flags)
 }
 
-// KeyDel sends OVPN_CMD_KEY_DEL. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// KeyDel sends OVPN_CMD_KEY_DEL. It needs CAP_NET_ADMIN in the initial user namespace.
 func (c *Client) KeyDel(ctx context.Context, req *OvpnKeyconfDelInput, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpKeyDel, req, flags)
 }

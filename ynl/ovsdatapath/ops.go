@@ -37,12 +37,12 @@ const (
 	OVS_DATAPATH_MCGRP_OVS_DATAPATH = "ovs_datapath"
 )
 
-// Client makes requests of the family ovs_datapath. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family ovs_datapath. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // Get sends OVS_DP_CMD_GET and returns the reply.

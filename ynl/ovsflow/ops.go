@@ -34,12 +34,12 @@ const (
 	OVS_FLOW_MCGRP_OVS_FLOW = "ovs_flow"
 )
 
-// Client makes requests of the family ovs_flow. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family ovs_flow. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // Get sends OVS_FLOW_CMD_GET and returns the reply.

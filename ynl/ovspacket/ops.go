@@ -32,12 +32,12 @@ const (
 	OVS_PACKET_CMD_EXECUTE = 3
 )
 
-// Client makes requests of the family ovs_packet. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family ovs_packet. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // Execute sends OVS_PACKET_CMD_EXECUTE.

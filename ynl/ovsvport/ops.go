@@ -37,12 +37,12 @@ const (
 	OVS_VPORT_MCGRP_OVS_VPORT = "ovs_vport"
 )
 
-// Client makes requests of the family ovs_vport. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family ovs_vport. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // New sends OVS_VPORT_CMD_NEW.

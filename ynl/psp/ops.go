@@ -69,8 +69,8 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // DevGet sends PSP_CMD_DEV_GET and returns the reply.
@@ -83,14 +83,14 @@ func (c *Client) DumpDev(ctx context.Context, req *Dev, opts ...ynl.DumpOption) 
 	return ynl.Dump[Dev](ctx, c.caller, OpDevGet, req, opts)
 }
 
-// DevSet sends PSP_CMD_DEV_SET and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DevSet sends PSP_CMD_DEV_SET and returns the reply. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) DevSet(ctx context.Context, req *Dev, flags ...netlink.Flags) (*Dev, error) {
 	return ynl.Do[Dev](ctx, c.caller, OpDevSet, req, flags)
 }
 
-// KeyRotate sends PSP_CMD_KEY_ROTATE and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// KeyRotate sends PSP_CMD_KEY_ROTATE and returns the reply. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) KeyRotate(ctx context.Context, req *Dev, flags ...netlink.Flags) (*Dev, error) {
 	return ynl.Do[Dev](ctx, c.caller, OpKeyRotate, req, flags)
 }
@@ -115,14 +115,14 @@ func (c *Client) DumpStats(ctx context.Context, req *Stats, opts ...ynl.DumpOpti
 	return ynl.Dump[Stats](ctx, c.caller, OpGetStats, req, opts)
 }
 
-// DevAssoc sends PSP_CMD_DEV_ASSOC and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DevAssoc sends PSP_CMD_DEV_ASSOC and returns the reply. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) DevAssoc(ctx context.Context, req *Dev, flags ...netlink.Flags) (*Dev, error) {
 	return ynl.Do[Dev](ctx, c.caller, OpDevAssoc, req, flags)
 }
 
-// DevDisassoc sends PSP_CMD_DEV_DISASSOC and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DevDisassoc sends PSP_CMD_DEV_DISASSOC and returns the reply. It needs CAP_NET_ADMIN
+// in the initial user namespace.
 func (c *Client) DevDisassoc(ctx context.Context, req *Dev, flags ...netlink.Flags) (*Dev, error) {
 	return ynl.Do[Dev](ctx, c.caller, OpDevDisassoc, req, flags)
 }

@@ -56,22 +56,22 @@ const (
 	RTNLGRP_IPV6_IFADDR = 9
 )
 
-// Client makes requests of the family rt-addr. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family rt-addr. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_ROUTE, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// NewAddr sends RTM_NEWADDR. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewAddr sends RTM_NEWADDR. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewAddr(ctx context.Context, req *Addr, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewAddr, req, flags)
 }
 
-// DelAddr sends RTM_DELADDR. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelAddr sends RTM_DELADDR. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelAddr(ctx context.Context, req *Addr, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelAddr, req, flags)
 }

@@ -3,8 +3,9 @@
 // Package rtaddr has the netlink family rt-addr: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification rt-addr of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification rt-addr of Linux 7.2, and from corrections of
+// it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the

@@ -55,22 +55,22 @@ const (
 	RTNLGRP_STATS = 36
 )
 
-// Client makes requests of the family rt-link. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family rt-link. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_ROUTE, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// NewLink sends RTM_NEWLINK. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewLink sends RTM_NEWLINK. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewLink(ctx context.Context, req *Link, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewLink, req, flags)
 }
 
-// DelLink sends RTM_DELLINK. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelLink sends RTM_DELLINK. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelLink(ctx context.Context, req *Link, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelLink, req, flags)
 }
@@ -85,8 +85,8 @@ func (c *Client) DumpLink(ctx context.Context, req *Link, opts ...ynl.DumpOption
 	return ynl.Dump[Link](ctx, c.caller, OpGetLink, req, opts)
 }
 
-// SetLink sends RTM_SETLINK. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// SetLink sends RTM_SETLINK. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) SetLink(ctx context.Context, req *Link, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSetLink, req, flags)
 }
@@ -101,20 +101,20 @@ func (c *Client) DumpStats(ctx context.Context, req *Stats, opts ...ynl.DumpOpti
 	return ynl.Dump[Stats](ctx, c.caller, OpGetStats, req, opts)
 }
 
-// NewLinkprop sends RTM_NEWLINKPROP. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewLinkprop sends RTM_NEWLINKPROP. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) NewLinkprop(ctx context.Context, req *Link, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewLinkprop, req, flags)
 }
 
-// DelLinkprop sends RTM_DELLINKPROP. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelLinkprop sends RTM_DELLINKPROP. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) DelLinkprop(ctx context.Context, req *Link, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelLinkprop, req, flags)
 }
 
-// SetStats sends RTM_SETSTATS. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// SetStats sends RTM_SETSTATS. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) SetStats(ctx context.Context, req *StatsSet, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSetStats, req, flags)
 }

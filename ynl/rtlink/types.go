@@ -3,8 +3,9 @@
 // Package rtlink has the netlink family rt-link: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification rt-link of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification rt-link of Linux 7.2, and from corrections of
+// it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -1855,67 +1856,67 @@ type Link struct {
 	Ifname                  ynl.Opt[string]          // IFLA_IFNAME
 	MTU                     ynl.Opt[uint32]          // IFLA_MTU
 	Link                    ynl.Opt[uint32]          // IFLA_LINK
-	Qdisc                   ynl.Opt[string]          // IFLA_QDISC
-	Stats                   ynl.Opt[RtnlLinkStats]   // IFLA_STATS
+	Qdisc                   ynl.Opt[string]          // IFLA_QDISC, read-only
+	Stats                   ynl.Opt[RtnlLinkStats]   // IFLA_STATS, read-only
 	Master                  ynl.Opt[uint32]          // IFLA_MASTER
-	Wireless                []byte                   // IFLA_WIRELESS
+	Wireless                []byte                   // IFLA_WIRELESS, read-only
 	Protinfo                LinkProtinfo             // IFLA_PROTINFO
 	Txqlen                  ynl.Opt[uint32]          // IFLA_TXQLEN
-	Map                     ynl.Opt[RtnlLinkIfmap]   // IFLA_MAP
+	Map                     ynl.Opt[RtnlLinkIfmap]   // IFLA_MAP, read-only
 	Weight                  ynl.Opt[uint32]          // IFLA_WEIGHT
-	Operstate               ynl.Opt[uint8]           // IFLA_OPERSTATE
+	Operstate               ynl.Opt[uint8]           // IFLA_OPERSTATE, read-only
 	Linkmode                ynl.Opt[uint8]           // IFLA_LINKMODE
 	Linkinfo                *Linkinfo                // IFLA_LINKINFO
 	NetNsPID                ynl.Opt[uint32]          // IFLA_NET_NS_PID
 	Ifalias                 ynl.Opt[string]          // IFLA_IFALIAS
-	NumVF                   ynl.Opt[uint32]          // IFLA_NUM_VF
+	NumVF                   ynl.Opt[uint32]          // IFLA_NUM_VF, read-only
 	VfinfoList              *VfinfoList              // IFLA_VFINFO_LIST
-	Stats64                 ynl.Opt[RtnlLinkStats64] // IFLA_STATS64
+	Stats64                 ynl.Opt[RtnlLinkStats64] // IFLA_STATS64, read-only
 	VFPorts                 *VFPorts                 // IFLA_VF_PORTS
 	PortSelf                *Port                    // IFLA_PORT_SELF
 	AfSpec                  LinkAfSpec               // IFLA_AF_SPEC
 	Group                   ynl.Opt[uint32]          // IFLA_GROUP
 	NetNsFD                 ynl.Opt[uint32]          // IFLA_NET_NS_FD
 	ExtMask                 ynl.Opt[RtextFilter]     // IFLA_EXT_MASK
-	Promiscuity             ynl.Opt[uint32]          // IFLA_PROMISCUITY
+	Promiscuity             ynl.Opt[uint32]          // IFLA_PROMISCUITY, read-only
 	NumTxQueues             ynl.Opt[uint32]          // IFLA_NUM_TX_QUEUES
 	NumRxQueues             ynl.Opt[uint32]          // IFLA_NUM_RX_QUEUES
-	Carrier                 ynl.Opt[uint8]           // IFLA_CARRIER
-	PhysPortID              []byte                   // IFLA_PHYS_PORT_ID
-	CarrierChanges          ynl.Opt[uint32]          // IFLA_CARRIER_CHANGES
-	PhysSwitchID            []byte                   // IFLA_PHYS_SWITCH_ID
+	Carrier                 ynl.Opt[uint8]           // IFLA_CARRIER, read-only
+	PhysPortID              []byte                   // IFLA_PHYS_PORT_ID, read-only
+	CarrierChanges          ynl.Opt[uint32]          // IFLA_CARRIER_CHANGES, read-only
+	PhysSwitchID            []byte                   // IFLA_PHYS_SWITCH_ID, read-only
 	LinkNetnsid             ynl.Opt[int32]           // IFLA_LINK_NETNSID
-	PhysPortName            ynl.Opt[string]          // IFLA_PHYS_PORT_NAME
+	PhysPortName            ynl.Opt[string]          // IFLA_PHYS_PORT_NAME, read-only
 	ProtoDown               ynl.Opt[uint8]           // IFLA_PROTO_DOWN
 	GSOMaxSegs              ynl.Opt[uint32]          // IFLA_GSO_MAX_SEGS
 	GSOMaxSize              ynl.Opt[uint32]          // IFLA_GSO_MAX_SIZE
 	XDP                     *XDP                     // IFLA_XDP
-	Event                   ynl.Opt[uint32]          // IFLA_EVENT
-	NewNetnsid              ynl.Opt[int32]           // IFLA_NEW_NETNSID
+	Event                   ynl.Opt[uint32]          // IFLA_EVENT, read-only
+	NewNetnsid              ynl.Opt[int32]           // IFLA_NEW_NETNSID, read-only
 	TargetNetnsid           ynl.Opt[int32]           // IFLA_TARGET_NETNSID
-	CarrierUpCount          ynl.Opt[uint32]          // IFLA_CARRIER_UP_COUNT
-	CarrierDownCount        ynl.Opt[uint32]          // IFLA_CARRIER_DOWN_COUNT
-	NewIfindex              ynl.Opt[int32]           // IFLA_NEW_IFINDEX
-	MinMTU                  ynl.Opt[uint32]          // IFLA_MIN_MTU
-	MaxMTU                  ynl.Opt[uint32]          // IFLA_MAX_MTU
+	CarrierUpCount          ynl.Opt[uint32]          // IFLA_CARRIER_UP_COUNT, read-only
+	CarrierDownCount        ynl.Opt[uint32]          // IFLA_CARRIER_DOWN_COUNT, read-only
+	NewIfindex              ynl.Opt[int32]           // IFLA_NEW_IFINDEX, read-only
+	MinMTU                  ynl.Opt[uint32]          // IFLA_MIN_MTU, read-only
+	MaxMTU                  ynl.Opt[uint32]          // IFLA_MAX_MTU, read-only
 	PropList                *PropList                // IFLA_PROP_LIST
 	AltIfname               ynl.Opt[string]          // IFLA_ALT_IFNAME
-	PermAddress             net.HardwareAddr         // IFLA_PERM_ADDRESS
+	PermAddress             net.HardwareAddr         // IFLA_PERM_ADDRESS, read-only
 	ProtoDownReason         *ProtoDownReason         // IFLA_PROTO_DOWN_REASON
-	ParentDevName           ynl.Opt[string]          // IFLA_PARENT_DEV_NAME
-	ParentDevBusName        ynl.Opt[string]          // IFLA_PARENT_DEV_BUS_NAME
+	ParentDevName           ynl.Opt[string]          // IFLA_PARENT_DEV_NAME, read-only
+	ParentDevBusName        ynl.Opt[string]          // IFLA_PARENT_DEV_BUS_NAME, read-only
 	GROMaxSize              ynl.Opt[uint32]          // IFLA_GRO_MAX_SIZE
-	TSOMaxSize              ynl.Opt[uint32]          // IFLA_TSO_MAX_SIZE
-	TSOMaxSegs              ynl.Opt[uint32]          // IFLA_TSO_MAX_SEGS
-	Allmulti                ynl.Opt[uint32]          // IFLA_ALLMULTI
-	DevlinkPort             *DevlinkPort             // IFLA_DEVLINK_PORT
+	TSOMaxSize              ynl.Opt[uint32]          // IFLA_TSO_MAX_SIZE, read-only
+	TSOMaxSegs              ynl.Opt[uint32]          // IFLA_TSO_MAX_SEGS, read-only
+	Allmulti                ynl.Opt[uint32]          // IFLA_ALLMULTI, read-only
+	DevlinkPort             *DevlinkPort             // IFLA_DEVLINK_PORT, read-only
 	GSOIPv4MaxSize          ynl.Opt[uint32]          // IFLA_GSO_IPV4_MAX_SIZE
 	GROIPv4MaxSize          ynl.Opt[uint32]          // IFLA_GRO_IPV4_MAX_SIZE
-	DpllPin                 *LinkDpllPin             // IFLA_DPLL_PIN
-	MaxPacingOffloadHorizon ynl.Opt[uint64]          // IFLA_MAX_PACING_OFFLOAD_HORIZON
-	NetnsImmutable          ynl.Opt[uint8]           // IFLA_NETNS_IMMUTABLE
-	Headroom                ynl.Opt[uint16]          // IFLA_HEADROOM
-	Tailroom                ynl.Opt[uint16]          // IFLA_TAILROOM
+	DpllPin                 *LinkDpllPin             // IFLA_DPLL_PIN, read-only
+	MaxPacingOffloadHorizon ynl.Opt[uint64]          // IFLA_MAX_PACING_OFFLOAD_HORIZON, read-only
+	NetnsImmutable          ynl.Opt[uint8]           // IFLA_NETNS_IMMUTABLE, read-only
+	Headroom                ynl.Opt[uint16]          // IFLA_HEADROOM, read-only
+	Tailroom                ynl.Opt[uint16]          // IFLA_TAILROOM, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -1984,12 +1985,12 @@ type Vfinfo struct {
 	LinkState  ynl.Opt[IflaVFLinkState]  // IFLA_VF_LINK_STATE
 	Rate       ynl.Opt[IflaVFRate]       // IFLA_VF_RATE
 	RSSQueryEn ynl.Opt[IflaVFRSSQueryEn] // IFLA_VF_RSS_QUERY_EN
-	Stats      *VFStats                  // IFLA_VF_STATS
+	Stats      *VFStats                  // IFLA_VF_STATS, read-only
 	Trust      ynl.Opt[IflaVFTrust]      // IFLA_VF_TRUST
 	IbNodeGuid ynl.Opt[IflaVFGuid]       // IFLA_VF_IB_NODE_GUID
 	IbPortGuid ynl.Opt[IflaVFGuid]       // IFLA_VF_IB_PORT_GUID
 	VLANList   *VFVLAN                   // IFLA_VF_VLAN_LIST
-	Broadcast  []byte                    // IFLA_VF_BROADCAST
+	Broadcast  []byte                    // IFLA_VF_BROADCAST, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -2062,7 +2063,7 @@ type Port struct {
 	InstanceUuid []byte               // IFLA_PORT_INSTANCE_UUID
 	HostUuid     []byte               // IFLA_PORT_HOST_UUID
 	Request      ynl.Opt[PortRequest] // IFLA_PORT_REQUEST
-	Response     ynl.Opt[uint16]      // IFLA_PORT_RESPONSE
+	Response     ynl.Opt[uint16]      // IFLA_PORT_RESPONSE, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -2077,7 +2078,7 @@ func (x *Port) UnmarshalJSON(data []byte) error { return table.UnmarshalJSON(&ro
 type Linkinfo struct {
 	Kind      ynl.Opt[string]   // IFLA_INFO_KIND
 	Data      LinkinfoData      // IFLA_INFO_DATA
-	Xstats    LinkinfoXstats    // IFLA_INFO_XSTATS
+	Xstats    LinkinfoXstats    // IFLA_INFO_XSTATS, read-only
 	SlaveKind ynl.Opt[string]   // IFLA_INFO_SLAVE_KIND
 	SlaveData LinkinfoSlaveData // IFLA_INFO_SLAVE_DATA
 
@@ -2116,7 +2117,7 @@ type LinkinfoBond struct {
 	PacketsPerSlave ynl.Opt[uint32]  // IFLA_BOND_PACKETS_PER_SLAVE
 	AdLacpRate      ynl.Opt[uint8]   // IFLA_BOND_AD_LACP_RATE
 	AdSelect        ynl.Opt[uint8]   // IFLA_BOND_AD_SELECT
-	AdInfo          *BondAdInfo      // IFLA_BOND_AD_INFO
+	AdInfo          *BondAdInfo      // IFLA_BOND_AD_INFO, read-only
 	AdActorSysPrio  ynl.Opt[uint16]  // IFLA_BOND_AD_ACTOR_SYS_PRIO
 	AdUserPortKey   ynl.Opt[uint16]  // IFLA_BOND_AD_USER_PORT_KEY
 	AdActorSystem   net.HardwareAddr // IFLA_BOND_AD_ACTOR_SYSTEM
@@ -2167,18 +2168,18 @@ func (x *BondAdInfo) UnmarshalJSON(data []byte) error {
 
 // BondSlave has the attributes of bond-slave-attrs.
 type BondSlave struct {
-	State                  ynl.Opt[uint8]   // IFLA_BOND_SLAVE_STATE
-	MiiStatus              ynl.Opt[uint8]   // IFLA_BOND_SLAVE_MII_STATUS
-	LinkFailureCount       ynl.Opt[uint32]  // IFLA_BOND_SLAVE_LINK_FAILURE_COUNT
-	PermHwaddr             net.HardwareAddr // IFLA_BOND_SLAVE_PERM_HWADDR
+	State                  ynl.Opt[uint8]   // IFLA_BOND_SLAVE_STATE, read-only
+	MiiStatus              ynl.Opt[uint8]   // IFLA_BOND_SLAVE_MII_STATUS, read-only
+	LinkFailureCount       ynl.Opt[uint32]  // IFLA_BOND_SLAVE_LINK_FAILURE_COUNT, read-only
+	PermHwaddr             net.HardwareAddr // IFLA_BOND_SLAVE_PERM_HWADDR, read-only
 	QueueID                ynl.Opt[uint16]  // IFLA_BOND_SLAVE_QUEUE_ID
-	AdAggregatorID         ynl.Opt[uint16]  // IFLA_BOND_SLAVE_AD_AGGREGATOR_ID
-	AdActorOperPortState   ynl.Opt[uint8]   // IFLA_BOND_SLAVE_AD_ACTOR_OPER_PORT_STATE
-	AdPartnerOperPortState ynl.Opt[uint16]  // IFLA_BOND_SLAVE_AD_PARTNER_OPER_PORT_STATE
+	AdAggregatorID         ynl.Opt[uint16]  // IFLA_BOND_SLAVE_AD_AGGREGATOR_ID, read-only
+	AdActorOperPortState   ynl.Opt[uint8]   // IFLA_BOND_SLAVE_AD_ACTOR_OPER_PORT_STATE, read-only
+	AdPartnerOperPortState ynl.Opt[uint16]  // IFLA_BOND_SLAVE_AD_PARTNER_OPER_PORT_STATE, read-only
 	Prio                   ynl.Opt[int32]   // IFLA_BOND_SLAVE_PRIO
 	ActorPortPrio          ynl.Opt[uint16]  // IFLA_BOND_SLAVE_ACTOR_PORT_PRIO
-	AdChurnActorState      ynl.Opt[uint8]   // IFLA_BOND_SLAVE_AD_CHURN_ACTOR_STATE
-	AdChurnPartnerState    ynl.Opt[uint8]   // IFLA_BOND_SLAVE_AD_CHURN_PARTNER_STATE
+	AdChurnActorState      ynl.Opt[uint8]   // IFLA_BOND_SLAVE_AD_CHURN_ACTOR_STATE, read-only
+	AdChurnPartnerState    ynl.Opt[uint8]   // IFLA_BOND_SLAVE_AD_CHURN_PARTNER_STATE, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -2204,16 +2205,16 @@ type LinkinfoBridge struct {
 	VLANFiltering           ynl.Opt[uint8]          // IFLA_BR_VLAN_FILTERING
 	VLANProtocol            ynl.Opt[VLANProtocols]  // IFLA_BR_VLAN_PROTOCOL
 	GroupFwdMask            ynl.Opt[uint16]         // IFLA_BR_GROUP_FWD_MASK
-	RootID                  ynl.Opt[IflaBridgeID]   // IFLA_BR_ROOT_ID
-	BridgeID                ynl.Opt[IflaBridgeID]   // IFLA_BR_BRIDGE_ID
-	RootPort                ynl.Opt[uint16]         // IFLA_BR_ROOT_PORT
-	RootPathCost            ynl.Opt[uint32]         // IFLA_BR_ROOT_PATH_COST
-	TopologyChange          ynl.Opt[uint8]          // IFLA_BR_TOPOLOGY_CHANGE
-	TopologyChangeDetected  ynl.Opt[uint8]          // IFLA_BR_TOPOLOGY_CHANGE_DETECTED
-	HelloTimer              ynl.Opt[uint64]         // IFLA_BR_HELLO_TIMER
-	TcnTimer                ynl.Opt[uint64]         // IFLA_BR_TCN_TIMER
-	TopologyChangeTimer     ynl.Opt[uint64]         // IFLA_BR_TOPOLOGY_CHANGE_TIMER
-	GcTimer                 ynl.Opt[uint64]         // IFLA_BR_GC_TIMER
+	RootID                  ynl.Opt[IflaBridgeID]   // IFLA_BR_ROOT_ID, read-only
+	BridgeID                ynl.Opt[IflaBridgeID]   // IFLA_BR_BRIDGE_ID, read-only
+	RootPort                ynl.Opt[uint16]         // IFLA_BR_ROOT_PORT, read-only
+	RootPathCost            ynl.Opt[uint32]         // IFLA_BR_ROOT_PATH_COST, read-only
+	TopologyChange          ynl.Opt[uint8]          // IFLA_BR_TOPOLOGY_CHANGE, read-only
+	TopologyChangeDetected  ynl.Opt[uint8]          // IFLA_BR_TOPOLOGY_CHANGE_DETECTED, read-only
+	HelloTimer              ynl.Opt[uint64]         // IFLA_BR_HELLO_TIMER, read-only
+	TcnTimer                ynl.Opt[uint64]         // IFLA_BR_TCN_TIMER, read-only
+	TopologyChangeTimer     ynl.Opt[uint64]         // IFLA_BR_TOPOLOGY_CHANGE_TIMER, read-only
+	GcTimer                 ynl.Opt[uint64]         // IFLA_BR_GC_TIMER, read-only
 	GroupAddr               net.HardwareAddr        // IFLA_BR_GROUP_ADDR
 	FdbFlush                bool                    // IFLA_BR_FDB_FLUSH
 	McastRouter             ynl.Opt[uint8]          // IFLA_BR_MCAST_ROUTER
@@ -2240,8 +2241,8 @@ type LinkinfoBridge struct {
 	McastMldVersion         ynl.Opt[uint8]          // IFLA_BR_MCAST_MLD_VERSION
 	VLANStatsPerPort        ynl.Opt[uint8]          // IFLA_BR_VLAN_STATS_PER_PORT
 	MultiBoolopt            ynl.Opt[BrBooloptMulti] // IFLA_BR_MULTI_BOOLOPT
-	McastQuerierState       *BridgeQuerier          // IFLA_BR_MCAST_QUERIER_STATE
-	FdbNLearned             ynl.Opt[uint32]         // IFLA_BR_FDB_N_LEARNED
+	McastQuerierState       *BridgeQuerier          // IFLA_BR_MCAST_QUERIER_STATE, read-only
+	FdbNLearned             ynl.Opt[uint32]         // IFLA_BR_FDB_N_LEARNED, read-only
 	FdbMaxLearned           ynl.Opt[uint32]         // IFLA_BR_FDB_MAX_LEARNED
 	StpMode                 ynl.Opt[BrStpMode]      // IFLA_BR_STP_MODE
 
@@ -2264,7 +2265,7 @@ func (x *LinkinfoBridge) UnmarshalJSON(data []byte) error {
 
 // LinkinfoBrport has the attributes of linkinfo-brport-attrs.
 type LinkinfoBrport struct {
-	State              ynl.Opt[uint8]        // IFLA_BRPORT_STATE
+	State              ynl.Opt[uint8]        // IFLA_BRPORT_STATE, read-only
 	Priority           ynl.Opt[uint16]       // IFLA_BRPORT_PRIORITY
 	Cost               ynl.Opt[uint32]       // IFLA_BRPORT_COST
 	Mode               ynl.Opt[uint8]        // IFLA_BRPORT_MODE
@@ -2276,17 +2277,17 @@ type LinkinfoBrport struct {
 	Proxyarp           ynl.Opt[uint8]        // IFLA_BRPORT_PROXYARP
 	LearningSync       ynl.Opt[uint8]        // IFLA_BRPORT_LEARNING_SYNC
 	ProxyarpWifi       ynl.Opt[uint8]        // IFLA_BRPORT_PROXYARP_WIFI
-	RootID             ynl.Opt[IflaBridgeID] // IFLA_BRPORT_ROOT_ID
-	BridgeID           ynl.Opt[IflaBridgeID] // IFLA_BRPORT_BRIDGE_ID
-	DesignatedPort     ynl.Opt[uint16]       // IFLA_BRPORT_DESIGNATED_PORT
-	DesignatedCost     ynl.Opt[uint16]       // IFLA_BRPORT_DESIGNATED_COST
-	ID                 ynl.Opt[uint16]       // IFLA_BRPORT_ID
-	No                 ynl.Opt[uint16]       // IFLA_BRPORT_NO
-	TopologyChangeAck  ynl.Opt[uint8]        // IFLA_BRPORT_TOPOLOGY_CHANGE_ACK
-	ConfigPending      ynl.Opt[uint8]        // IFLA_BRPORT_CONFIG_PENDING
-	MessageAgeTimer    ynl.Opt[uint64]       // IFLA_BRPORT_MESSAGE_AGE_TIMER
-	ForwardDelayTimer  ynl.Opt[uint64]       // IFLA_BRPORT_FORWARD_DELAY_TIMER
-	HoldTimer          ynl.Opt[uint64]       // IFLA_BRPORT_HOLD_TIMER
+	RootID             ynl.Opt[IflaBridgeID] // IFLA_BRPORT_ROOT_ID, read-only
+	BridgeID           ynl.Opt[IflaBridgeID] // IFLA_BRPORT_BRIDGE_ID, read-only
+	DesignatedPort     ynl.Opt[uint16]       // IFLA_BRPORT_DESIGNATED_PORT, read-only
+	DesignatedCost     ynl.Opt[uint16]       // IFLA_BRPORT_DESIGNATED_COST, read-only
+	ID                 ynl.Opt[uint16]       // IFLA_BRPORT_ID, read-only
+	No                 ynl.Opt[uint16]       // IFLA_BRPORT_NO, read-only
+	TopologyChangeAck  ynl.Opt[uint8]        // IFLA_BRPORT_TOPOLOGY_CHANGE_ACK, read-only
+	ConfigPending      ynl.Opt[uint8]        // IFLA_BRPORT_CONFIG_PENDING, read-only
+	MessageAgeTimer    ynl.Opt[uint64]       // IFLA_BRPORT_MESSAGE_AGE_TIMER, read-only
+	ForwardDelayTimer  ynl.Opt[uint64]       // IFLA_BRPORT_FORWARD_DELAY_TIMER, read-only
+	HoldTimer          ynl.Opt[uint64]       // IFLA_BRPORT_HOLD_TIMER, read-only
 	Flush              bool                  // IFLA_BRPORT_FLUSH
 	MulticastRouter    ynl.Opt[uint8]        // IFLA_BRPORT_MULTICAST_ROUTER
 	McastFlood         ynl.Opt[uint8]        // IFLA_BRPORT_MCAST_FLOOD
@@ -2297,13 +2298,13 @@ type LinkinfoBrport struct {
 	NeighSuppress      ynl.Opt[uint8]        // IFLA_BRPORT_NEIGH_SUPPRESS
 	Isolated           ynl.Opt[uint8]        // IFLA_BRPORT_ISOLATED
 	BackupPort         ynl.Opt[uint32]       // IFLA_BRPORT_BACKUP_PORT
-	MrpRingOpen        ynl.Opt[uint8]        // IFLA_BRPORT_MRP_RING_OPEN
-	MrpInOpen          ynl.Opt[uint8]        // IFLA_BRPORT_MRP_IN_OPEN
+	MrpRingOpen        ynl.Opt[uint8]        // IFLA_BRPORT_MRP_RING_OPEN, read-only
+	MrpInOpen          ynl.Opt[uint8]        // IFLA_BRPORT_MRP_IN_OPEN, read-only
 	McastEhtHostsLimit ynl.Opt[uint32]       // IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT
-	McastEhtHostsCnt   ynl.Opt[uint32]       // IFLA_BRPORT_MCAST_EHT_HOSTS_CNT
+	McastEhtHostsCnt   ynl.Opt[uint32]       // IFLA_BRPORT_MCAST_EHT_HOSTS_CNT, read-only
 	Locked             ynl.Opt[uint8]        // IFLA_BRPORT_LOCKED
 	Mab                ynl.Opt[uint8]        // IFLA_BRPORT_MAB
-	McastNGroups       ynl.Opt[uint32]       // IFLA_BRPORT_MCAST_N_GROUPS
+	McastNGroups       ynl.Opt[uint32]       // IFLA_BRPORT_MCAST_N_GROUPS, read-only
 	McastMaxGroups     ynl.Opt[uint32]       // IFLA_BRPORT_MCAST_MAX_GROUPS
 	NeighVLANSuppress  ynl.Opt[uint8]        // IFLA_BRPORT_NEIGH_VLAN_SUPPRESS
 	BackupNhid         ynl.Opt[uint32]       // IFLA_BRPORT_BACKUP_NHID
@@ -2499,7 +2500,7 @@ type LinkinfoHsr struct {
 	Slave2          ynl.Opt[uint32]  // IFLA_HSR_SLAVE2
 	MulticastSpec   ynl.Opt[uint8]   // IFLA_HSR_MULTICAST_SPEC
 	SupervisionAddr net.HardwareAddr // IFLA_HSR_SUPERVISION_ADDR
-	SeqNr           ynl.Opt[uint16]  // IFLA_HSR_SEQ_NR
+	SeqNr           ynl.Opt[uint16]  // IFLA_HSR_SEQ_NR, read-only
 	Version         ynl.Opt[uint8]   // IFLA_HSR_VERSION
 	Protocol        ynl.Opt[uint8]   // IFLA_HSR_PROTOCOL
 	Interlink       ynl.Opt[uint32]  // IFLA_HSR_INTERLINK
@@ -2600,8 +2601,8 @@ type LinkinfoTun struct {
 	VnetHdr           ynl.Opt[uint8]  // IFLA_TUN_VNET_HDR
 	Persist           ynl.Opt[uint8]  // IFLA_TUN_PERSIST
 	MultiQueue        ynl.Opt[uint8]  // IFLA_TUN_MULTI_QUEUE
-	NumQueues         ynl.Opt[uint32] // IFLA_TUN_NUM_QUEUES
-	NumDisabledQueues ynl.Opt[uint32] // IFLA_TUN_NUM_DISABLED_QUEUES
+	NumQueues         ynl.Opt[uint32] // IFLA_TUN_NUM_QUEUES, read-only
+	NumDisabledQueues ynl.Opt[uint32] // IFLA_TUN_NUM_DISABLED_QUEUES, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -2682,12 +2683,12 @@ func (x *LinkinfoVrf) UnmarshalJSON(data []byte) error {
 // XDP has the attributes of xdp-attrs.
 type XDP struct {
 	FD         ynl.Opt[int32]  // IFLA_XDP_FD
-	Attached   ynl.Opt[uint8]  // IFLA_XDP_ATTACHED
+	Attached   ynl.Opt[uint8]  // IFLA_XDP_ATTACHED, read-only
 	Flags      ynl.Opt[uint32] // IFLA_XDP_FLAGS
-	ProgID     ynl.Opt[uint32] // IFLA_XDP_PROG_ID
-	DrvProgID  ynl.Opt[uint32] // IFLA_XDP_DRV_PROG_ID
-	SkbProgID  ynl.Opt[uint32] // IFLA_XDP_SKB_PROG_ID
-	HwProgID   ynl.Opt[uint32] // IFLA_XDP_HW_PROG_ID
+	ProgID     ynl.Opt[uint32] // IFLA_XDP_PROG_ID, read-only
+	DrvProgID  ynl.Opt[uint32] // IFLA_XDP_DRV_PROG_ID, read-only
+	SkbProgID  ynl.Opt[uint32] // IFLA_XDP_SKB_PROG_ID, read-only
+	HwProgID   ynl.Opt[uint32] // IFLA_XDP_HW_PROG_ID, read-only
 	ExpectedFD ynl.Opt[int32]  // IFLA_XDP_EXPECTED_FD
 
 	Unknown ynl.Attrs // those without a field, and those of another size
@@ -2714,15 +2715,15 @@ func (x *Inet) UnmarshalJSON(data []byte) error { return table.UnmarshalJSON(&ro
 
 // Inet6 has the attributes of ifla6-attrs.
 type Inet6 struct {
-	Flags       ynl.Opt[uint32]        // IFLA_INET6_FLAGS
-	Conf        []uint32               // IFLA_INET6_CONF
-	Stats       []uint64               // IFLA_INET6_STATS
-	Mcast       []byte                 // IFLA_INET6_MCAST
-	Cacheinfo   ynl.Opt[IflaCacheinfo] // IFLA_INET6_CACHEINFO
-	Icmp6stats  []uint64               // IFLA_INET6_ICMP6STATS
+	Flags       ynl.Opt[uint32]        // IFLA_INET6_FLAGS, read-only
+	Conf        []uint32               // IFLA_INET6_CONF, read-only
+	Stats       []uint64               // IFLA_INET6_STATS, read-only
+	Mcast       []byte                 // IFLA_INET6_MCAST, read-only
+	Cacheinfo   ynl.Opt[IflaCacheinfo] // IFLA_INET6_CACHEINFO, read-only
+	Icmp6stats  []uint64               // IFLA_INET6_ICMP6STATS, read-only
 	Token       netip.Addr             // IFLA_INET6_TOKEN
 	AddrGenMode ynl.Opt[uint8]         // IFLA_INET6_ADDR_GEN_MODE
-	RaMTU       ynl.Opt[uint32]        // IFLA_INET6_RA_MTU
+	RaMTU       ynl.Opt[uint32]        // IFLA_INET6_RA_MTU, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -2749,7 +2750,8 @@ func (x *Mctp) Settable() *Mctp                 { return table.Settable(&rows, s
 func (x Mctp) MarshalJSON() ([]byte, error)     { return table.MarshalJSON(&rows, setMctp, &x) }
 func (x *Mctp) UnmarshalJSON(data []byte) error { return table.UnmarshalJSON(&rows, setMctp, x, data) }
 
-// Stats has the attributes of stats-attrs. As a message it begins with struct if_stats_msg.
+// Stats has the attributes of stats-attrs. As a message it begins with struct
+// if_stats_msg.
 type Stats struct {
 	IfStatsMsg
 
@@ -2833,7 +2835,7 @@ func (x *LinkDpllPin) UnmarshalJSON(data []byte) error {
 // LinkinfoNetkit has the attributes of linkinfo-netkit-attrs.
 type LinkinfoNetkit struct {
 	PeerInfo   *Link                  // IFLA_NETKIT_PEER_INFO
-	Primary    ynl.Opt[uint8]         // IFLA_NETKIT_PRIMARY
+	Primary    ynl.Opt[uint8]         // IFLA_NETKIT_PRIMARY, read-only
 	Policy     ynl.Opt[NetkitPolicy]  // IFLA_NETKIT_POLICY
 	PeerPolicy ynl.Opt[NetkitPolicy]  // IFLA_NETKIT_PEER_POLICY
 	Mode       ynl.Opt[NetkitMode]    // IFLA_NETKIT_MODE
@@ -2968,9 +2970,9 @@ type LinkinfoMacvlan struct {
 	MacaddrMode    ynl.Opt[MacvlanMacaddrMode] // IFLA_MACVLAN_MACADDR_MODE
 	Macaddr        net.HardwareAddr            // IFLA_MACVLAN_MACADDR
 	MacaddrData    *MacvlanMacaddrData         // IFLA_MACVLAN_MACADDR_DATA
-	MacaddrCount   ynl.Opt[uint32]             // IFLA_MACVLAN_MACADDR_COUNT
+	MacaddrCount   ynl.Opt[uint32]             // IFLA_MACVLAN_MACADDR_COUNT, read-only
 	BcQueueLen     ynl.Opt[uint32]             // IFLA_MACVLAN_BC_QUEUE_LEN
-	BcQueueLenUsed ynl.Opt[uint32]             // IFLA_MACVLAN_BC_QUEUE_LEN_USED
+	BcQueueLenUsed ynl.Opt[uint32]             // IFLA_MACVLAN_BC_QUEUE_LEN_USED, read-only
 	BcCutoff       ynl.Opt[int32]              // IFLA_MACVLAN_BC_CUTOFF
 
 	Unknown ynl.Attrs // those without a field, and those of another size
@@ -3173,7 +3175,7 @@ type LinkinfoAmt struct {
 	GatewayPort ynl.Opt[uint16]  // IFLA_AMT_GATEWAY_PORT
 	Link        ynl.Opt[uint32]  // IFLA_AMT_LINK
 	LocalIP     netip.Addr       // IFLA_AMT_LOCAL_IP
-	RemoteIP    netip.Addr       // IFLA_AMT_REMOTE_IP
+	RemoteIP    netip.Addr       // IFLA_AMT_REMOTE_IP, read-only
 	DiscoveryIP netip.Addr       // IFLA_AMT_DISCOVERY_IP
 	MaxTunnels  ynl.Opt[uint32]  // IFLA_AMT_MAX_TUNNELS
 
@@ -3340,25 +3342,25 @@ func (x *LinkinfoBatadv) UnmarshalJSON(data []byte) error {
 // LinkinfoCan has the attributes of linkinfo-can-attrs.
 type LinkinfoCan struct {
 	Bittiming            ynl.Opt[CanBittiming]      // IFLA_CAN_BITTIMING
-	BittimingConst       ynl.Opt[CanBittimingConst] // IFLA_CAN_BITTIMING_CONST
-	Clock                ynl.Opt[CanClock]          // IFLA_CAN_CLOCK
-	State                ynl.Opt[CanState]          // IFLA_CAN_STATE
+	BittimingConst       ynl.Opt[CanBittimingConst] // IFLA_CAN_BITTIMING_CONST, read-only
+	Clock                ynl.Opt[CanClock]          // IFLA_CAN_CLOCK, read-only
+	State                ynl.Opt[CanState]          // IFLA_CAN_STATE, read-only
 	Ctrlmode             ynl.Opt[CanCtrlmode]       // IFLA_CAN_CTRLMODE
 	RestartMs            ynl.Opt[uint32]            // IFLA_CAN_RESTART_MS
 	Restart              ynl.Opt[uint32]            // IFLA_CAN_RESTART
-	BerrCounter          ynl.Opt[CanBerrCounter]    // IFLA_CAN_BERR_COUNTER
+	BerrCounter          ynl.Opt[CanBerrCounter]    // IFLA_CAN_BERR_COUNTER, read-only
 	DataBittiming        ynl.Opt[CanBittiming]      // IFLA_CAN_DATA_BITTIMING
-	DataBittimingConst   ynl.Opt[CanBittimingConst] // IFLA_CAN_DATA_BITTIMING_CONST
+	DataBittimingConst   ynl.Opt[CanBittimingConst] // IFLA_CAN_DATA_BITTIMING_CONST, read-only
 	Termination          ynl.Opt[uint16]            // IFLA_CAN_TERMINATION
-	TerminationConst     []uint16                   // IFLA_CAN_TERMINATION_CONST
-	BitrateConst         []uint32                   // IFLA_CAN_BITRATE_CONST
-	DataBitrateConst     []uint32                   // IFLA_CAN_DATA_BITRATE_CONST
-	BitrateMax           ynl.Opt[uint32]            // IFLA_CAN_BITRATE_MAX
+	TerminationConst     []uint16                   // IFLA_CAN_TERMINATION_CONST, read-only
+	BitrateConst         []uint32                   // IFLA_CAN_BITRATE_CONST, read-only
+	DataBitrateConst     []uint32                   // IFLA_CAN_DATA_BITRATE_CONST, read-only
+	BitrateMax           ynl.Opt[uint32]            // IFLA_CAN_BITRATE_MAX, read-only
 	Tdc                  *CanTdc                    // IFLA_CAN_TDC
-	CtrlmodeExt          *CanCtrlmodeExt            // IFLA_CAN_CTRLMODE_EXT
+	CtrlmodeExt          *CanCtrlmodeExt            // IFLA_CAN_CTRLMODE_EXT, read-only
 	XlDataBittiming      ynl.Opt[CanBittiming]      // IFLA_CAN_XL_DATA_BITTIMING
-	XlDataBittimingConst ynl.Opt[CanBittimingConst] // IFLA_CAN_XL_DATA_BITTIMING_CONST
-	XlDataBitrateConst   []uint32                   // IFLA_CAN_XL_DATA_BITRATE_CONST
+	XlDataBittimingConst ynl.Opt[CanBittimingConst] // IFLA_CAN_XL_DATA_BITTIMING_CONST, read-only
+	XlDataBitrateConst   []uint32                   // IFLA_CAN_XL_DATA_BITRATE_CONST, read-only
 	XlTdc                *CanTdc                    // IFLA_CAN_XL_TDC
 	XlPwm                *CanPwm                    // IFLA_CAN_XL_PWM
 
@@ -3379,12 +3381,12 @@ func (x *LinkinfoCan) UnmarshalJSON(data []byte) error {
 
 // CanTdc has the attributes of can-tdc-attrs.
 type CanTdc struct {
-	TdcvMin ynl.Opt[uint32] // IFLA_CAN_TDC_TDCV_MIN
-	TdcvMax ynl.Opt[uint32] // IFLA_CAN_TDC_TDCV_MAX
-	TdcoMin ynl.Opt[uint32] // IFLA_CAN_TDC_TDCO_MIN
-	TdcoMax ynl.Opt[uint32] // IFLA_CAN_TDC_TDCO_MAX
-	TdcfMin ynl.Opt[uint32] // IFLA_CAN_TDC_TDCF_MIN
-	TdcfMax ynl.Opt[uint32] // IFLA_CAN_TDC_TDCF_MAX
+	TdcvMin ynl.Opt[uint32] // IFLA_CAN_TDC_TDCV_MIN, read-only
+	TdcvMax ynl.Opt[uint32] // IFLA_CAN_TDC_TDCV_MAX, read-only
+	TdcoMin ynl.Opt[uint32] // IFLA_CAN_TDC_TDCO_MIN, read-only
+	TdcoMax ynl.Opt[uint32] // IFLA_CAN_TDC_TDCO_MAX, read-only
+	TdcfMin ynl.Opt[uint32] // IFLA_CAN_TDC_TDCF_MIN, read-only
+	TdcfMax ynl.Opt[uint32] // IFLA_CAN_TDC_TDCF_MAX, read-only
 	Tdcv    ynl.Opt[uint32] // IFLA_CAN_TDC_TDCV
 	Tdco    ynl.Opt[uint32] // IFLA_CAN_TDC_TDCO
 	Tdcf    ynl.Opt[uint32] // IFLA_CAN_TDC_TDCF
@@ -3423,12 +3425,12 @@ func (x *CanCtrlmodeExt) UnmarshalJSON(data []byte) error {
 
 // CanPwm has the attributes of can-pwm-attrs.
 type CanPwm struct {
-	PwmsMin ynl.Opt[uint32] // IFLA_CAN_PWM_PWMS_MIN
-	PwmsMax ynl.Opt[uint32] // IFLA_CAN_PWM_PWMS_MAX
-	PwmlMin ynl.Opt[uint32] // IFLA_CAN_PWM_PWML_MIN
-	PwmlMax ynl.Opt[uint32] // IFLA_CAN_PWM_PWML_MAX
-	PwmoMin ynl.Opt[uint32] // IFLA_CAN_PWM_PWMO_MIN
-	PwmoMax ynl.Opt[uint32] // IFLA_CAN_PWM_PWMO_MAX
+	PwmsMin ynl.Opt[uint32] // IFLA_CAN_PWM_PWMS_MIN, read-only
+	PwmsMax ynl.Opt[uint32] // IFLA_CAN_PWM_PWMS_MAX, read-only
+	PwmlMin ynl.Opt[uint32] // IFLA_CAN_PWM_PWML_MIN, read-only
+	PwmlMax ynl.Opt[uint32] // IFLA_CAN_PWM_PWML_MAX, read-only
+	PwmoMin ynl.Opt[uint32] // IFLA_CAN_PWM_PWMO_MIN, read-only
+	PwmoMax ynl.Opt[uint32] // IFLA_CAN_PWM_PWMO_MAX, read-only
 	Pwms    ynl.Opt[uint32] // IFLA_CAN_PWM_PWMS
 	Pwml    ynl.Opt[uint32] // IFLA_CAN_PWM_PWML
 	Pwmo    ynl.Opt[uint32] // IFLA_CAN_PWM_PWMO
@@ -3446,7 +3448,7 @@ func (x *CanPwm) UnmarshalJSON(data []byte) error {
 
 // VrfSlave has the attributes of vrf-slave-attrs.
 type VrfSlave struct {
-	Table ynl.Opt[uint32] // IFLA_VRF_PORT_TABLE
+	Table ynl.Opt[uint32] // IFLA_VRF_PORT_TABLE, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -3578,7 +3580,7 @@ type BridgeMrp struct {
 	RingState   *BridgeMrpRingState   // IFLA_BRIDGE_MRP_RING_STATE
 	RingRole    *BridgeMrpRingRole    // IFLA_BRIDGE_MRP_RING_ROLE
 	StartTest   *BridgeMrpStartTest   // IFLA_BRIDGE_MRP_START_TEST
-	Info        []BridgeMrpInfo       // IFLA_BRIDGE_MRP_INFO
+	Info        []BridgeMrpInfo       // IFLA_BRIDGE_MRP_INFO, read-only
 	InRole      *BridgeMrpInRole      // IFLA_BRIDGE_MRP_IN_ROLE
 	InState     *BridgeMrpInState     // IFLA_BRIDGE_MRP_IN_STATE
 	StartInTest *BridgeMrpStartInTest // IFLA_BRIDGE_MRP_START_IN_TEST
@@ -3851,14 +3853,14 @@ type BridgeCfm struct {
 	CcPeerMepRemove  *BridgeCfmCcPeerMep     // IFLA_BRIDGE_CFM_CC_PEER_MEP_REMOVE
 	CcRdi            *BridgeCfmCcRdi         // IFLA_BRIDGE_CFM_CC_RDI
 	CcCcmTx          *BridgeCfmCcCcmTx       // IFLA_BRIDGE_CFM_CC_CCM_TX
-	MepCreateInfo    []BridgeCfmMepCreate    // IFLA_BRIDGE_CFM_MEP_CREATE_INFO
-	MepConfigInfo    []BridgeCfmMepConfig    // IFLA_BRIDGE_CFM_MEP_CONFIG_INFO
-	CcConfigInfo     []BridgeCfmCcConfig     // IFLA_BRIDGE_CFM_CC_CONFIG_INFO
-	CcRdiInfo        []BridgeCfmCcRdi        // IFLA_BRIDGE_CFM_CC_RDI_INFO
-	CcCcmTxInfo      []BridgeCfmCcCcmTx      // IFLA_BRIDGE_CFM_CC_CCM_TX_INFO
-	CcPeerMepInfo    []BridgeCfmCcPeerMep    // IFLA_BRIDGE_CFM_CC_PEER_MEP_INFO
-	MepStatusInfo    []BridgeCfmMepStatus    // IFLA_BRIDGE_CFM_MEP_STATUS_INFO
-	CcPeerStatusInfo []BridgeCfmCcPeerStatus // IFLA_BRIDGE_CFM_CC_PEER_STATUS_INFO
+	MepCreateInfo    []BridgeCfmMepCreate    // IFLA_BRIDGE_CFM_MEP_CREATE_INFO, read-only
+	MepConfigInfo    []BridgeCfmMepConfig    // IFLA_BRIDGE_CFM_MEP_CONFIG_INFO, read-only
+	CcConfigInfo     []BridgeCfmCcConfig     // IFLA_BRIDGE_CFM_CC_CONFIG_INFO, read-only
+	CcRdiInfo        []BridgeCfmCcRdi        // IFLA_BRIDGE_CFM_CC_RDI_INFO, read-only
+	CcCcmTxInfo      []BridgeCfmCcCcmTx      // IFLA_BRIDGE_CFM_CC_CCM_TX_INFO, read-only
+	CcPeerMepInfo    []BridgeCfmCcPeerMep    // IFLA_BRIDGE_CFM_CC_PEER_MEP_INFO, read-only
+	MepStatusInfo    []BridgeCfmMepStatus    // IFLA_BRIDGE_CFM_MEP_STATUS_INFO, read-only
+	CcPeerStatusInfo []BridgeCfmCcPeerStatus // IFLA_BRIDGE_CFM_CC_PEER_STATUS_INFO, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -4237,7 +4239,8 @@ func (x *HwSInfo) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setHwSInfo, x, data)
 }
 
-// StatsSet has the attributes of stats-set-attrs. As a message it begins with struct if_stats_msg.
+// StatsSet has the attributes of stats-set-attrs. As a message it begins with struct
+// if_stats_msg.
 type StatsSet struct {
 	IfStatsMsg
 

@@ -47,22 +47,22 @@ const (
 	RTNLGRP_NEIGH = 3
 )
 
-// Client makes requests of the family rt-neigh. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family rt-neigh. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_ROUTE, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// NewNeigh sends RTM_NEWNEIGH. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewNeigh sends RTM_NEWNEIGH. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewNeigh(ctx context.Context, req *Neighbour, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewNeigh, req, flags)
 }
 
-// DelNeigh sends RTM_DELNEIGH. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelNeigh sends RTM_DELNEIGH. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelNeigh(ctx context.Context, req *Neighbour, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelNeigh, req, flags)
 }
@@ -82,8 +82,8 @@ func (c *Client) DumpNeightbl(ctx context.Context, req *Neightbl, opts ...ynl.Du
 	return ynl.Dump[Neightbl](ctx, c.caller, OpGetNeightbl, req, opts)
 }
 
-// SetNeightbl sends RTM_SETNEIGHTBL. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// SetNeightbl sends RTM_SETNEIGHTBL. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) SetNeightbl(ctx context.Context, req *Neightbl, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSetNeightbl, req, flags)
 }

@@ -3,8 +3,9 @@
 // Package rtneigh has the netlink family rt-neigh: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification rt-neigh of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification rt-neigh of Linux 7.2, and from corrections of
+// it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -211,14 +212,15 @@ func (x *NdtStats) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structNdtStats, x, data)
 }
 
-// Neighbour has the attributes of neighbour-attrs. As a message it begins with struct ndmsg.
+// Neighbour has the attributes of neighbour-attrs. As a message it begins with struct
+// ndmsg.
 type Neighbour struct {
 	Ndmsg
 
 	Dst          netip.Addr            // NDA_DST
 	Lladdr       net.HardwareAddr      // NDA_LLADDR
-	Cacheinfo    ynl.Opt[NdaCacheinfo] // NDA_CACHEINFO
-	Probes       ynl.Opt[uint32]       // NDA_PROBES
+	Cacheinfo    ynl.Opt[NdaCacheinfo] // NDA_CACHEINFO, read-only
+	Probes       ynl.Opt[uint32]       // NDA_PROBES, read-only
 	VLAN         ynl.Opt[uint16]       // NDA_VLAN
 	Port         ynl.Opt[uint16]       // NDA_PORT
 	Vni          ynl.Opt[uint32]       // NDA_VNI
@@ -254,9 +256,9 @@ type Neightbl struct {
 	Thresh1    ynl.Opt[uint32]    // NDTA_THRESH1
 	Thresh2    ynl.Opt[uint32]    // NDTA_THRESH2
 	Thresh3    ynl.Opt[uint32]    // NDTA_THRESH3
-	Config     ynl.Opt[NdtConfig] // NDTA_CONFIG
+	Config     ynl.Opt[NdtConfig] // NDTA_CONFIG, read-only
 	Parms      *NeightblParms     // NDTA_PARMS
-	Stats      ynl.Opt[NdtStats]  // NDTA_STATS
+	Stats      ynl.Opt[NdtStats]  // NDTA_STATS, read-only
 	GcInterval ynl.Opt[uint64]    // NDTA_GC_INTERVAL
 
 	Unknown ynl.Attrs // those without a field, and those of another size
@@ -273,8 +275,8 @@ func (x *Neightbl) UnmarshalJSON(data []byte) error {
 // NeightblParms has the attributes of ndtpa-attrs.
 type NeightblParms struct {
 	Ifindex             ynl.Opt[uint32] // NDTPA_IFINDEX
-	Refcnt              ynl.Opt[uint32] // NDTPA_REFCNT
-	ReachableTime       ynl.Opt[uint64] // NDTPA_REACHABLE_TIME
+	Refcnt              ynl.Opt[uint32] // NDTPA_REFCNT, read-only
+	ReachableTime       ynl.Opt[uint64] // NDTPA_REACHABLE_TIME, read-only
 	BaseReachableTime   ynl.Opt[uint64] // NDTPA_BASE_REACHABLE_TIME
 	RetransTime         ynl.Opt[uint64] // NDTPA_RETRANS_TIME
 	GcStaletime         ynl.Opt[uint64] // NDTPA_GC_STALETIME

@@ -39,12 +39,12 @@ const (
 	RTNLGRP_MPLS_ROUTE = 27
 )
 
-// Client makes requests of the family rt-route. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family rt-route. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_ROUTE, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // GetRoute sends RTM_GETROUTE and returns the reply.
@@ -57,14 +57,14 @@ func (c *Client) DumpRoute(ctx context.Context, req *Route, opts ...ynl.DumpOpti
 	return ynl.Dump[Route](ctx, c.caller, OpGetRoute, req, opts)
 }
 
-// NewRoute sends RTM_NEWROUTE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewRoute sends RTM_NEWROUTE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewRoute(ctx context.Context, req *Route, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewRoute, req, flags)
 }
 
-// DelRoute sends RTM_DELROUTE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelRoute sends RTM_DELROUTE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelRoute(ctx context.Context, req *Route, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelRoute, req, flags)
 }

@@ -3,8 +3,9 @@
 // Package rtroute has the netlink family rt-route: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification rt-route of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification rt-route of Linux 7.2, and from corrections of
+// it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -616,7 +617,7 @@ type Route struct {
 	Cacheinfo    ynl.Opt[RtaCacheinfo]     // RTA_CACHEINFO
 	Table        ynl.Opt[uint32]           // RTA_TABLE
 	Mark         ynl.Opt[uint32]           // RTA_MARK
-	MfcStats     ynl.Opt[RtaMfcStats]      // RTA_MFC_STATS
+	MfcStats     ynl.Opt[RtaMfcStats]      // RTA_MFC_STATS, read-only
 	Via          netip.Addr                // RTA_VIA
 	Newdst       []uint32                  // RTA_NEWDST
 	Pref         ynl.Opt[ICMPv6RouterPref] // RTA_PREF

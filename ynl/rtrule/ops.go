@@ -42,22 +42,22 @@ const (
 	RTNLGRP_IPV6_RULE = 19
 )
 
-// Client makes requests of the family rt-rule. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family rt-rule. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_ROUTE, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// NewRule sends RTM_NEWRULE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewRule sends RTM_NEWRULE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewRule(ctx context.Context, req *Rule, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewRule, req, flags)
 }
 
-// DelRule sends RTM_DELRULE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelRule sends RTM_DELRULE. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelRule(ctx context.Context, req *Rule, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelRule, req, flags)
 }

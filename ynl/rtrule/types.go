@@ -3,8 +3,9 @@
 // Package rtrule has the netlink family rt-rule: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification rt-rule of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification rt-rule of Linux 7.2, and from corrections of
+// it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -110,7 +111,8 @@ func (x *FibRuleUIDRange) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structFibRuleUIDRange, x, data)
 }
 
-// Rule has the attributes of fib-rule-attrs. As a message it begins with struct fib_rule_hdr.
+// Rule has the attributes of fib-rule-attrs. As a message it begins with struct
+// fib_rule_hdr.
 type Rule struct {
 	FibRuleHdr
 

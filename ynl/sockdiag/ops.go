@@ -49,12 +49,12 @@ const (
 	SKNLGRP_INET6_UDP_DESTROY = 4
 )
 
-// Client makes requests of the family sockdiag. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family sockdiag. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_SOCK_DIAG, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_SOCK_DIAG, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // GetInet sends SOCK_DIAG_BY_FAMILY and returns the reply.
@@ -67,8 +67,8 @@ func (c *Client) DumpInet(ctx context.Context, req *InetReq, opts ...ynl.DumpOpt
 	return ynl.Dump[Inet](ctx, c.caller, OpGetInet, req, opts)
 }
 
-// Destroy sends SOCK_DESTROY. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// Destroy sends SOCK_DESTROY. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) Destroy(ctx context.Context, req *InetReq, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDestroy, req, flags)
 }

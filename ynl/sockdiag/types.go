@@ -3,9 +3,8 @@
 // Package sockdiag has the netlink family sockdiag: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification sockdiag of Linux 7.2, and from
-// corrections of it. It has the names of the specification, which may change
-// with it.
+// It is generated from a specification of this module, which describes Linux 7.2.
+// Tier 2: it has the names of the specification, which may change.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -747,7 +746,8 @@ func (x *VsockDiagMsg) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structVsockDiagMsg, x, data)
 }
 
-// InetReq has the attributes of inet-req-attrs. As a message it begins with struct inet_diag_req_v2.
+// InetReq has the attributes of inet-req-attrs. As a message it begins with struct
+// inet_diag_req_v2.
 type InetReq struct {
 	InetDiagReqV2
 
@@ -787,7 +787,8 @@ func (x *BPFStoragesReq) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setBPFStoragesReq, x, data)
 }
 
-// Inet has the attributes of inet-attrs. As a message it begins with struct inet_diag_msg.
+// Inet has the attributes of inet-attrs. As a message it begins with struct
+// inet_diag_msg.
 type Inet struct {
 	InetDiagMsg
 
@@ -925,7 +926,8 @@ func (x *BPFStorage) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setBPFStorage, x, data)
 }
 
-// UnixReq has the attributes of unix-req-attrs. As a message it begins with struct unix_diag_req.
+// UnixReq has the attributes of unix-req-attrs. As a message it begins with struct
+// unix_diag_req.
 type UnixReq struct {
 	UnixDiagReq
 
@@ -940,7 +942,8 @@ func (x *UnixReq) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setUnixReq, x, data)
 }
 
-// Unix has the attributes of unix-attrs. As a message it begins with struct unix_diag_msg.
+// Unix has the attributes of unix-attrs. As a message it begins with struct
+// unix_diag_msg.
 type Unix struct {
 	UnixDiagMsg
 
@@ -962,7 +965,8 @@ func (x *Unix) Settable() *Unix                 { return table.Settable(&rows, s
 func (x Unix) MarshalJSON() ([]byte, error)     { return table.MarshalJSON(&rows, setUnix, &x) }
 func (x *Unix) UnmarshalJSON(data []byte) error { return table.UnmarshalJSON(&rows, setUnix, x, data) }
 
-// PacketReq has the attributes of packet-req-attrs. As a message it begins with struct packet_diag_req.
+// PacketReq has the attributes of packet-req-attrs. As a message it begins with struct
+// packet_diag_req.
 type PacketReq struct {
 	PacketDiagReq
 
@@ -979,7 +983,8 @@ func (x *PacketReq) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setPacketReq, x, data)
 }
 
-// Packet has the attributes of packet-attrs. As a message it begins with struct packet_diag_msg.
+// Packet has the attributes of packet-attrs. As a message it begins with struct
+// packet_diag_msg.
 type Packet struct {
 	PacketDiagMsg
 
@@ -1003,7 +1008,8 @@ func (x *Packet) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setPacket, x, data)
 }
 
-// NetlinkReq has the attributes of netlink-req-attrs. As a message it begins with struct netlink_diag_req.
+// NetlinkReq has the attributes of netlink-req-attrs. As a message it begins with
+// struct netlink_diag_req.
 type NetlinkReq struct {
 	NetlinkDiagReq
 
@@ -1020,7 +1026,8 @@ func (x *NetlinkReq) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setNetlinkReq, x, data)
 }
 
-// Netlink has the attributes of netlink-attrs. As a message it begins with struct netlink_diag_msg.
+// Netlink has the attributes of netlink-attrs. As a message it begins with struct
+// netlink_diag_msg.
 type Netlink struct {
 	NetlinkDiagMsg
 
@@ -1041,7 +1048,8 @@ func (x *Netlink) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setNetlink, x, data)
 }
 
-// VsockReq has the attributes of vsock-req-attrs. As a message it begins with struct vsock_diag_req.
+// VsockReq has the attributes of vsock-req-attrs. As a message it begins with struct
+// vsock_diag_req.
 type VsockReq struct {
 	VsockDiagReq
 
@@ -1056,7 +1064,8 @@ func (x *VsockReq) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setVsockReq, x, data)
 }
 
-// Vsock has the attributes of vsock-attrs. As a message it begins with struct vsock_diag_msg.
+// Vsock has the attributes of vsock-attrs. As a message it begins with struct
+// vsock_diag_msg.
 type Vsock struct {
 	VsockDiagMsg
 

@@ -47,40 +47,40 @@ const (
 	SUNRPC_MCGRP_EXPORTD = "exportd"
 )
 
-// Client makes requests of the family sunrpc. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family sunrpc. Its methods may be called by any number
+// of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// DumpIPMapGetReqs dumps by SUNRPC_CMD_IP_MAP_GET_REQS. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpIPMapGetReqs dumps by SUNRPC_CMD_IP_MAP_GET_REQS. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) DumpIPMapGetReqs(ctx context.Context, req *IPMapReqs, opts ...ynl.DumpOption) ynl.Stream[IPMapReqs] {
 	return ynl.Dump[IPMapReqs](ctx, c.caller, OpIPMapGetReqs, req, opts)
 }
 
-// IPMapSetReqs sends SUNRPC_CMD_IP_MAP_SET_REQS. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// IPMapSetReqs sends SUNRPC_CMD_IP_MAP_SET_REQS. It needs CAP_NET_ADMIN in the initial
+// user namespace.
 func (c *Client) IPMapSetReqs(ctx context.Context, req *IPMapReqs, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpIPMapSetReqs, req, flags)
 }
 
-// DumpUnixGIDGetReqs dumps by SUNRPC_CMD_UNIX_GID_GET_REQS. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// DumpUnixGIDGetReqs dumps by SUNRPC_CMD_UNIX_GID_GET_REQS. It needs CAP_NET_ADMIN in
+// the initial user namespace.
 func (c *Client) DumpUnixGIDGetReqs(ctx context.Context, req *UnixGIDReqs, opts ...ynl.DumpOption) ynl.Stream[UnixGIDReqs] {
 	return ynl.Dump[UnixGIDReqs](ctx, c.caller, OpUnixGIDGetReqs, req, opts)
 }
 
-// UnixGIDSetReqs sends SUNRPC_CMD_UNIX_GID_SET_REQS. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// UnixGIDSetReqs sends SUNRPC_CMD_UNIX_GID_SET_REQS. It needs CAP_NET_ADMIN in the
+// initial user namespace.
 func (c *Client) UnixGIDSetReqs(ctx context.Context, req *UnixGIDReqs, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpUnixGIDSetReqs, req, flags)
 }
 
-// CacheFlush sends SUNRPC_CMD_CACHE_FLUSH. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// CacheFlush sends SUNRPC_CMD_CACHE_FLUSH. It needs CAP_NET_ADMIN in the initial user
+// namespace.
 func (c *Client) CacheFlush(ctx context.Context, req *CacheFlush, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpCacheFlush, req, flags)
 }

@@ -77,18 +77,18 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_ROUTE, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// NewQdisc sends RTM_NEWQDISC. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewQdisc sends RTM_NEWQDISC. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewQdisc(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewQdisc, req, flags)
 }
 
-// DelQdisc sends RTM_DELQDISC. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelQdisc sends RTM_DELQDISC. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelQdisc(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelQdisc, req, flags)
 }
@@ -103,14 +103,14 @@ func (c *Client) DumpQdisc(ctx context.Context, req *Object, opts ...ynl.DumpOpt
 	return ynl.Dump[Object](ctx, c.caller, OpGetQdisc, req, opts)
 }
 
-// NewClass sends RTM_NEWTCLASS. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewClass sends RTM_NEWTCLASS. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewClass(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewClass, req, flags)
 }
 
-// DelClass sends RTM_DELTCLASS. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelClass sends RTM_DELTCLASS. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelClass(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelClass, req, flags)
 }
@@ -125,14 +125,14 @@ func (c *Client) DumpClass(ctx context.Context, req *Object, opts ...ynl.DumpOpt
 	return ynl.Dump[Object](ctx, c.caller, OpGetClass, req, opts)
 }
 
-// NewFilter sends RTM_NEWTFILTER. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewFilter sends RTM_NEWTFILTER. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewFilter(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewFilter, req, flags)
 }
 
-// DelFilter sends RTM_DELTFILTER. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelFilter sends RTM_DELTFILTER. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelFilter(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelFilter, req, flags)
 }
@@ -147,14 +147,14 @@ func (c *Client) DumpFilter(ctx context.Context, req *Object, opts ...ynl.DumpOp
 	return ynl.Dump[Object](ctx, c.caller, OpGetFilter, req, opts)
 }
 
-// NewChain sends RTM_NEWCHAIN. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewChain sends RTM_NEWCHAIN. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewChain(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewChain, req, flags)
 }
 
-// DelChain sends RTM_DELCHAIN. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelChain sends RTM_DELCHAIN. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelChain(ctx context.Context, req *Object, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelChain, req, flags)
 }
@@ -169,14 +169,14 @@ func (c *Client) DumpChain(ctx context.Context, req *Object, opts ...ynl.DumpOpt
 	return ynl.Dump[Object](ctx, c.caller, OpGetChain, req, opts)
 }
 
-// NewAction sends RTM_NEWACTION. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// NewAction sends RTM_NEWACTION. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) NewAction(ctx context.Context, req *Actions, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpNewAction, req, flags)
 }
 
-// DelAction sends RTM_DELACTION. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DelAction sends RTM_DELACTION. It needs CAP_NET_ADMIN in the user namespace of the
+// network namespace.
 func (c *Client) DelAction(ctx context.Context, req *Actions, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDelAction, req, flags)
 }

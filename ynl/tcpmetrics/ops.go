@@ -29,12 +29,12 @@ const (
 	TCP_METRICS_CMD_DEL = 2
 )
 
-// Client makes requests of the family tcp_metrics. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family tcp_metrics. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // Get sends TCP_METRICS_CMD_GET and returns the reply.
@@ -47,8 +47,7 @@ func (c *Client) Dump(ctx context.Context, req *TCPMetrics, opts ...ynl.DumpOpti
 	return ynl.Dump[TCPMetrics](ctx, c.caller, OpGet, req, opts)
 }
 
-// Del sends TCP_METRICS_CMD_DEL. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// Del sends TCP_METRICS_CMD_DEL. It needs CAP_NET_ADMIN in the initial user namespace.
 func (c *Client) Del(ctx context.Context, req *TCPMetrics, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpDel, req, flags)
 }

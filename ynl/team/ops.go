@@ -39,8 +39,8 @@ const (
 // goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
 // Noop sends TEAM_CMD_NOOP and returns the reply.
@@ -48,14 +48,14 @@ func (c *Client) Noop(ctx context.Context, req *Team, flags ...netlink.Flags) (*
 	return ynl.Do[Team](ctx, c.caller, OpNoop, req, flags)
 }
 
-// OptionsSet sends TEAM_CMD_OPTIONS_SET and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// OptionsSet sends TEAM_CMD_OPTIONS_SET and returns the reply. It needs CAP_NET_ADMIN
+// in the initial user namespace.
 func (c *Client) OptionsSet(ctx context.Context, req *Team, flags ...netlink.Flags) (*Team, error) {
 	return ynl.Do[Team](ctx, c.caller, OpOptionsSet, req, flags)
 }
 
-// OptionsGet sends TEAM_CMD_OPTIONS_GET and returns the reply. It needs
-// CAP_NET_ADMIN in the initial user namespace.
+// OptionsGet sends TEAM_CMD_OPTIONS_GET and returns the reply. It needs CAP_NET_ADMIN
+// in the initial user namespace.
 func (c *Client) OptionsGet(ctx context.Context, req *Team, flags ...netlink.Flags) (*Team, error) {
 	return ynl.Do[Team](ctx, c.caller, OpOptionsGet, req, flags)
 }

@@ -29,22 +29,22 @@ const (
 	WG_CMD_SET_DEVICE = 1
 )
 
-// Client makes requests of the family wireguard. Its methods may be called by any number of
-// goroutines at once.
+// Client makes requests of the family wireguard. Its methods may be called by any
+// number of goroutines at once.
 type Client struct{ caller *ynl.Caller }
 
-// New returns a Client that uses c, which remains the caller's to close. If c is of another
-// family than NETLINK_GENERIC, every call fails.
+// New returns a Client that uses c, which remains the caller's to close. If c is of
+// another family than NETLINK_GENERIC, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// DumpDevice dumps by WG_CMD_GET_DEVICE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// DumpDevice dumps by WG_CMD_GET_DEVICE. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
 func (c *Client) DumpDevice(ctx context.Context, req *Device, opts ...ynl.DumpOption) ynl.Stream[Device] {
 	return ynl.Dump[Device](ctx, c.caller, OpGetDevice, req, opts)
 }
 
-// SetDevice sends WG_CMD_SET_DEVICE. It needs
-// CAP_NET_ADMIN in the user namespace of the network namespace.
+// SetDevice sends WG_CMD_SET_DEVICE. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
 func (c *Client) SetDevice(ctx context.Context, req *Device, flags ...netlink.Flags) error {
 	return ynl.Exec(ctx, c.caller, OpSetDevice, req, flags)
 }

@@ -3,8 +3,9 @@
 // Package wireguard has the netlink family wireguard: its messages as types, and its
 // operations as methods of [Client].
 //
-// It is generated from the specification wireguard of Linux 7.2, and from
-// corrections of it. Its names are settled.
+// It is generated from the specification wireguard of Linux 7.2, and from corrections
+// of it.
+// Tier 1: its names are settled.
 //
 // Every type of messages is a [ynl.Message]. Its method Settable returns a copy with what a
 // request may carry. Its form in JSON has the names of the specification, and those of the
@@ -98,7 +99,7 @@ type Device struct {
 	Ifindex    ynl.Opt[uint32]        // WGDEVICE_A_IFINDEX
 	Ifname     ynl.Opt[string]        // WGDEVICE_A_IFNAME
 	PrivateKey []byte                 // WGDEVICE_A_PRIVATE_KEY
-	PublicKey  []byte                 // WGDEVICE_A_PUBLIC_KEY
+	PublicKey  []byte                 // WGDEVICE_A_PUBLIC_KEY, read-only
 	Flags      ynl.Opt[WgdeviceFlags] // WGDEVICE_A_FLAGS
 	ListenPort ynl.Opt[uint16]        // WGDEVICE_A_LISTEN_PORT
 	Fwmark     ynl.Opt[uint32]        // WGDEVICE_A_FWMARK
@@ -122,9 +123,9 @@ type Peer struct {
 	Flags                       ynl.Opt[WgpeerFlags]    // WGPEER_A_FLAGS
 	Endpoint                    []byte                  // WGPEER_A_ENDPOINT
 	PersistentKeepaliveInterval ynl.Opt[uint16]         // WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL
-	LastHandshakeTime           ynl.Opt[KernelTimespec] // WGPEER_A_LAST_HANDSHAKE_TIME
-	RxBytes                     ynl.Opt[uint64]         // WGPEER_A_RX_BYTES
-	TxBytes                     ynl.Opt[uint64]         // WGPEER_A_TX_BYTES
+	LastHandshakeTime           ynl.Opt[KernelTimespec] // WGPEER_A_LAST_HANDSHAKE_TIME, read-only
+	RxBytes                     ynl.Opt[uint64]         // WGPEER_A_RX_BYTES, read-only
+	TxBytes                     ynl.Opt[uint64]         // WGPEER_A_TX_BYTES, read-only
 	Allowedips                  []AllowedIP             // WGPEER_A_ALLOWEDIPS
 	ProtocolVersion             ynl.Opt[uint32]         // WGPEER_A_PROTOCOL_VERSION
 

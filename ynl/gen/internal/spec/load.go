@@ -87,7 +87,7 @@ func load(path, overlay string, ours bool) (*Family, error) {
 	if err := inheritSubsets(root); err != nil {
 		return nil, err
 	}
-	f := new(Family)
+	f := &Family{Own: ours}
 	d := decoder{schema: "genetlink"}
 	if p := root.get("protocol"); p != nil {
 		d.schema = p.text

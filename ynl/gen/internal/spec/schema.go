@@ -27,6 +27,8 @@ type Family struct {
 	_ string       `key:"kernel-policy" in:"legacy" of:"split per-op global"`
 	_ kernelFamily `key:"kernel-family" in:"genl"`
 
+	Own bool // a spec of ours
+
 	byName struct {
 		definitions map[string]*Definition
 		sets        map[string]*Set
