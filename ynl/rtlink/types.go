@@ -1672,61 +1672,61 @@ func (x *MPLSLinkStats) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structMPLSLinkStats, x, data)
 }
 
-// LinkinfoData is the value of a sub-message: one of the types
+// LinkinfoData is the value of a sub-message. It has a type for each value of kind:
 //
-//	bond             *LinkinfoBond
-//	bridge           *LinkinfoBridge
-//	erspan           *LinkinfoGRE
-//	gre              *LinkinfoGRE
-//	gretap           *LinkinfoGRE
-//	ip6gre           *LinkinfoGre6
-//	geneve           *LinkinfoGeneve
-//	hsr              *LinkinfoHsr
-//	ipip             *LinkinfoIptun
-//	ip6tnl           *LinkinfoIp6tnl
-//	sit              *LinkinfoIptun
-//	tun              *LinkinfoTun
-//	vlan             *LinkinfoVLAN
-//	vrf              *LinkinfoVrf
-//	vti              *LinkinfoVti
-//	vti6             *LinkinfoVti6
-//	netkit           *LinkinfoNetkit
-//	ovpn             *LinkinfoOvpn
-//	amt              *LinkinfoAmt
-//	bareudp          *LinkinfoBareudp
-//	batadv           *LinkinfoBatadv
-//	can              *LinkinfoCan
-//	dsa              *LinkinfoDsa
-//	gtp              *LinkinfoGtp
-//	ip6erspan        *LinkinfoGre6
-//	ip6gretap        *LinkinfoGre6
-//	ipoib            *LinkinfoIpoib
-//	ipvlan           *LinkinfoIpvlan
-//	ipvtap           *LinkinfoIpvlan
-//	macsec           *LinkinfoMacsec
-//	macvlan          *LinkinfoMacvlan
-//	macvtap          *LinkinfoMacvlan
-//	ppp              *LinkinfoPpp
-//	rmnet            *LinkinfoRmnet
-//	veth             *LinkinfoVeth
-//	vxcan            *LinkinfoVxcan
-//	vxlan            *LinkinfoVXLAN
-//	wwan             *LinkinfoWwan
-//	xfrm             *LinkinfoXfrm
-//	dummy            none
-//	ifb              none
-//	lowpan           none
-//	netdevsim        none
-//	nlmon            none
-//	openvswitch      none
-//	pfcp             none
-//	team             none
-//	vcan             none
-//	virt_wifi        none
-//	vsockmon         none
-//	wireguard        none
+//	bond         *LinkinfoBond
+//	bridge       *LinkinfoBridge
+//	erspan       *LinkinfoGRE
+//	gre          *LinkinfoGRE
+//	gretap       *LinkinfoGRE
+//	ip6gre       *LinkinfoGre6
+//	geneve       *LinkinfoGeneve
+//	hsr          *LinkinfoHsr
+//	ipip         *LinkinfoIptun
+//	ip6tnl       *LinkinfoIp6tnl
+//	sit          *LinkinfoIptun
+//	tun          *LinkinfoTun
+//	vlan         *LinkinfoVLAN
+//	vrf          *LinkinfoVrf
+//	vti          *LinkinfoVti
+//	vti6         *LinkinfoVti6
+//	netkit       *LinkinfoNetkit
+//	ovpn         *LinkinfoOvpn
+//	amt          *LinkinfoAmt
+//	bareudp      *LinkinfoBareudp
+//	batadv       *LinkinfoBatadv
+//	can          *LinkinfoCan
+//	dsa          *LinkinfoDsa
+//	gtp          *LinkinfoGtp
+//	ip6erspan    *LinkinfoGre6
+//	ip6gretap    *LinkinfoGre6
+//	ipoib        *LinkinfoIpoib
+//	ipvlan       *LinkinfoIpvlan, meant by the type alone
+//	ipvtap       *LinkinfoIpvlan
+//	macsec       *LinkinfoMacsec
+//	macvlan      *LinkinfoMacvlan, meant by the type alone
+//	macvtap      *LinkinfoMacvlan
+//	ppp          *LinkinfoPpp
+//	rmnet        *LinkinfoRmnet
+//	veth         *LinkinfoVeth
+//	vxcan        *LinkinfoVxcan
+//	vxlan        *LinkinfoVXLAN
+//	wwan         *LinkinfoWwan
+//	xfrm         *LinkinfoXfrm
+//	dummy        nothing
+//	ifb          nothing
+//	lowpan       nothing
+//	netdevsim    nothing
+//	nlmon        nothing
+//	openvswitch  nothing
+//	pfcp         nothing
+//	team         nothing
+//	vcan         nothing
+//	virt_wifi    nothing
+//	vsockmon     nothing
+//	wireguard    nothing
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type LinkinfoData interface {
 	ynl.Message
 	isLinkinfoData()
@@ -1766,13 +1766,14 @@ func (*LinkinfoWwan) isLinkinfoData()    {}
 func (*LinkinfoXfrm) isLinkinfoData()    {}
 func (*Raw) isLinkinfoData()             {}
 
-// LinkinfoSlaveData is the value of a sub-message: one of the types
+// LinkinfoSlaveData is the value of a sub-message. It has a type for each value of
+// slave-kind:
 //
-//	bridge           *LinkinfoBrport
-//	bond             *BondSlave
-//	vrf              *VrfSlave
+//	bridge  *LinkinfoBrport
+//	bond    *BondSlave
+//	vrf     *VrfSlave
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type LinkinfoSlaveData interface {
 	ynl.Message
 	isLinkinfoSlaveData()
@@ -1783,12 +1784,12 @@ func (*BondSlave) isLinkinfoSlaveData()      {}
 func (*VrfSlave) isLinkinfoSlaveData()       {}
 func (*Raw) isLinkinfoSlaveData()            {}
 
-// LinkAfSpec is the value of a sub-message: one of the types
+// LinkAfSpec is the value of a sub-message. It has a type for each value of ifi-family:
 //
-//	0                *AfSpec
-//	7                *BridgeAfSpec
+//	0  *AfSpec
+//	7  *BridgeAfSpec
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type LinkAfSpec interface {
 	ynl.Message
 	isLinkAfSpec()
@@ -1798,12 +1799,13 @@ func (*AfSpec) isLinkAfSpec()       {}
 func (*BridgeAfSpec) isLinkAfSpec() {}
 func (*Raw) isLinkAfSpec()          {}
 
-// LinkProtinfo is the value of a sub-message: one of the types
+// LinkProtinfo is the value of a sub-message. It has a type for each value of
+// ifi-family:
 //
-//	7                *LinkinfoBrport
-//	10               *Inet6
+//	7   *LinkinfoBrport
+//	10  *Inet6
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type LinkProtinfo interface {
 	ynl.Message
 	isLinkProtinfo()
@@ -1813,11 +1815,11 @@ func (*LinkinfoBrport) isLinkProtinfo() {}
 func (*Inet6) isLinkProtinfo()          {}
 func (*Raw) isLinkProtinfo()            {}
 
-// LinkinfoXstats is the value of a sub-message: one of the types
+// LinkinfoXstats is the value of a sub-message. It has a type for each value of kind:
 //
-//	can              *CanDeviceStats
+//	can  *CanDeviceStats
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type LinkinfoXstats interface {
 	ynl.Message
 	isLinkinfoXstats()

@@ -57,7 +57,7 @@ func Encode(t testing.TB, m ynl.Message) []byte {
 func Lossless(t testing.TB, f *ynl.Family, c Capture, header int) {
 	t.Helper()
 	if err := lossless(f, c, header); err != nil {
-		t.Errorf("message type %d, %x: %v", c.Type, c.Payload, err)
+		t.Errorf("message type %d, %s: %v", c.Type, hexOf(c.Payload), err)
 	}
 }
 
@@ -82,10 +82,10 @@ func lossless(f *ynl.Family, c Capture, header int) error {
 }
 
 // differ says how the attributes in b differ from those in a. They may be in another
-// order, padding attributes without content may be missing, and nests may have got the
-// flag that says that they are such.
+// order, padding attributes without content may be missing, nests may have got the flag
+// that says that they are such, strings end with one NUL, and structs are complete.
 func differ(a, b []byte, path string) []string {
-	if bytes.Equal(a, b) {
+	if same(a, b) {
 		return nil
 	}
 	x, ok1 := cut(a)
@@ -94,18 +94,18 @@ func differ(a, b []byte, path string) []string {
 		if hops, ok := differHops(a, b, path); ok {
 			return hops
 		}
-		return []string{fmt.Sprintf("%s: %x became %x", path, a, b)}
+		return []string{fmt.Sprintf("%s: %s became %s", path, hexOf(a), hexOf(b))}
 	}
 	var diff []string
 	for len(x) > 0 || len(y) > 0 {
 		switch {
 		case len(y) == 0 || len(x) > 0 && number(x[0]) < number(y[0]):
 			if len(x[0].value) > 0 {
-				diff = append(diff, fmt.Sprintf("%s.%d: %x is lost", path, number(x[0]), x[0].value))
+				diff = append(diff, fmt.Sprintf("%s.%d: %s is lost", path, number(x[0]), hexOf(x[0].value)))
 			}
 			x = x[1:]
 		case len(x) == 0 || number(y[0]) < number(x[0]):
-			diff = append(diff, fmt.Sprintf("%s.%d: %x is new", path, number(y[0]), y[0].value))
+			diff = append(diff, fmt.Sprintf("%s.%d: %s is new", path, number(y[0]), hexOf(y[0].value)))
 			y = y[1:]
 		default:
 			at := fmt.Sprintf("%s.%d", path, number(x[0]))
@@ -117,6 +117,20 @@ func differ(a, b []byte, path string) []string {
 		}
 	}
 	return diff
+}
+
+// same reports whether values are the same, but for the NULs at the end of a string, the
+// zeros at the end of a struct that an older kernel had cut short, and the size of an
+// integer that has 4 bytes or 8 (uint).
+func same(a, b []byte) bool {
+	if rest, ok := bytes.CutPrefix(b, a); ok && len(b) >= 4 && len(bytes.Trim(rest, "\x00")) == 0 {
+		return true
+	}
+	if len(a) == 8 && len(b) == 4 {
+		return binary.NativeEndian.Uint64(a) == uint64(binary.NativeEndian.Uint32(b))
+	}
+	text, ok := bytes.CutSuffix(b, []byte{0})
+	return bytes.Equal(a, b) || ok && bytes.Equal(bytes.TrimRight(a, "\x00"), text)
 }
 
 // differHops is differ for lists of struct rtnexthop with attributes. It reports whether
@@ -135,6 +149,15 @@ func differHops(a, b []byte, path string) (diff []string, ok bool) {
 		diff = append(diff, differ(x[i][hopSize:], y[i][hopSize:], at)...)
 	}
 	return diff, true
+}
+
+// hexOf returns the beginning of b, and its size if that is not all.
+func hexOf(b []byte) string {
+	const most = 32
+	if len(b) > most {
+		return fmt.Sprintf("%x... (%d bytes)", b[:most], len(b))
+	}
+	return fmt.Sprintf("%x", b)
 }
 
 const hopSize = 8 // struct rtnexthop
