@@ -1489,14 +1489,14 @@ func (x *Pse) UnmarshalJSON(data []byte) error { return table.UnmarshalJSON(&row
 // Flow has the attributes of flow.
 type Flow struct {
 	Ether     ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_ETHER
-	Ip4       ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_IP4
-	Ip6       ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_IP6
-	Tcp4      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_TCP4
-	Tcp6      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_TCP6
-	Udp4      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_UDP4
-	Udp6      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_UDP6
-	Sctp4     ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_SCTP4
-	Sctp6     ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_SCTP6
+	IP4       ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_IP4
+	IP6       ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_IP6
+	TCP4      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_TCP4
+	TCP6      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_TCP6
+	UDP4      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_UDP4
+	UDP6      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_UDP6
+	SCTP4     ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_SCTP4
+	SCTP6     ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_SCTP6
 	Ah4       ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_AH4
 	Ah6       ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_AH6
 	Esp4      ynl.Opt[RxfhFields] // ETHTOOL_A_FLOW_ESP4

@@ -126,7 +126,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestFlags checks that an unknown family is an error, not an empty run.
+// TestUnknownFamily checks that an unknown family is an error, not an empty run.
 func TestUnknownFamily(t *testing.T) {
 	_, err := spec.Load("testdata/specs", "testdata/ours", "testdata/overlay", "demo", "absent")
 	if err == nil || !strings.Contains(err.Error(), `no spec "absent"`) {
@@ -134,8 +134,8 @@ func TestUnknownFamily(t *testing.T) {
 	}
 }
 
-// clashes are specs that need the overlay to settle a name.
-var clashes = []struct{ name, add, want string }{
+// faults are overlays that make a spec of which no package can be made.
+var faults = []struct{ name, add, want string }{
 	{"sets", "attribute-sets: [{new: thing, attributes: []}]\noperations: {list: [{name: delthing, attribute-set: thing}]}",
 		`the Go name Thing is that of`},
 	{"fields", "attribute-sets: [{name: thing-attrs, attributes: [{new: i-d, type: u8}]}, {name: inner-attrs, attributes: [{new: aLive, type: u8, go: Alive}]}]",
@@ -145,12 +145,14 @@ var clashes = []struct{ name, add, want string }{
 		`the Go name Switch is that of a member of the header`},
 	{"shadow", "attribute-sets: [{name: thing-attrs, attributes: [{new: other, type: u32, shadows: true}]}]", `shadows no member`},
 	{"digit", "attribute-sets: [{name: thing-attrs, attributes: [{new: 6rd, type: u32}]}]", `"6rd" is no Go name`},
+	{"byte order", "attribute-sets: [{name: inner-attrs, attributes: [{new: little, type: u16, byte-order: little-endian}]}]", `no little endian`},
+	{"byte order of a member", "definitions: [{name: pair, members: [{name: left, byte-order: little-endian}]}]", `no little endian`},
 	{"constant", "definitions: [{new: demo-color-red, type: const, name-prefix: '', value: 1}]", `the Go name DEMO_COLOR_RED is that of`},
 }
 
-// TestClash has two things with one Go name.
-func TestClash(t *testing.T) {
-	for _, c := range clashes {
+// TestFaults has, among others, two things with one Go name.
+func TestFaults(t *testing.T) {
+	for _, c := range faults {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			if err := write(dir, map[string][]byte{"demo.yaml": []byte(c.add)}); err != nil {

@@ -7,10 +7,10 @@ import (
 	"github.com/nlmux/netlink/ynl/gen/internal/spec"
 )
 
-// initialisms are the words that Go names spell in their own way.
+// initialisms are the words that Go names spell in their own way, also before digits.
 var initialisms = map[string]string{
 	"acl": "ACL", "arp": "ARP", "bpf": "BPF", "cpu": "CPU", "dns": "DNS", "dscp": "DSCP", "ecn": "ECN", "fd": "FD", "gid": "GID",
-	"gre": "GRE", "gro": "GRO", "gso": "GSO", "icmp": "ICMP", "icmpv6": "ICMPv6", "id": "ID", "igmp": "IGMP", "ip": "IP",
+	"gre": "GRE", "gro": "GRO", "gso": "GSO", "icmp": "ICMP", "icmpv4": "ICMPv4", "icmpv6": "ICMPv6", "id": "ID", "igmp": "IGMP", "ip": "IP",
 	"ipv4": "IPv4", "ipv6": "IPv6", "mac": "MAC", "mpls": "MPLS", "mss": "MSS", "mtu": "MTU", "nat": "NAT", "pid": "PID", "rss": "RSS",
 	"rtt": "RTT", "sctp": "SCTP", "tcp": "TCP", "tos": "TOS", "tso": "TSO", "ttl": "TTL", "udp": "UDP", "uid": "UID", "vf": "VF",
 	"vlan": "VLAN", "vxlan": "VXLAN", "xdp": "XDP",
@@ -20,11 +20,15 @@ var initialisms = map[string]string{
 func camel(name string) string {
 	var b strings.Builder
 	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == '.' || r == '/' }) {
-		if s, ok := initialisms[strings.ToLower(word)]; ok {
-			b.WriteString(s)
-			continue
+		letters := strings.TrimRight(word, "0123456789")
+		switch {
+		case initialisms[word] != "":
+			b.WriteString(initialisms[word])
+		case initialisms[letters] != "":
+			b.WriteString(initialisms[letters] + word[len(letters):])
+		default:
+			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 		}
-		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return b.String()
 }

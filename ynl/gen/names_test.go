@@ -10,6 +10,7 @@ func TestCamel(t *testing.T) {
 	for name, want := range map[string]string{
 		"link": "Link", "linkinfo-vlan": "LinkinfoVLAN", "num_vf": "NumVF", "ipv4-or-v6": "IPv4OrV6", "mtu": "MTU", "id": "ID",
 		"c33-pse": "C33Pse", "idle": "Idle", "hw-s-info": "HwSInfo", "UPPER": "UPPER",
+		"ip6-tunnel": "IP6Tunnel", "ipv6": "IPv6", "ip6tnl": "Ip6tnl", "seg6": "Seg6", "icmpv6-type": "ICMPv6Type",
 	} {
 		if got := camel(name); got != want {
 			t.Errorf("camel(%q) = %s, want %s", name, got, want)

@@ -1,15 +1,21 @@
 package main
 
-import "github.com/nlmux/netlink/ynl/gen/internal/spec"
+import (
+	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/nlmux/netlink/ynl/gen/internal/spec"
+)
+
+// A subMessage is the interface that the types of a sub-message have in common.
 type subMessage struct {
 	*spec.SubMessage
-	GoName string
-	Kinds  []kindOf
-	Types  []string // Go types, each once
+	GoName    string
+	Selectors string   // with "or" between them
+	Kinds     []string // lines for its doc comment
+	Types     []string // Go types, each once
 }
-
-type kindOf struct{ Value, Type string }
 
 // A choice is a sub-message with the selector that it has in some set.
 type choice struct {
@@ -21,17 +27,13 @@ type choice struct {
 
 // subMessage makes the interface of a sub-message, and its choices.
 func (g *generator) subMessage(s *spec.SubMessage) *subMessage {
-	u := &subMessage{SubMessage: s, GoName: g.name(s)}
-	seen := map[string]bool{}
+	selectors := g.selectors(s)
+	u := &subMessage{SubMessage: s, GoName: g.name(s), Selectors: strings.Join(selectors, " or "), Kinds: g.kinds(s)}
 	for _, format := range s.Formats {
-		typ := g.formatType(format)
-		u.Kinds = append(u.Kinds, kindOf{format.Value, typ})
-		if typ != "" && !seen[typ] {
-			seen[typ] = true
+		if typ := g.formatType(format); typ != "" && !slices.Contains(u.Types, typ) {
 			u.Types = append(u.Types, typ)
 		}
 	}
-	selectors := g.selectors(s)
 	for _, selector := range selectors {
 		ref := "choice" + u.GoName
 		if len(selectors) > 1 {
@@ -46,14 +48,32 @@ func (g *generator) subMessage(s *spec.SubMessage) *subMessage {
 	return u
 }
 
+// kinds returns a line for each value of the selector, with the type that it means.
+func (g *generator) kinds(s *spec.SubMessage) []string {
+	width := 0
+	for _, format := range s.Formats {
+		width = max(width, len(format.Value))
+	}
+	var lines []string
+	for _, format := range s.Formats {
+		typ := "nothing"
+		if t := g.formatType(format); t != "" {
+			typ = "*" + t
+		}
+		if format.Default {
+			typ += ", meant by the type alone"
+		}
+		lines = append(lines, fmt.Sprintf("%-*s  %s", width, format.Value, typ))
+	}
+	return lines
+}
+
 // selectors returns the selectors that a sub-message has, each once.
 func (g *generator) selectors(sub *spec.SubMessage) []string {
 	var selectors []string
-	seen := map[string]bool{}
 	for _, s := range g.spec.Sets {
 		for _, a := range s.Attributes {
-			if s.Used && a.Sub == sub && !seen[a.Selector] {
-				seen[a.Selector] = true
+			if s.Used && a.Sub == sub && !slices.Contains(selectors, a.Selector) {
 				selectors = append(selectors, a.Selector)
 			}
 		}

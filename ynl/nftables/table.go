@@ -81,7 +81,7 @@ const (
 	setSecmark
 	setTunnelKey
 	setTunnelKeyIP
-	setTunnelKeyIp6
+	setTunnelKeyIP6
 	setTunnelKeyOpts
 	setTunnelKeyVXLAN
 	setTunnelKeyErspan
@@ -941,7 +941,7 @@ var rows = table.Family{
 			Attrs: []table.Attr{
 				{Name: "id", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TunnelKey{}.ID), Set: unsafe.Offsetof(TunnelKey{}.ID.Set)},
 				{Name: "ip", Type: 2, Kind: table.Nest, Ref: setTunnelKeyIP, Off: unsafe.Offsetof(TunnelKey{}.IP)},
-				{Name: "ip6", Type: 3, Kind: table.Nest, Ref: setTunnelKeyIp6, Off: unsafe.Offsetof(TunnelKey{}.Ip6)},
+				{Name: "ip6", Type: 3, Kind: table.Nest, Ref: setTunnelKeyIP6, Off: unsafe.Offsetof(TunnelKey{}.IP6)},
 				{Name: "flags", Type: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Enum: enumTunnelFlags, Off: unsafe.Offsetof(TunnelKey{}.Flags), Set: unsafe.Offsetof(TunnelKey{}.Flags.Set)},
 				{Name: "tos", Type: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TunnelKey{}.TOS), Set: unsafe.Offsetof(TunnelKey{}.TOS.Set)},
 				{Name: "ttl", Type: 6, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TunnelKey{}.TTL), Set: unsafe.Offsetof(TunnelKey{}.TTL.Set)},
@@ -959,14 +959,14 @@ var rows = table.Family{
 				{Name: "dst", Type: 2, Kind: table.Addr, Hint: table.IPv4, Off: unsafe.Offsetof(TunnelKeyIP{}.Dst)},
 			},
 		},
-		setTunnelKeyIp6 - 1: {
+		setTunnelKeyIP6 - 1: {
 			Name: "tunnel-key-ip6", Prefix: "NFTA_TUNNEL_KEY_IP6_",
-			Type: (*TunnelKeyIp6)(nil), Size: unsafe.Sizeof(TunnelKeyIp6{}), New: table.New[TunnelKeyIp6],
-			Unknown: unsafe.Offsetof(TunnelKeyIp6{}.Unknown),
+			Type: (*TunnelKeyIP6)(nil), Size: unsafe.Sizeof(TunnelKeyIP6{}), New: table.New[TunnelKeyIP6],
+			Unknown: unsafe.Offsetof(TunnelKeyIP6{}.Unknown),
 			Attrs: []table.Attr{
-				{Name: "src", Type: 1, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(TunnelKeyIp6{}.Src)},
-				{Name: "dst", Type: 2, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(TunnelKeyIp6{}.Dst)},
-				{Name: "flowlabel", Type: 3, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TunnelKeyIp6{}.Flowlabel), Set: unsafe.Offsetof(TunnelKeyIp6{}.Flowlabel.Set)},
+				{Name: "src", Type: 1, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(TunnelKeyIP6{}.Src)},
+				{Name: "dst", Type: 2, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(TunnelKeyIP6{}.Dst)},
+				{Name: "flowlabel", Type: 3, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TunnelKeyIP6{}.Flowlabel), Set: unsafe.Offsetof(TunnelKeyIP6{}.Flowlabel.Set)},
 			},
 		},
 		setTunnelKeyOpts - 1: {

@@ -1101,50 +1101,50 @@ func (x *Nfgenmsg) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structNfgenmsg, x, data)
 }
 
-// ExprOps is the value of a sub-message: one of the types
+// ExprOps is the value of a sub-message. It has a type for each value of name:
 //
-//	bitwise          *ExprBitwise
-//	cmp              *ExprCmp
-//	counter          *ExprCounter
-//	ct               *ExprCt
-//	fib              *ExprFib
-//	flow_offload     *ExprFlowOffload
-//	immediate        *ExprImmediate
-//	log              *Log
-//	lookup           *ExprLookup
-//	match            *CompatMatch
-//	meta             *ExprMeta
-//	nat              *ExprNAT
-//	numgen           *Numgen
-//	objref           *ExprObjref
-//	payload          *ExprPayload
-//	quota            *Quota
-//	range            *Range
-//	reject           *ExprReject
-//	target           *ExprTarget
-//	tproxy           *ExprTproxy
-//	byteorder        *ExprByteorder
-//	connlimit        *Connlimit
-//	dup              *ExprDup
-//	dynset           *ExprDynset
-//	exthdr           *ExprExthdr
-//	fwd              *ExprFwd
-//	hash             *ExprHash
-//	inner            *ExprInner
-//	last             *ExprLast
-//	limit            *Limit
-//	masq             *ExprMasq
-//	notrack          none
-//	osf              *ExprOsf
-//	queue            *ExprQueue
-//	redir            *ExprRedir
-//	rt               *ExprRt
-//	socket           *ExprSocket
-//	synproxy         *Synproxy
-//	tunnel           *ExprTunnel
-//	xfrm             *ExprXfrm
+//	bitwise       *ExprBitwise
+//	cmp           *ExprCmp
+//	counter       *ExprCounter
+//	ct            *ExprCt
+//	fib           *ExprFib
+//	flow_offload  *ExprFlowOffload
+//	immediate     *ExprImmediate
+//	log           *Log
+//	lookup        *ExprLookup
+//	match         *CompatMatch
+//	meta          *ExprMeta
+//	nat           *ExprNAT
+//	numgen        *Numgen
+//	objref        *ExprObjref
+//	payload       *ExprPayload
+//	quota         *Quota
+//	range         *Range
+//	reject        *ExprReject
+//	target        *ExprTarget
+//	tproxy        *ExprTproxy
+//	byteorder     *ExprByteorder
+//	connlimit     *Connlimit
+//	dup           *ExprDup
+//	dynset        *ExprDynset
+//	exthdr        *ExprExthdr
+//	fwd           *ExprFwd
+//	hash          *ExprHash
+//	inner         *ExprInner
+//	last          *ExprLast
+//	limit         *Limit
+//	masq          *ExprMasq
+//	notrack       nothing
+//	osf           *ExprOsf
+//	queue         *ExprQueue
+//	redir         *ExprRedir
+//	rt            *ExprRt
+//	socket        *ExprSocket
+//	synproxy      *Synproxy
+//	tunnel        *ExprTunnel
+//	xfrm          *ExprXfrm
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type ExprOps interface {
 	ynl.Message
 	isExprOps()
@@ -1191,20 +1191,20 @@ func (*ExprTunnel) isExprOps()      {}
 func (*ExprXfrm) isExprOps()        {}
 func (*Raw) isExprOps()             {}
 
-// ObjData is the value of a sub-message: one of the types
+// ObjData is the value of a sub-message. It has a type for each value of type:
 //
-//	counter          *Counter
-//	quota            *Quota
-//	connlimit        *Connlimit
-//	ct-expect        *CtExpect
-//	ct-helper        *CtHelper
-//	ct-timeout       *CtTimeout
-//	limit            *Limit
-//	secmark          *Secmark
-//	synproxy         *Synproxy
-//	tunnel           *TunnelKey
+//	counter     *Counter
+//	quota       *Quota
+//	connlimit   *Connlimit
+//	ct-expect   *CtExpect
+//	ct-helper   *CtHelper
+//	ct-timeout  *CtTimeout
+//	limit       *Limit
+//	secmark     *Secmark
+//	synproxy    *Synproxy
+//	tunnel      *TunnelKey
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type ObjData interface {
 	ynl.Message
 	isObjData()
@@ -2566,7 +2566,7 @@ func (x *Secmark) UnmarshalJSON(data []byte) error {
 type TunnelKey struct {
 	ID    ynl.Opt[uint32]      // NFTA_TUNNEL_KEY_ID
 	IP    *TunnelKeyIP         // NFTA_TUNNEL_KEY_IP
-	Ip6   *TunnelKeyIp6        // NFTA_TUNNEL_KEY_IP6
+	IP6   *TunnelKeyIP6        // NFTA_TUNNEL_KEY_IP6
 	Flags ynl.Opt[TunnelFlags] // NFTA_TUNNEL_KEY_FLAGS
 	TOS   ynl.Opt[uint8]       // NFTA_TUNNEL_KEY_TOS
 	TTL   ynl.Opt[uint8]       // NFTA_TUNNEL_KEY_TTL
@@ -2607,8 +2607,8 @@ func (x *TunnelKeyIP) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setTunnelKeyIP, x, data)
 }
 
-// TunnelKeyIp6 has the attributes of tunnel-key-ip6-attrs.
-type TunnelKeyIp6 struct {
+// TunnelKeyIP6 has the attributes of tunnel-key-ip6-attrs.
+type TunnelKeyIP6 struct {
 	Src       netip.Addr      // NFTA_TUNNEL_KEY_IP6_SRC
 	Dst       netip.Addr      // NFTA_TUNNEL_KEY_IP6_DST
 	Flowlabel ynl.Opt[uint32] // NFTA_TUNNEL_KEY_IP6_FLOWLABEL
@@ -2616,16 +2616,16 @@ type TunnelKeyIp6 struct {
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
 
-func (x *TunnelKeyIp6) Encode(b *wire.Builder) { table.Encode(&rows, setTunnelKeyIp6, x, b) }
-func (x *TunnelKeyIp6) Decode(payload []byte) error {
-	return table.Decode(&rows, setTunnelKeyIp6, x, payload)
+func (x *TunnelKeyIP6) Encode(b *wire.Builder) { table.Encode(&rows, setTunnelKeyIP6, x, b) }
+func (x *TunnelKeyIP6) Decode(payload []byte) error {
+	return table.Decode(&rows, setTunnelKeyIP6, x, payload)
 }
-func (x *TunnelKeyIp6) Settable() *TunnelKeyIp6 { return table.Settable(&rows, setTunnelKeyIp6, x) }
-func (x TunnelKeyIp6) MarshalJSON() ([]byte, error) {
-	return table.MarshalJSON(&rows, setTunnelKeyIp6, &x)
+func (x *TunnelKeyIP6) Settable() *TunnelKeyIP6 { return table.Settable(&rows, setTunnelKeyIP6, x) }
+func (x TunnelKeyIP6) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setTunnelKeyIP6, &x)
 }
-func (x *TunnelKeyIp6) UnmarshalJSON(data []byte) error {
-	return table.UnmarshalJSON(&rows, setTunnelKeyIp6, x, data)
+func (x *TunnelKeyIP6) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTunnelKeyIP6, x, data)
 }
 
 // TunnelKeyOpts has the attributes of tunnel-key-opts-attrs.

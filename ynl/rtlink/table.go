@@ -27,7 +27,7 @@ const (
 	setLinkinfoBridge
 	setLinkinfoBrport
 	setLinkinfoGRE
-	setLinkinfoGre6
+	setLinkinfoGRE6
 	setLinkinfoVti
 	setLinkinfoVti6
 	setLinkinfoGeneve
@@ -153,7 +153,7 @@ const (
 	enumVLANProtocols
 	enumIPv4Devconf
 	enumIPv6Devconf
-	enumIflaIcmp6Stats
+	enumIflaICMP6Stats
 	enumIflaInet6Stats
 	enumVLANFlags
 	enumIflaVFLinkStateEnum
@@ -425,7 +425,7 @@ var rows = table.Family{
 				{Name: "peer-notif-delay", Type: 28, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoBond{}.PeerNotifDelay), Set: unsafe.Offsetof(LinkinfoBond{}.PeerNotifDelay.Set)},
 				{Name: "ad-lacp-active", Type: 29, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoBond{}.AdLacpActive), Set: unsafe.Offsetof(LinkinfoBond{}.AdLacpActive.Set)},
 				{Name: "missed-max", Type: 30, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoBond{}.MissedMax), Set: unsafe.Offsetof(LinkinfoBond{}.MissedMax.Set)},
-				{Name: "ns-ip6-target", Type: 31, Kind: table.Indexed, Elem: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(LinkinfoBond{}.NsIp6Target)},
+				{Name: "ns-ip6-target", Type: 31, Kind: table.Indexed, Elem: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(LinkinfoBond{}.NsIP6Target)},
 				{Name: "coupled-control", Type: 32, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoBond{}.CoupledControl), Set: unsafe.Offsetof(LinkinfoBond{}.CoupledControl.Set)},
 				{Name: "broadcast-neigh", Type: 33, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoBond{}.BroadcastNeigh), Set: unsafe.Offsetof(LinkinfoBond{}.BroadcastNeigh.Set)},
 				{Name: "lacp-strict", Type: 34, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoBond{}.LacpStrict), Set: unsafe.Offsetof(LinkinfoBond{}.LacpStrict.Set)},
@@ -603,32 +603,32 @@ var rows = table.Family{
 				{Name: "erspan-hwid", Type: 24, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE{}.ErspanHwid), Set: unsafe.Offsetof(LinkinfoGRE{}.ErspanHwid.Set)},
 			},
 		},
-		setLinkinfoGre6 - 1: {
+		setLinkinfoGRE6 - 1: {
 			Name: "linkinfo-gre6", Prefix: "IFLA_GRE_",
-			Type: (*LinkinfoGre6)(nil), Size: unsafe.Sizeof(LinkinfoGre6{}), New: table.New[LinkinfoGre6],
-			Unknown: unsafe.Offsetof(LinkinfoGre6{}.Unknown),
+			Type: (*LinkinfoGRE6)(nil), Size: unsafe.Sizeof(LinkinfoGRE6{}), New: table.New[LinkinfoGRE6],
+			Unknown: unsafe.Offsetof(LinkinfoGRE6{}.Unknown),
 			Attrs: []table.Attr{
-				{Name: "link", Type: 1, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGre6{}.Link), Set: unsafe.Offsetof(LinkinfoGre6{}.Link.Set)},
-				{Name: "iflags", Type: 2, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(LinkinfoGre6{}.Iflags), Set: unsafe.Offsetof(LinkinfoGre6{}.Iflags.Set)},
-				{Name: "oflags", Type: 3, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(LinkinfoGre6{}.Oflags), Set: unsafe.Offsetof(LinkinfoGre6{}.Oflags.Set)},
-				{Name: "ikey", Type: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(LinkinfoGre6{}.Ikey), Set: unsafe.Offsetof(LinkinfoGre6{}.Ikey.Set)},
-				{Name: "okey", Type: 5, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(LinkinfoGre6{}.Okey), Set: unsafe.Offsetof(LinkinfoGre6{}.Okey.Set)},
-				{Name: "local", Type: 6, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(LinkinfoGre6{}.Local)},
-				{Name: "remote", Type: 7, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(LinkinfoGre6{}.Remote)},
-				{Name: "ttl", Type: 8, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGre6{}.TTL), Set: unsafe.Offsetof(LinkinfoGre6{}.TTL.Set)},
-				{Name: "encap-limit", Type: 11, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGre6{}.EncapLimit), Set: unsafe.Offsetof(LinkinfoGre6{}.EncapLimit.Set)},
-				{Name: "flowinfo", Type: 12, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(LinkinfoGre6{}.Flowinfo), Set: unsafe.Offsetof(LinkinfoGre6{}.Flowinfo.Set)},
-				{Name: "flags", Type: 13, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGre6{}.Flags), Set: unsafe.Offsetof(LinkinfoGre6{}.Flags.Set)},
-				{Name: "encap-type", Type: 14, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGre6{}.EncapType), Set: unsafe.Offsetof(LinkinfoGre6{}.EncapType.Set)},
-				{Name: "encap-flags", Type: 15, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGre6{}.EncapFlags), Set: unsafe.Offsetof(LinkinfoGre6{}.EncapFlags.Set)},
-				{Name: "encap-sport", Type: 16, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(LinkinfoGre6{}.EncapSport), Set: unsafe.Offsetof(LinkinfoGre6{}.EncapSport.Set)},
-				{Name: "encap-dport", Type: 17, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(LinkinfoGre6{}.EncapDport), Set: unsafe.Offsetof(LinkinfoGre6{}.EncapDport.Set)},
-				{Name: "collect-metadata", Type: 18, Kind: table.Flag, Off: unsafe.Offsetof(LinkinfoGre6{}.CollectMetadata)},
-				{Name: "fwmark", Type: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGre6{}.Fwmark), Set: unsafe.Offsetof(LinkinfoGre6{}.Fwmark.Set)},
-				{Name: "erspan-index", Type: 21, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGre6{}.ErspanIndex), Set: unsafe.Offsetof(LinkinfoGre6{}.ErspanIndex.Set)},
-				{Name: "erspan-ver", Type: 22, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGre6{}.ErspanVer), Set: unsafe.Offsetof(LinkinfoGre6{}.ErspanVer.Set)},
-				{Name: "erspan-dir", Type: 23, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGre6{}.ErspanDir), Set: unsafe.Offsetof(LinkinfoGre6{}.ErspanDir.Set)},
-				{Name: "erspan-hwid", Type: 24, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGre6{}.ErspanHwid), Set: unsafe.Offsetof(LinkinfoGre6{}.ErspanHwid.Set)},
+				{Name: "link", Type: 1, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGRE6{}.Link), Set: unsafe.Offsetof(LinkinfoGRE6{}.Link.Set)},
+				{Name: "iflags", Type: 2, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.Iflags), Set: unsafe.Offsetof(LinkinfoGRE6{}.Iflags.Set)},
+				{Name: "oflags", Type: 3, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.Oflags), Set: unsafe.Offsetof(LinkinfoGRE6{}.Oflags.Set)},
+				{Name: "ikey", Type: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(LinkinfoGRE6{}.Ikey), Set: unsafe.Offsetof(LinkinfoGRE6{}.Ikey.Set)},
+				{Name: "okey", Type: 5, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(LinkinfoGRE6{}.Okey), Set: unsafe.Offsetof(LinkinfoGRE6{}.Okey.Set)},
+				{Name: "local", Type: 6, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(LinkinfoGRE6{}.Local)},
+				{Name: "remote", Type: 7, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(LinkinfoGRE6{}.Remote)},
+				{Name: "ttl", Type: 8, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGRE6{}.TTL), Set: unsafe.Offsetof(LinkinfoGRE6{}.TTL.Set)},
+				{Name: "encap-limit", Type: 11, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGRE6{}.EncapLimit), Set: unsafe.Offsetof(LinkinfoGRE6{}.EncapLimit.Set)},
+				{Name: "flowinfo", Type: 12, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(LinkinfoGRE6{}.Flowinfo), Set: unsafe.Offsetof(LinkinfoGRE6{}.Flowinfo.Set)},
+				{Name: "flags", Type: 13, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGRE6{}.Flags), Set: unsafe.Offsetof(LinkinfoGRE6{}.Flags.Set)},
+				{Name: "encap-type", Type: 14, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.EncapType), Set: unsafe.Offsetof(LinkinfoGRE6{}.EncapType.Set)},
+				{Name: "encap-flags", Type: 15, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.EncapFlags), Set: unsafe.Offsetof(LinkinfoGRE6{}.EncapFlags.Set)},
+				{Name: "encap-sport", Type: 16, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.EncapSport), Set: unsafe.Offsetof(LinkinfoGRE6{}.EncapSport.Set)},
+				{Name: "encap-dport", Type: 17, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.EncapDport), Set: unsafe.Offsetof(LinkinfoGRE6{}.EncapDport.Set)},
+				{Name: "collect-metadata", Type: 18, Kind: table.Flag, Off: unsafe.Offsetof(LinkinfoGRE6{}.CollectMetadata)},
+				{Name: "fwmark", Type: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGRE6{}.Fwmark), Set: unsafe.Offsetof(LinkinfoGRE6{}.Fwmark.Set)},
+				{Name: "erspan-index", Type: 21, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGRE6{}.ErspanIndex), Set: unsafe.Offsetof(LinkinfoGRE6{}.ErspanIndex.Set)},
+				{Name: "erspan-ver", Type: 22, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGRE6{}.ErspanVer), Set: unsafe.Offsetof(LinkinfoGRE6{}.ErspanVer.Set)},
+				{Name: "erspan-dir", Type: 23, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGRE6{}.ErspanDir), Set: unsafe.Offsetof(LinkinfoGRE6{}.ErspanDir.Set)},
+				{Name: "erspan-hwid", Type: 24, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.ErspanHwid), Set: unsafe.Offsetof(LinkinfoGRE6{}.ErspanHwid.Set)},
 			},
 		},
 		setLinkinfoVti - 1: {
@@ -1079,8 +1079,8 @@ var rows = table.Family{
 			Type: (*LinkinfoGtp)(nil), Size: unsafe.Sizeof(LinkinfoGtp{}), New: table.New[LinkinfoGtp],
 			Unknown: unsafe.Offsetof(LinkinfoGtp{}.Unknown),
 			Attrs: []table.Attr{
-				{Name: "fd0", Type: 1, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGtp{}.Fd0), Set: unsafe.Offsetof(LinkinfoGtp{}.Fd0.Set)},
-				{Name: "fd1", Type: 2, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGtp{}.Fd1), Set: unsafe.Offsetof(LinkinfoGtp{}.Fd1.Set)},
+				{Name: "fd0", Type: 1, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGtp{}.FD0), Set: unsafe.Offsetof(LinkinfoGtp{}.FD0.Set)},
+				{Name: "fd1", Type: 2, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGtp{}.FD1), Set: unsafe.Offsetof(LinkinfoGtp{}.FD1.Set)},
 				{Name: "pdp-hashsize", Type: 3, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoGtp{}.PdpHashsize), Set: unsafe.Offsetof(LinkinfoGtp{}.PdpHashsize.Set)},
 				{Name: "role", Type: 4, Kind: table.U32, Width: 4, Enum: enumGtpRole, Off: unsafe.Offsetof(LinkinfoGtp{}.Role), Set: unsafe.Offsetof(LinkinfoGtp{}.Role.Set)},
 				{Name: "create-sockets", Type: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGtp{}.CreateSockets), Set: unsafe.Offsetof(LinkinfoGtp{}.CreateSockets.Set)},
@@ -2110,7 +2110,7 @@ var rows = table.Family{
 				{Value: 0x3b, Name: "force-forwarding"},
 			},
 		},
-		enumIflaIcmp6Stats - 1: {
+		enumIflaICMP6Stats - 1: {
 			Name: "ifla-icmp6-stats",
 			Entries: []table.Entry{
 				{Value: 0x0, Name: "num"},
@@ -2481,7 +2481,7 @@ var rows = table.Family{
 				{Value: "erspan", Set: setLinkinfoGRE},
 				{Value: "gre", Set: setLinkinfoGRE},
 				{Value: "gretap", Set: setLinkinfoGRE},
-				{Value: "ip6gre", Set: setLinkinfoGre6},
+				{Value: "ip6gre", Set: setLinkinfoGRE6},
 				{Value: "geneve", Set: setLinkinfoGeneve},
 				{Value: "hsr", Set: setLinkinfoHsr},
 				{Value: "ipip", Set: setLinkinfoIptun},
@@ -2500,8 +2500,8 @@ var rows = table.Family{
 				{Value: "can", Set: setLinkinfoCan},
 				{Value: "dsa", Set: setLinkinfoDsa},
 				{Value: "gtp", Set: setLinkinfoGtp},
-				{Value: "ip6erspan", Set: setLinkinfoGre6},
-				{Value: "ip6gretap", Set: setLinkinfoGre6},
+				{Value: "ip6erspan", Set: setLinkinfoGRE6},
+				{Value: "ip6gretap", Set: setLinkinfoGRE6},
 				{Value: "ipoib", Set: setLinkinfoIpoib},
 				{Value: "ipvlan", Set: setLinkinfoIpvlan, Default: true},
 				{Value: "ipvtap", Set: setLinkinfoIpvlan},

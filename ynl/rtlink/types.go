@@ -276,27 +276,27 @@ func (x *IPv6Devconf) UnmarshalText(text []byte) error {
 	return err
 }
 
-// IflaIcmp6Stats is an enumeration: ifla-icmp6-stats.
-type IflaIcmp6Stats uint32
+// IflaICMP6Stats is an enumeration: ifla-icmp6-stats.
+type IflaICMP6Stats uint32
 
-// The values of IflaIcmp6Stats.
+// The values of IflaICMP6Stats.
 const (
-	ICMP6_MIB_NUM           IflaIcmp6Stats = 0
-	ICMP6_MIB_INMSGS        IflaIcmp6Stats = 1
-	ICMP6_MIB_INERRORS      IflaIcmp6Stats = 2
-	ICMP6_MIB_OUTMSGS       IflaIcmp6Stats = 3
-	ICMP6_MIB_OUTERRORS     IflaIcmp6Stats = 4
-	ICMP6_MIB_CSUMERRORS    IflaIcmp6Stats = 5
-	ICMP6_MIB_RATELIMITHOST IflaIcmp6Stats = 6
+	ICMP6_MIB_NUM           IflaICMP6Stats = 0
+	ICMP6_MIB_INMSGS        IflaICMP6Stats = 1
+	ICMP6_MIB_INERRORS      IflaICMP6Stats = 2
+	ICMP6_MIB_OUTMSGS       IflaICMP6Stats = 3
+	ICMP6_MIB_OUTERRORS     IflaICMP6Stats = 4
+	ICMP6_MIB_CSUMERRORS    IflaICMP6Stats = 5
+	ICMP6_MIB_RATELIMITHOST IflaICMP6Stats = 6
 )
 
-func (x IflaIcmp6Stats) String() string { return rows.EnumString(enumIflaIcmp6Stats, uint64(x)) }
-func (x IflaIcmp6Stats) MarshalText() ([]byte, error) {
-	return rows.EnumText(enumIflaIcmp6Stats, uint64(x)), nil
+func (x IflaICMP6Stats) String() string { return rows.EnumString(enumIflaICMP6Stats, uint64(x)) }
+func (x IflaICMP6Stats) MarshalText() ([]byte, error) {
+	return rows.EnumText(enumIflaICMP6Stats, uint64(x)), nil
 }
-func (x *IflaIcmp6Stats) UnmarshalText(text []byte) error {
-	v, err := rows.ParseEnum(enumIflaIcmp6Stats, text)
-	*x = IflaIcmp6Stats(v)
+func (x *IflaICMP6Stats) UnmarshalText(text []byte) error {
+	v, err := rows.ParseEnum(enumIflaICMP6Stats, text)
+	*x = IflaICMP6Stats(v)
 	return err
 }
 
@@ -1679,7 +1679,7 @@ func (x *MPLSLinkStats) UnmarshalJSON(data []byte) error {
 //	erspan       *LinkinfoGRE
 //	gre          *LinkinfoGRE
 //	gretap       *LinkinfoGRE
-//	ip6gre       *LinkinfoGre6
+//	ip6gre       *LinkinfoGRE6
 //	geneve       *LinkinfoGeneve
 //	hsr          *LinkinfoHsr
 //	ipip         *LinkinfoIptun
@@ -1698,8 +1698,8 @@ func (x *MPLSLinkStats) UnmarshalJSON(data []byte) error {
 //	can          *LinkinfoCan
 //	dsa          *LinkinfoDsa
 //	gtp          *LinkinfoGtp
-//	ip6erspan    *LinkinfoGre6
-//	ip6gretap    *LinkinfoGre6
+//	ip6erspan    *LinkinfoGRE6
+//	ip6gretap    *LinkinfoGRE6
 //	ipoib        *LinkinfoIpoib
 //	ipvlan       *LinkinfoIpvlan, meant by the type alone
 //	ipvtap       *LinkinfoIpvlan
@@ -1735,7 +1735,7 @@ type LinkinfoData interface {
 func (*LinkinfoBond) isLinkinfoData()    {}
 func (*LinkinfoBridge) isLinkinfoData()  {}
 func (*LinkinfoGRE) isLinkinfoData()     {}
-func (*LinkinfoGre6) isLinkinfoData()    {}
+func (*LinkinfoGRE6) isLinkinfoData()    {}
 func (*LinkinfoGeneve) isLinkinfoData()  {}
 func (*LinkinfoHsr) isLinkinfoData()     {}
 func (*LinkinfoIptun) isLinkinfoData()   {}
@@ -2127,7 +2127,7 @@ type LinkinfoBond struct {
 	PeerNotifDelay  ynl.Opt[uint32]  // IFLA_BOND_PEER_NOTIF_DELAY
 	AdLacpActive    ynl.Opt[uint8]   // IFLA_BOND_AD_LACP_ACTIVE
 	MissedMax       ynl.Opt[uint8]   // IFLA_BOND_MISSED_MAX
-	NsIp6Target     []netip.Addr     // IFLA_BOND_NS_IP6_TARGET
+	NsIP6Target     []netip.Addr     // IFLA_BOND_NS_IP6_TARGET
 	CoupledControl  ynl.Opt[uint8]   // IFLA_BOND_COUPLED_CONTROL
 	BroadcastNeigh  ynl.Opt[uint8]   // IFLA_BOND_BROADCAST_NEIGH
 	LacpStrict      ynl.Opt[uint8]   // IFLA_BOND_LACP_STRICT
@@ -2371,8 +2371,8 @@ func (x *LinkinfoGRE) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setLinkinfoGRE, x, data)
 }
 
-// LinkinfoGre6 has the attributes of linkinfo-gre6-attrs.
-type LinkinfoGre6 struct {
+// LinkinfoGRE6 has the attributes of linkinfo-gre6-attrs.
+type LinkinfoGRE6 struct {
 	Link            ynl.Opt[uint32] // IFLA_GRE_LINK
 	Iflags          ynl.Opt[uint16] // IFLA_GRE_IFLAGS
 	Oflags          ynl.Opt[uint16] // IFLA_GRE_OFLAGS
@@ -2398,16 +2398,16 @@ type LinkinfoGre6 struct {
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
 
-func (x *LinkinfoGre6) Encode(b *wire.Builder) { table.Encode(&rows, setLinkinfoGre6, x, b) }
-func (x *LinkinfoGre6) Decode(payload []byte) error {
-	return table.Decode(&rows, setLinkinfoGre6, x, payload)
+func (x *LinkinfoGRE6) Encode(b *wire.Builder) { table.Encode(&rows, setLinkinfoGRE6, x, b) }
+func (x *LinkinfoGRE6) Decode(payload []byte) error {
+	return table.Decode(&rows, setLinkinfoGRE6, x, payload)
 }
-func (x *LinkinfoGre6) Settable() *LinkinfoGre6 { return table.Settable(&rows, setLinkinfoGre6, x) }
-func (x LinkinfoGre6) MarshalJSON() ([]byte, error) {
-	return table.MarshalJSON(&rows, setLinkinfoGre6, &x)
+func (x *LinkinfoGRE6) Settable() *LinkinfoGRE6 { return table.Settable(&rows, setLinkinfoGRE6, x) }
+func (x LinkinfoGRE6) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setLinkinfoGRE6, &x)
 }
-func (x *LinkinfoGre6) UnmarshalJSON(data []byte) error {
-	return table.UnmarshalJSON(&rows, setLinkinfoGre6, x, data)
+func (x *LinkinfoGRE6) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setLinkinfoGRE6, x, data)
 }
 
 // LinkinfoVti has the attributes of linkinfo-vti-attrs.
@@ -3198,8 +3198,8 @@ func (x *LinkinfoAmt) UnmarshalJSON(data []byte) error {
 
 // LinkinfoGtp has the attributes of linkinfo-gtp-attrs.
 type LinkinfoGtp struct {
-	Fd0           ynl.Opt[uint32]  // IFLA_GTP_FD0
-	Fd1           ynl.Opt[uint32]  // IFLA_GTP_FD1
+	FD0           ynl.Opt[uint32]  // IFLA_GTP_FD0
+	FD1           ynl.Opt[uint32]  // IFLA_GTP_FD1
 	PdpHashsize   ynl.Opt[uint32]  // IFLA_GTP_PDP_HASHSIZE
 	Role          ynl.Opt[GtpRole] // IFLA_GTP_ROLE
 	CreateSockets ynl.Opt[uint8]   // IFLA_GTP_CREATE_SOCKETS

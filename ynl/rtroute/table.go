@@ -15,7 +15,7 @@ const (
 	setMetrics
 	setEncapMPLS
 	setEncapIP
-	setEncapIp6
+	setEncapIP6
 	setEncapIPOpts
 	setEncapIPOptGeneve
 	setEncapIPOptVXLAN
@@ -167,19 +167,19 @@ var rows = table.Family{
 				{Name: "opts", Type: 8, Kind: table.Nest, Ref: setEncapIPOpts, Off: unsafe.Offsetof(EncapIP{}.Opts)},
 			},
 		},
-		setEncapIp6 - 1: {
+		setEncapIP6 - 1: {
 			Name: "encap-ip6", Prefix: "LWTUNNEL_IP6_",
-			Type: (*EncapIp6)(nil), Size: unsafe.Sizeof(EncapIp6{}), New: table.New[EncapIp6],
-			Unknown: unsafe.Offsetof(EncapIp6{}.Unknown),
+			Type: (*EncapIP6)(nil), Size: unsafe.Sizeof(EncapIP6{}), New: table.New[EncapIP6],
+			Unknown: unsafe.Offsetof(EncapIP6{}.Unknown),
 			Attrs: []table.Attr{
-				{Name: "id", Type: 1, Kind: table.U64, Flags: table.BigEndian, Width: 8, Off: unsafe.Offsetof(EncapIp6{}.ID), Set: unsafe.Offsetof(EncapIp6{}.ID.Set)},
-				{Name: "dst", Type: 2, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(EncapIp6{}.Dst)},
-				{Name: "src", Type: 3, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(EncapIp6{}.Src)},
-				{Name: "hoplimit", Type: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIp6{}.Hoplimit), Set: unsafe.Offsetof(EncapIp6{}.Hoplimit.Set)},
-				{Name: "tc", Type: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIp6{}.Tc), Set: unsafe.Offsetof(EncapIp6{}.Tc.Set)},
-				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(EncapIp6{}.Flags), Set: unsafe.Offsetof(EncapIp6{}.Flags.Set)},
+				{Name: "id", Type: 1, Kind: table.U64, Flags: table.BigEndian, Width: 8, Off: unsafe.Offsetof(EncapIP6{}.ID), Set: unsafe.Offsetof(EncapIP6{}.ID.Set)},
+				{Name: "dst", Type: 2, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(EncapIP6{}.Dst)},
+				{Name: "src", Type: 3, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(EncapIP6{}.Src)},
+				{Name: "hoplimit", Type: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP6{}.Hoplimit), Set: unsafe.Offsetof(EncapIP6{}.Hoplimit.Set)},
+				{Name: "tc", Type: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP6{}.Tc), Set: unsafe.Offsetof(EncapIP6{}.Tc.Set)},
+				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(EncapIP6{}.Flags), Set: unsafe.Offsetof(EncapIP6{}.Flags.Set)},
 				{Name: "pad", Type: 7, Kind: table.Pad},
-				{Name: "opts", Type: 8, Kind: table.Nest, Ref: setEncapIPOpts, Off: unsafe.Offsetof(EncapIp6{}.Opts)},
+				{Name: "opts", Type: 8, Kind: table.Nest, Ref: setEncapIPOpts, Off: unsafe.Offsetof(EncapIP6{}.Opts)},
 			},
 		},
 		setEncapIPOpts - 1: {
@@ -649,7 +649,7 @@ var rows = table.Family{
 				{Value: "mpls", Set: setEncapMPLS},
 				{Value: "ip", Set: setEncapIP},
 				{Value: "ila", Set: setEncapIla},
-				{Value: "ip6", Set: setEncapIp6},
+				{Value: "ip6", Set: setEncapIP6},
 				{Value: "seg6", Set: setEncapSeg6},
 				{Value: "bpf", Set: setEncapBPF},
 				{Value: "seg6-local", Set: setEncapSeg6Local},

@@ -548,20 +548,20 @@ func (x *Ioam6TraceHdr) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structIoam6TraceHdr, x, data)
 }
 
-// Encap is the value of a sub-message: one of the types
+// Encap is the value of a sub-message. It has a type for each value of encap-type:
 //
-//	mpls             *EncapMPLS
-//	ip               *EncapIP
-//	ila              *EncapIla
-//	ip6              *EncapIp6
-//	seg6             *EncapSeg6
-//	bpf              *EncapBPF
-//	seg6-local       *EncapSeg6Local
-//	rpl              *EncapRpl
-//	ioam6            *EncapIoam6
-//	xfrm             *EncapXfrm
+//	mpls        *EncapMPLS
+//	ip          *EncapIP
+//	ila         *EncapIla
+//	ip6         *EncapIP6
+//	seg6        *EncapSeg6
+//	bpf         *EncapBPF
+//	seg6-local  *EncapSeg6Local
+//	rpl         *EncapRpl
+//	ioam6       *EncapIoam6
+//	xfrm        *EncapXfrm
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type Encap interface {
 	ynl.Message
 	isEncap()
@@ -570,7 +570,7 @@ type Encap interface {
 func (*EncapMPLS) isEncap()      {}
 func (*EncapIP) isEncap()        {}
 func (*EncapIla) isEncap()       {}
-func (*EncapIp6) isEncap()       {}
+func (*EncapIP6) isEncap()       {}
 func (*EncapSeg6) isEncap()      {}
 func (*EncapBPF) isEncap()       {}
 func (*EncapSeg6Local) isEncap() {}
@@ -713,8 +713,8 @@ func (x *EncapIP) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setEncapIP, x, data)
 }
 
-// EncapIp6 has the attributes of encap-ip6-attrs.
-type EncapIp6 struct {
+// EncapIP6 has the attributes of encap-ip6-attrs.
+type EncapIP6 struct {
 	ID       ynl.Opt[uint64] // LWTUNNEL_IP6_ID
 	Dst      netip.Addr      // LWTUNNEL_IP6_DST
 	Src      netip.Addr      // LWTUNNEL_IP6_SRC
@@ -726,12 +726,12 @@ type EncapIp6 struct {
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
 
-func (x *EncapIp6) Encode(b *wire.Builder)      { table.Encode(&rows, setEncapIp6, x, b) }
-func (x *EncapIp6) Decode(payload []byte) error { return table.Decode(&rows, setEncapIp6, x, payload) }
-func (x *EncapIp6) Settable() *EncapIp6         { return table.Settable(&rows, setEncapIp6, x) }
-func (x EncapIp6) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setEncapIp6, &x) }
-func (x *EncapIp6) UnmarshalJSON(data []byte) error {
-	return table.UnmarshalJSON(&rows, setEncapIp6, x, data)
+func (x *EncapIP6) Encode(b *wire.Builder)      { table.Encode(&rows, setEncapIP6, x, b) }
+func (x *EncapIP6) Decode(payload []byte) error { return table.Decode(&rows, setEncapIP6, x, payload) }
+func (x *EncapIP6) Settable() *EncapIP6         { return table.Settable(&rows, setEncapIP6, x) }
+func (x EncapIP6) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setEncapIP6, &x) }
+func (x *EncapIP6) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setEncapIP6, x, data)
 }
 
 // EncapIPOpts has the attributes of encap-ip-opts.

@@ -2011,7 +2011,7 @@ func (x *TcQfqStats) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structTcQfqStats, x, data)
 }
 
-// Options is the value of a sub-message: one of the types
+// Options is the value of a sub-message. It has a type for each value of kind:
 //
 //	basic            *Basic
 //	bpf              *BPF
@@ -2020,7 +2020,7 @@ func (x *TcQfqStats) UnmarshalJSON(data []byte) error {
 //	cbs              *Cbs
 //	cgroup           *Cgroup
 //	choke            *Choke
-//	clsact           none
+//	clsact           nothing
 //	codel            *Codel
 //	drr              *Drr
 //	dualpi2          *Dualpi2
@@ -2036,9 +2036,9 @@ func (x *TcQfqStats) UnmarshalJSON(data []byte) error {
 //	hfsc             *TcHfscQopt
 //	hhf              *Hhf
 //	htb              *Htb
-//	ingress          none
+//	ingress          nothing
 //	matchall         *Matchall
-//	mq               none
+//	mq               nothing
 //	mqprio           *Mqprio
 //	multiq           *TcMultiqQopt
 //	netem            *Netem
@@ -2058,7 +2058,7 @@ func (x *TcQfqStats) UnmarshalJSON(data []byte) error {
 //	u32              *U32
 //	skbprio          *TcSkbprioQopt
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type Options interface {
 	ynl.Message
 	isOptions()
@@ -2104,29 +2104,29 @@ func (*U32) isOptions()           {}
 func (*TcSkbprioQopt) isOptions() {}
 func (*Raw) isOptions()           {}
 
-// ActOptions is the value of a sub-message: one of the types
+// ActOptions is the value of a sub-message. It has a type for each value of kind:
 //
-//	bpf              *ActBPF
-//	connmark         *ActConnmark
-//	csum             *ActCsum
-//	ct               *ActCt
-//	ctinfo           *ActCtinfo
-//	gact             *ActGact
-//	gate             *ActGate
-//	ife              *ActIfe
-//	mirred           *ActMirred
-//	mpls             *ActMPLS
-//	nat              *ActNAT
-//	pedit            *ActPedit
-//	police           *Police
-//	sample           *ActSample
-//	simple           *ActSimple
-//	skbedit          *ActSkbedit
-//	skbmod           *ActSkbmod
-//	tunnel_key       *ActTunnelKey
-//	vlan             *ActVLAN
+//	bpf         *ActBPF
+//	connmark    *ActConnmark
+//	csum        *ActCsum
+//	ct          *ActCt
+//	ctinfo      *ActCtinfo
+//	gact        *ActGact
+//	gate        *ActGate
+//	ife         *ActIfe
+//	mirred      *ActMirred
+//	mpls        *ActMPLS
+//	nat         *ActNAT
+//	pedit       *ActPedit
+//	police      *Police
+//	sample      *ActSample
+//	simple      *ActSimple
+//	skbedit     *ActSkbedit
+//	skbmod      *ActSkbmod
+//	tunnel_key  *ActTunnelKey
+//	vlan        *ActVLAN
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type ActOptions interface {
 	ynl.Message
 	isActOptions()
@@ -2153,28 +2153,28 @@ func (*ActTunnelKey) isActOptions() {}
 func (*ActVLAN) isActOptions()      {}
 func (*Raw) isActOptions()          {}
 
-// TcaStatsApp is the value of a sub-message: one of the types
+// TcaStatsApp is the value of a sub-message. It has a type for each value of kind:
 //
-//	cake             *CakeStats
-//	choke            *TcChokeXstats
-//	codel            *TcCodelXstats
-//	dualpi2          *TcDualpi2Xstats
-//	fq               *TcFqQdStats
-//	fq_codel         *TcFqCodelXstats
-//	fq_pie           *TcFqPieXstats
-//	hhf              *TcHhfXstats
-//	pie              *TcPieXstats
-//	red              *TcRedXstats
-//	sfb              *TcSfbXstats
-//	sfq              *TcSfqXstats
-//	drr              *TcDrrStats
-//	hfsc             *TcHfscStats
-//	htb              *TcHtbXstats
-//	netem            *TcNetemXstats
-//	qfq              *TcQfqStats
-//	taprio           *TaprioOffloadStats
+//	cake      *CakeStats
+//	choke     *TcChokeXstats
+//	codel     *TcCodelXstats
+//	dualpi2   *TcDualpi2Xstats
+//	fq        *TcFqQdStats
+//	fq_codel  *TcFqCodelXstats
+//	fq_pie    *TcFqPieXstats
+//	hhf       *TcHhfXstats
+//	pie       *TcPieXstats
+//	red       *TcRedXstats
+//	sfb       *TcSfbXstats
+//	sfq       *TcSfqXstats
+//	drr       *TcDrrStats
+//	hfsc      *TcHfscStats
+//	htb       *TcHtbXstats
+//	netem     *TcNetemXstats
+//	qfq       *TcQfqStats
+//	taprio    *TaprioOffloadStats
 //
-// and *Raw for all other kinds.
+// A value that is not listed means *Raw.
 type TcaStatsApp interface {
 	ynl.Message
 	isTcaStatsApp()
@@ -2964,10 +2964,10 @@ type Flower struct {
 	KeyEncUDPDstPortMask ynl.Opt[uint16]             // TCA_FLOWER_KEY_ENC_UDP_DST_PORT_MASK
 	KeyFlags             ynl.Opt[FlowerKeyCtrlFlags] // TCA_FLOWER_KEY_FLAGS
 	KeyFlagsMask         ynl.Opt[FlowerKeyCtrlFlags] // TCA_FLOWER_KEY_FLAGS_MASK
-	KeyIcmpv4Code        ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV4_CODE
-	KeyIcmpv4CodeMask    ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV4_CODE_MASK
-	KeyIcmpv4Type        ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV4_TYPE
-	KeyIcmpv4TypeMask    ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV4_TYPE_MASK
+	KeyICMPv4Code        ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV4_CODE
+	KeyICMPv4CodeMask    ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV4_CODE_MASK
+	KeyICMPv4Type        ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV4_TYPE
+	KeyICMPv4TypeMask    ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV4_TYPE_MASK
 	KeyICMPv6Code        ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV6_CODE
 	KeyICMPv6CodeMask    ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV6_CODE_MASK
 	KeyICMPv6Type        ynl.Opt[uint8]              // TCA_FLOWER_KEY_ICMPV6_TYPE
