@@ -88,15 +88,23 @@ func differ(a, b []byte, path string) []string {
 	if same(a, b) {
 		return nil
 	}
+	// Next hops can look like attributes.
+	hops, isHops := differHops(a, b, path)
+	if isHops && hops == nil {
+		return nil
+	}
 	x, ok1 := cut(a)
 	y, ok2 := cut(b)
-	if !ok1 || !ok2 {
-		if hops, ok := differHops(a, b, path); ok {
-			return hops
-		}
-		return []string{fmt.Sprintf("%s: %s became %s", path, hexOf(a), hexOf(b))}
+	switch {
+	case ok1 && ok2:
+		return differAttrs(x, y, path)
+	case isHops:
+		return hops
 	}
-	var diff []string
+	return []string{fmt.Sprintf("%s: %s became %s", path, hexOf(a), hexOf(b))}
+}
+
+func differAttrs(x, y []attr, path string) (diff []string) {
 	for len(x) > 0 || len(y) > 0 {
 		switch {
 		case len(y) == 0 || len(x) > 0 && number(x[0]) < number(y[0]):
