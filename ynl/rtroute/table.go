@@ -53,6 +53,7 @@ const (
 	enumICMPv6RouterPref
 	enumRtaxFeature
 	enumEncapType
+	enumTunnelFlags
 	enumSr6Flag1
 	enumSeg6IptunMode
 	enumSeg6LocalAction
@@ -162,7 +163,7 @@ var rows = table.Family{
 				{Name: "src", Type: 3, Kind: table.Addr, Hint: table.IPv4, Off: unsafe.Offsetof(EncapIP{}.Src)},
 				{Name: "ttl", Type: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP{}.TTL), Set: unsafe.Offsetof(EncapIP{}.TTL.Set)},
 				{Name: "tos", Type: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP{}.TOS), Set: unsafe.Offsetof(EncapIP{}.TOS.Set)},
-				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(EncapIP{}.Flags), Set: unsafe.Offsetof(EncapIP{}.Flags.Set)},
+				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 4, Enum: enumTunnelFlags, Off: unsafe.Offsetof(EncapIP{}.Flags), Set: unsafe.Offsetof(EncapIP{}.Flags.Set)},
 				{Name: "pad", Type: 7, Kind: table.Pad},
 				{Name: "opts", Type: 8, Kind: table.Nest, Ref: setEncapIPOpts, Off: unsafe.Offsetof(EncapIP{}.Opts)},
 			},
@@ -177,7 +178,7 @@ var rows = table.Family{
 				{Name: "src", Type: 3, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(EncapIP6{}.Src)},
 				{Name: "hoplimit", Type: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP6{}.Hoplimit), Set: unsafe.Offsetof(EncapIP6{}.Hoplimit.Set)},
 				{Name: "tc", Type: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP6{}.Tc), Set: unsafe.Offsetof(EncapIP6{}.Tc.Set)},
-				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(EncapIP6{}.Flags), Set: unsafe.Offsetof(EncapIP6{}.Flags.Set)},
+				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 4, Enum: enumTunnelFlags, Off: unsafe.Offsetof(EncapIP6{}.Flags), Set: unsafe.Offsetof(EncapIP6{}.Flags.Set)},
 				{Name: "pad", Type: 7, Kind: table.Pad},
 				{Name: "opts", Type: 8, Kind: table.Nest, Ref: setEncapIPOpts, Off: unsafe.Offsetof(EncapIP6{}.Opts)},
 			},
@@ -550,6 +551,27 @@ var rows = table.Family{
 				{Value: 0x8, Name: "rpl"},
 				{Value: 0x9, Name: "ioam6"},
 				{Value: 0xa, Name: "xfrm"},
+			},
+		},
+		enumTunnelFlags - 1: {
+			Name: "tunnel-flags", Flags: true,
+			Entries: []table.Entry{
+				{Value: 0x1, Name: "csum"},
+				{Value: 0x2, Name: "routing"},
+				{Value: 0x4, Name: "key"},
+				{Value: 0x8, Name: "seq"},
+				{Value: 0x10, Name: "strict"},
+				{Value: 0x20, Name: "rec"},
+				{Value: 0x40, Name: "version"},
+				{Value: 0x80, Name: "no-key"},
+				{Value: 0x100, Name: "dont-fragment"},
+				{Value: 0x200, Name: "oam"},
+				{Value: 0x400, Name: "crit-opt"},
+				{Value: 0x800, Name: "geneve-opt"},
+				{Value: 0x1000, Name: "vxlan-opt"},
+				{Value: 0x2000, Name: "nocache"},
+				{Value: 0x4000, Name: "erspan-opt"},
+				{Value: 0x8000, Name: "gtp-opt"},
 			},
 		},
 		enumSr6Flag1 - 1: {

@@ -85,6 +85,18 @@ func Equal(theirs, v any) bool {
 			}
 		}
 		return true
+	case map[string]any:
+		m, ok := theirs.(map[string]any)
+		if !ok || len(m) != len(v) {
+			return false
+		}
+		for name := range v {
+			other, ok := m[name]
+			if !ok || !Equal(other, v[name]) {
+				return false
+			}
+		}
+		return true
 	case net.HardwareAddr:
 		return strings.EqualFold(fmt.Sprint(theirs), v.String())
 	}
