@@ -248,6 +248,7 @@ var rows = table.Family{
 				{Name: "dump-flags", Type: 15, Kind: table.Bitfield32, Enum: enumDumpFlags, Off: unsafe.Offsetof(Object{}.DumpFlags), Set: unsafe.Offsetof(Object{}.DumpFlags.Set)},
 				{Name: "ext-warn-msg", Type: 16, Kind: table.String, Flags: table.ReadOnly, Off: unsafe.Offsetof(Object{}.ExtWarnMsg), Set: unsafe.Offsetof(Object{}.ExtWarnMsg.Set)},
 			},
+			Hook: func(p table.Place) { table.At[Object](p).settable() },
 		},
 		setAct - 1: {
 			Name: "act", Prefix: "TCA_ACT_",
@@ -1167,6 +1168,7 @@ var rows = table.Family{
 				{Name: "early-drop-block", Type: 5, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Red{}.EarlyDropBlock), Set: unsafe.Offsetof(Red{}.EarlyDropBlock.Set)},
 				{Name: "mark-block", Type: 6, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Red{}.MarkBlock), Set: unsafe.Offsetof(Red{}.MarkBlock.Set)},
 			},
+			Hook: func(p table.Place) { table.At[Red](p).settable() },
 		},
 		setRoute - 1: {
 			Name: "route", Prefix: "TCA_ROUTE4_",
@@ -1582,7 +1584,7 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "latency", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Latency)},
 				{Name: "limit", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Limit)},
-				{Name: "loss", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Loss)},
+				{Name: "loss-probability", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Loss)},
 				{Name: "gap", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Gap)},
 				{Name: "duplicate", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Duplicate)},
 				{Name: "jitter", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Jitter)},
