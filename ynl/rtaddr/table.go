@@ -56,7 +56,7 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "ifa-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Ifaddrmsg{}.Family)},
 				{Name: "ifa-prefixlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ifaddrmsg{}.Prefixlen)},
-				{Name: "ifa-flags", At: 2, Kind: table.U8, Width: 4, Enum: enumIfaFlags, Off: unsafe.Offsetof(Ifaddrmsg{}.Flags)},
+				{Name: "ifa-flags", At: 2, Kind: table.U8, Width: 4, Enum: enumIfaFlags, Off: unsafe.Offsetof(Ifaddrmsg{}.Flags), ReadOnly: 0x8e9},
 				{Name: "ifa-scope", At: 3, Kind: table.U8, Width: 4, Enum: enumRtScope, Off: unsafe.Offsetof(Ifaddrmsg{}.Scope)},
 				{Name: "ifa-index", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Ifaddrmsg{}.Index)},
 			},

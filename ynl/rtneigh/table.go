@@ -126,7 +126,7 @@ var rows = table.Family{
 				{Name: "ndm-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Ndmsg{}.Family)},
 				{Name: "ndm-ifindex", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(Ndmsg{}.Ifindex)},
 				{Name: "ndm-state", At: 8, Kind: table.U16, Width: 4, Enum: enumNudState, Off: unsafe.Offsetof(Ndmsg{}.State)},
-				{Name: "ndm-flags", At: 10, Kind: table.U8, Width: 4, Enum: enumNtfFlags, Off: unsafe.Offsetof(Ndmsg{}.Flags)},
+				{Name: "ndm-flags", At: 10, Kind: table.U8, Width: 4, Enum: enumNtfFlags, Off: unsafe.Offsetof(Ndmsg{}.Flags), ReadOnly: 0x20},
 				{Name: "ndm-type", At: 11, Kind: table.U8, Width: 4, Enum: enumRtmType, Off: unsafe.Offsetof(Ndmsg{}.Type), ReadOnly: 0xff},
 			},
 		},

@@ -354,7 +354,7 @@ var rows = table.Family{
 				{Name: "rtm-protocol", At: 5, Kind: table.U8, Width: 4, Enum: enumRtProtocol, Off: unsafe.Offsetof(Rtmsg{}.Protocol)},
 				{Name: "rtm-scope", At: 6, Kind: table.U8, Width: 4, Enum: enumRtScope, Off: unsafe.Offsetof(Rtmsg{}.Scope)},
 				{Name: "rtm-type", At: 7, Kind: table.U8, Width: 4, Enum: enumRtmType, Off: unsafe.Offsetof(Rtmsg{}.Type)},
-				{Name: "rtm-flags", At: 8, Kind: table.U32, Width: 4, Enum: enumRtFlags, Off: unsafe.Offsetof(Rtmsg{}.Flags)},
+				{Name: "rtm-flags", At: 8, Kind: table.U32, Width: 4, Enum: enumRtFlags, Off: unsafe.Offsetof(Rtmsg{}.Flags), ReadOnly: 0x2000c379},
 			},
 		},
 		structRtaCacheinfo - 1: {
@@ -373,7 +373,7 @@ var rows = table.Family{
 		structRtnexthop - 1: {
 			Name: "rtnexthop", Type: (*Rtnexthop)(nil), Wire: 8, Size: unsafe.Sizeof(Rtnexthop{}),
 			Members: []table.Member{
-				{Name: "rtnh-flags", At: 2, Kind: table.U8, Width: 4, Enum: enumRtFlags, Off: unsafe.Offsetof(Rtnexthop{}.Flags)},
+				{Name: "rtnh-flags", At: 2, Kind: table.U8, Width: 4, Enum: enumRtFlags, Off: unsafe.Offsetof(Rtnexthop{}.Flags), ReadOnly: 0x79},
 				{Name: "rtnh-hops", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Rtnexthop{}.Hops)},
 				{Name: "rtnh-ifindex", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(Rtnexthop{}.Ifindex)},
 			},
