@@ -23,6 +23,7 @@ func (g *generator) set(s *spec.Set) *set {
 			}
 		}
 	}
+	g.checkJSON(memberKeys(s.Header), attrKeys(s))
 	attributes := slices.Clone(s.Attributes)
 	slices.SortStableFunc(attributes, func(a, b *spec.Attr) int { return int(a.Number) - int(b.Number) })
 	for _, a := range attributes {
@@ -32,7 +33,7 @@ func (g *generator) set(s *spec.Set) *set {
 			fields.take(a.Pos, fmt.Sprintf("attribute %q", a.Name), name)
 		}
 		t.Fields = append(t.Fields, g.field(s, a, name))
-		if a.KernelName != spec.KernelName(s.KernelPrefix, a.Name) {
+		if a.KernelName != spec.KernelName(s.KernelPrefix, jsonName(a.Name, a.JSON)) {
 			t.KernelNames = append(t.KernelNames, fmt.Sprintf("{Type: %d, Name: %q}", a.Number, a.KernelName))
 		}
 		if a.ReadOnlyBits != 0 {
@@ -59,7 +60,7 @@ func (g *generator) checkShadow(a *spec.Attr, name string, clash bool) {
 // field makes the field of an attribute, and its row.
 func (g *generator) field(s *spec.Set, a *spec.Attr, name string) field {
 	var r row
-	r.add("Name", quote(a.Name))
+	r.add("Name", quote(jsonName(a.Name, a.JSON)))
 	r.add("Type", a.Number)
 	if a.Dropped() {
 		kind := "Unused"
@@ -72,10 +73,13 @@ func (g *generator) field(s *spec.Set, a *spec.Attr, name string) field {
 	if a.Order == "little-endian" {
 		g.fail(a.Pos, "attribute %q: the tables have no little endian", a.Name)
 	}
+	if isSelector(s, a) && a.JSON != "" {
+		g.fail(a.Pos, "attribute %q is a selector, which keeps its name", a.Name)
+	}
 	typ, v := g.fieldType(s, a, name)
 	r.constant("Kind", v.kind)
 	r.constant("Elem", v.elem)
-	r.constant("Flags", when(a.Order == "big-endian" && v.ordered(), "BigEndian"), when(a.Multi, "Multi"),
+	r.constant("Flags", when(a.Order == "big-endian" && v.ordered(), "BigEndian"), when(a.Multi && v.kind != "TypeValue", "Multi"),
 		when(a.Header != nil, "Header"), when(v.mask, "Mask"), when(a.ReadOnly, "ReadOnly"), when(isSelector(s, a), "Selects"))
 	r.constant("Hint", v.hint)
 	r.add("Width", v.width)
@@ -152,6 +156,7 @@ func (g *generator) elements(s *spec.Set, a *spec.Attr, name string) (string, va
 		e.Keys = []key{{"Index", "index"}}
 		e.Doc = "is an element of " + a.KernelName + " with its number"
 	}
+	g.checkJSON(e.jsonKeys(a.Pos), memberKeys(a.Struct), attrKeys(a.Nested))
 	in := g.value(a, inner)
 	e.Value = field{GoName: "Value", Type: in.typ}
 	if in.kind == "Nest" {
@@ -180,7 +185,7 @@ func (g *generator) member(d *spec.Definition, m *spec.Member, name string) fiel
 	}
 	typ, v := g.memberType(m)
 	var r row
-	r.add("Name", quote(m.Name))
+	r.add("Name", quote(jsonName(m.Name, m.JSON)))
 	r.add("At", m.At)
 	if v.kind == "Binary" || v.kind == "Array" {
 		r.add("Len", m.Size)

@@ -345,7 +345,7 @@ var rows = table.Family{
 				{Name: "nh-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Nhmsg{}.Family)},
 				{Name: "nh-scope", At: 1, Kind: table.U8, Width: 4, Enum: enumRtScope, Off: unsafe.Offsetof(Nhmsg{}.Scope), ReadOnly: 0xff},
 				{Name: "nh-protocol", At: 2, Kind: table.U8, Width: 4, Enum: enumRtProtocol, Off: unsafe.Offsetof(Nhmsg{}.Protocol)},
-				{Name: "nh-flags", At: 4, Kind: table.U32, Width: 4, Enum: enumNhFlags, Off: unsafe.Offsetof(Nhmsg{}.Flags)},
+				{Name: "nh-flags", At: 4, Kind: table.U32, Width: 4, Enum: enumNhFlags, Off: unsafe.Offsetof(Nhmsg{}.Flags), ReadOnly: 0x7b},
 			},
 		},
 		structNexthopGrp - 1: {

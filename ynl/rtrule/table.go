@@ -77,7 +77,7 @@ var rows = table.Family{
 				{Name: "dst-len", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.DstLen)},
 				{Name: "src-len", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.SrcLen)},
 				{Name: "tos", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.TOS)},
-				{Name: "table", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.Table)},
+				{Name: "header-table", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.Table)},
 				{Name: "action", At: 7, Kind: table.U8, Width: 4, Enum: enumFrAct, Off: unsafe.Offsetof(FibRuleHdr{}.Action)},
 				{Name: "flags", At: 8, Kind: table.U32, Width: 4, Enum: enumFibRuleFlags, Off: unsafe.Offsetof(FibRuleHdr{}.Flags), ReadOnly: 0x1c},
 			},
