@@ -9,9 +9,9 @@ func (k Kind) isInteger() bool { return U8 <= k && k <= Sint }
 
 func (k Kind) signed() bool { return S8 <= k && k <= S64 || k == Sint }
 
-// readInteger returns the integer v of kind k, and whether v has a size of that kind. A
+// integer returns the integer v of kind k, and whether v has a size of that kind. A
 // negative one has its sign in all 64 bits.
-func readInteger(k Kind, flags Flags, v []byte) (u uint64, ok bool) {
+func integer(k Kind, flags Flags, v []byte) (u uint64, ok bool) {
 	if n := int(sizes[k]); n != len(v) && (n != 0 || len(v) != 4 && len(v) != 8) {
 		return 0, false
 	}

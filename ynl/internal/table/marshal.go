@@ -14,9 +14,11 @@ func MarshalJSON[T any](f *Family, set uint16, x *T) ([]byte, error) {
 	if x == nil {
 		return []byte("null"), nil
 	}
-	s := &f.Sets[set-1]
-	m := marshaler{f: f}
-	m.set(&scope{set: s, at: placeOf(x), header: s.Header != 0})
+	var array few
+	m := marshaler{walk: f.begin(&array, set, placeOf(x))}
+	m.begin('{')
+	m.fields()
+	m.end('}')
 	return m.b, m.err
 }
 
@@ -25,7 +27,7 @@ func MarshalStruct[T any](f *Family, ref uint16, x *T) ([]byte, error) {
 	if x == nil {
 		return []byte("null"), nil
 	}
-	m := marshaler{f: f}
+	m := marshaler{walk: walk{f: f}}
 	m.layout(&f.Structs[ref-1], placeOf(x))
 	return m.b, m.err
 }
@@ -35,8 +37,8 @@ func MarshalElement[T any](f *Family, element uint16, x *T) ([]byte, error) {
 	if x == nil {
 		return []byte("null"), nil
 	}
-	m := marshaler{f: f}
-	m.element(nil, f.elementAttr(element), placeOf(x))
+	m := marshaler{walk: walk{f: f}}
+	m.element(f.elementAttr(element), placeOf(x))
 	return m.b, m.err
 }
 
@@ -54,7 +56,7 @@ func (f *Family) elementAttr(element uint16) *Attr {
 
 // marshaler appends JSON to b.
 type marshaler struct {
-	f   *Family
+	walk
 	b   []byte
 	err error
 }
@@ -88,55 +90,61 @@ func (m *marshaler) string(s string) {
 	m.b = append(m.b, b...)
 }
 
-// set appends an object for sc.
-func (m *marshaler) set(sc *scope) {
+// set appends an object for the set, which is at x in the value of the attribute a.
+func (m *marshaler) set(a *Attr, set uint16, x Place, header bool) {
 	m.begin('{')
-	m.fields(sc)
+	m.setFields(a, set, x, header)
 	m.end('}')
 }
 
-// fields appends what is in sc to an object.
-func (m *marshaler) fields(sc *scope) {
-	if sc.depth > maxDepth {
+// setFields appends what is in the set to an object.
+func (m *marshaler) setFields(a *Attr, set uint16, x Place, header bool) {
+	if !m.push(a, &m.f.Sets[set-1], x, header) {
 		m.fail(errDeep)
 		return
 	}
-	if sc.header {
-		m.members(&m.f.Structs[sc.set.Header-1], sc.at.at(sc.set.HeadOff))
+	m.fields()
+	m.pop()
+}
+
+var errDeep = fmt.Errorf("more than %d sets in each other", maxDepth)
+
+// fields appends what is in the innermost set to an object.
+func (m *marshaler) fields() {
+	s, x := m.top().set, m.top().at
+	if m.top().header {
+		m.members(&m.f.Structs[s.Header-1], x.at(s.HeadOff))
 	}
-	for i := range sc.set.Attrs {
-		a := &sc.set.Attrs[i]
+	for i := range s.Attrs {
+		a := &s.Attrs[i]
 		switch {
-		case a.present(sc.at):
+		case a.present(x):
 			m.name(a.Name)
-			m.attr(sc, a)
+			m.attr(a, x.at(a.Off))
 		case a.Flags&Selects != 0:
-			if fm, err := m.f.implied(sc, a.Name); fm != nil && err == nil {
+			if fm, err := m.implied(a.Name); fm != nil && err == nil {
 				m.name(a.Name)
 				m.string(fm.Value)
 			}
 		}
 	}
-	m.unknown(sc)
+	if unknown := *x.at(s.Unknown).bytes(); unknown != nil {
+		m.name("unknown")
+		m.unknown(unknown)
+	}
 }
 
-var errDeep = fmt.Errorf("more than %d attributes in each other", maxDepth)
-
-func (m *marshaler) unknown(sc *scope) {
-	b := *sc.at.at(sc.set.Unknown).bytes()
-	if b == nil {
-		return
-	}
-	m.name("unknown")
+func (m *marshaler) unknown(b []byte) {
 	m.begin('[')
 	for len(b) > 0 {
-		var r rawAttr
-		if r, b = cutAttr(b); r == nil {
+		r := cutAttr(b)
+		if r == nil {
 			m.fail(errors.New("unknown attributes cannot be cut apart"))
 			return
 		}
 		m.comma('[')
 		m.b = fmt.Appendf(m.b, `{"type":%d,"value":"%x"}`, ne.Uint16(r[2:]), r.value())
+		b = r.next(b)
 	}
 	m.end(']')
 }
@@ -188,39 +196,38 @@ func (m *marshaler) layouts(l *Layout, s *slice) {
 	m.end(']')
 }
 
-// attr appends the value of the attribute a, which is present.
-func (m *marshaler) attr(sc *scope, a *Attr) {
-	x := sc.at.at(a.Off)
+// attr appends the value of the attribute a, which is present, in the field x.
+func (m *marshaler) attr(a *Attr, x Place) {
 	switch {
 	case a.Flags&Multi != 0:
-		m.list(sc, a, a.Kind, x.slice())
+		m.list(a, a.Kind, x.slice())
 	case a.Kind == Nest:
-		m.value(sc, a, Nest, *x.ref())
+		m.value(a, Nest, *x.ref())
 	case a.Kind == Indexed || a.Kind == TypeValue || a.Kind == Records:
-		m.list(sc, a, a.elem(), x.slice())
+		m.list(a, a.elem(), x.slice())
 	case a.Kind == SubMessage:
-		m.subMessage(sc, a, x)
+		m.subMessage(a, x)
 	default:
-		m.value(sc, a, a.Kind, x)
+		m.value(a, a.Kind, x)
 	}
 }
 
-func (m *marshaler) list(sc *scope, a *Attr, k Kind, s *slice) {
+func (m *marshaler) list(a *Attr, k Kind, s *slice) {
 	m.begin('[')
 	size := m.f.size(a, k)
 	for i := range s.len {
 		m.comma('[')
 		if x := s.elem(i, size); a.Element != 0 {
-			m.element(sc, a, x)
+			m.element(a, x)
 		} else {
-			m.value(sc, a, k, x)
+			m.value(a, k, x)
 		}
 	}
 	m.end(']')
 }
 
-// element appends an object for the element at x of the attribute a in sc.
-func (m *marshaler) element(sc *scope, a *Attr, x Place) {
+// element appends an object for the element at x of the attribute a.
+func (m *marshaler) element(a *Attr, x Place) {
 	el := &m.f.Elements[a.Element-1]
 	m.begin('{')
 	for _, k := range el.Keys {
@@ -231,16 +238,15 @@ func (m *marshaler) element(sc *scope, a *Attr, x Place) {
 		m.members(&m.f.Structs[el.Struct-1], x.at(el.StructAt))
 	}
 	if k := a.elem(); k == Nest {
-		in := sc.inner(a, &m.f.Sets[a.Ref-1], x.at(el.Value), false)
-		m.fields(&in)
+		m.setFields(a, a.Ref, x.at(el.Value), false)
 	} else {
 		m.name("value")
-		m.value(sc, a, k, x.at(el.Value))
+		m.value(a, k, x.at(el.Value))
 	}
 	m.end('}')
 }
 
-func (m *marshaler) subMessage(sc *scope, a *Attr, x Place) {
+func (m *marshaler) subMessage(a *Attr, x Place) {
 	c := &m.f.SubMessages[a.Ref-1]
 	v := c.Load(x)
 	p := pointee(v)
@@ -258,18 +264,17 @@ func (m *marshaler) subMessage(sc *scope, a *Attr, x Place) {
 		case !m.f.has(fm, v):
 			continue
 		case fm.Set != 0:
-			in := sc.inner(a, &m.f.Sets[fm.Set-1], p, fm.Struct != 0)
-			m.set(&in)
+			m.set(a, fm.Set, p, fm.Struct != 0)
 		default:
 			m.layout(&m.f.Structs[fm.Struct-1], p)
 		}
 		return
 	}
-	m.fail(fmt.Errorf("%s: %T is not one of its types", sc.path(a), v))
+	m.fail(fmt.Errorf("%s: %T is not one of its types", m.path(a), v))
 }
 
 // value appends a value of kind k.
-func (m *marshaler) value(sc *scope, a *Attr, k Kind, x Place) {
+func (m *marshaler) value(a *Attr, k Kind, x Place) {
 	switch k {
 	case Flag:
 		m.b = strconv.AppendBool(m.b, *x.bool())
@@ -291,8 +296,7 @@ func (m *marshaler) value(sc *scope, a *Attr, k Kind, x Place) {
 	case Array:
 		m.array(a, x.slice())
 	case Nest:
-		in := sc.inner(a, &m.f.Sets[a.Ref-1], x, a.Flags&Header != 0)
-		m.set(&in)
+		m.set(a, a.Ref, x, a.Flags&Header != 0)
 	default:
 		m.integer(k, a.Flags, a.Enum, a.Width, x)
 	}
