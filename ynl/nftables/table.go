@@ -742,6 +742,7 @@ var rows = table.Family{
 				{Name: "op", Type: 6, Kind: table.U32, Flags: table.BigEndian, Width: 4, Enum: enumExthdrOp, Off: unsafe.Offsetof(ExprExthdr{}.Op), Set: unsafe.Offsetof(ExprExthdr{}.Op.Set)},
 				{Name: "sreg", Type: 7, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(ExprExthdr{}.Sreg), Set: unsafe.Offsetof(ExprExthdr{}.Sreg.Set)},
 			},
+			Excludes: []table.Exclusion{{If: 7, Then: 5}},
 		},
 		setExprFwd - 1: {
 			Name: "expr-fwd", Prefix: "NFTA_FWD_",
@@ -800,6 +801,7 @@ var rows = table.Family{
 				{Name: "ttl", Type: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(ExprOsf{}.TTL), Set: unsafe.Offsetof(ExprOsf{}.TTL.Set)},
 				{Name: "flags", Type: 3, Kind: table.U32, Flags: table.BigEndian, Width: 4, Enum: enumOsfFlags, Off: unsafe.Offsetof(ExprOsf{}.Flags), Set: unsafe.Offsetof(ExprOsf{}.Flags.Set)},
 			},
+			Hook: func(p table.Place) { table.At[ExprOsf](p).settable() },
 		},
 		setExprQueue - 1: {
 			Name: "expr-queue", Prefix: "NFTA_QUEUE_",
