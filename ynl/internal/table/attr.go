@@ -82,13 +82,15 @@ func (s *Set) named(name string) *Attr {
 
 // present reports whether the struct at x has the attribute.
 func (a *Attr) present(x Place) bool {
-	switch {
-	case a.Flags&Multi != 0 || a.Kind >= Binary:
-		return !x.at(a.Off).ref().isNil()
-	case a.Kind >= Addr:
-		return x.at(a.Off).addr().IsValid()
-	case a.Kind >= Flag:
-		return *x.at(a.Off + a.Set).bool()
+	if a.Flags&Multi == 0 {
+		switch {
+		case a.Kind < Flag:
+			return false
+		case a.Kind < Addr:
+			return *x.at(a.Off + a.Set).bool()
+		case a.Kind < Binary:
+			return x.at(a.Off).addr().IsValid()
+		}
 	}
-	return false
+	return !x.at(a.Off).ref().isNil()
 }

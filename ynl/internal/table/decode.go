@@ -138,8 +138,10 @@ func (d *decoder) readAttr(a *Attr, x Place, r rawAttr) bool {
 		return len(v) == 0
 	case a.Kind >= Binary:
 		return x.ref().isNil() && d.readValue(a, a.Kind, x, v)
-	case a.Kind >= Addr:
-		return !x.addr().IsValid() && d.readValue(a, a.Kind, x, v)
+	case a.Kind == Addr:
+		return !x.addr().IsValid() && readAddr(x, v)
+	case a.Kind == Via:
+		return !x.addr().IsValid() && readVia(x, v)
 	}
 	set := x.at(a.Set).bool()
 	if *set {

@@ -253,12 +253,12 @@ func (e *encoder) writeArray(a *Attr, typ uint16, s *slice) {
 // struct had after it when it was read.
 func (e *encoder) writeStructAttr(a *Attr, l *Layout, x Place, k *kept) {
 	n := e.f.structLen(l, x)
-	var tail []byte
+	typ, tail := a.Type, []byte(nil)
 	if l.list() == nil {
-		tail = k.tail(a.Type, n)
+		typ, tail = k.tail(a.Type, n)
 	}
 	if e.checkLen(a, n+len(tail)) {
-		v := e.b.Reserve(a.Type, n+len(tail))
+		v := e.b.Reserve(typ, n+len(tail))
 		e.writeStruct(a, l, x, v)
 		copy(v[n:], tail)
 	}

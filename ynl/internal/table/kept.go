@@ -60,36 +60,40 @@ func (k *kept) drop(typ uint16) {
 	}
 }
 
-// tail removes an attribute with a value of more than n bytes and returns those after
-// them, nil if there is none.
-func (k *kept) tail(typ uint16, n int) []byte {
+// tail removes an attribute with a value of more than n bytes and returns its type, with
+// the flags, and the bytes after them. Without one it returns typ and nil.
+func (k *kept) tail(typ uint16, n int) (uint16, []byte) {
 	if !k.has(typ) || len(k.attrs[0].value()) <= n {
-		return nil
+		return typ, nil
 	}
-	v := k.attrs[0].value()
+	r := k.attrs[0]
 	k.attrs = k.attrs[1:]
-	return v[n:]
+	return ne.Uint16(r[2:]), r.value()[n:]
 }
 
 // numbers removes an attribute with elements that are not numbered from first on and
-// returns their numbers, nil if there is none.
-func (k *kept) numbers(typ, first uint16) (numbers []uint16) {
+// returns its type, with the flags, and their numbers. Without one it returns typ, as that
+// of a nest, and nil.
+func (k *kept) numbers(typ, first uint16) (uint16, []uint16) {
+	nested := typ | wire.NLA_F_NESTED
 	if !k.has(typ) {
-		return nil
+		return nested, nil
 	}
+	var numbers []uint16
+	r := k.attrs[0]
 	renumbered := false
-	for b := k.attrs[0].value(); len(b) > 0; first++ {
-		r := cutAttr(b)
-		if r == nil {
-			return nil
+	for b := r.value(); len(b) > 0; first++ {
+		e := cutAttr(b)
+		if e == nil {
+			return nested, nil
 		}
-		renumbered = renumbered || r.typ() != first
-		numbers = append(numbers, r.typ())
-		b = r.next(b)
+		renumbered = renumbered || e.typ() != first
+		numbers = append(numbers, e.typ())
+		b = e.next(b)
 	}
 	if !renumbered {
-		return nil
+		return nested, nil
 	}
 	k.attrs = k.attrs[1:]
-	return numbers
+	return ne.Uint16(r[2:]), numbers
 }

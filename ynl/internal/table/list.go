@@ -155,11 +155,11 @@ func (d *decoder) readRecords(a *Attr, x Place, b []byte) bool {
 
 // writeIndexed appends a nest of numbered elements.
 func (e *encoder) writeIndexed(a *Attr, s *slice, k *kept) {
-	var numbers []uint16
+	typ, numbers := a.Type|wire.NLA_F_NESTED, []uint16(nil)
 	if a.Element == 0 {
-		numbers = k.numbers(a.Type, a.First)
+		typ, numbers = k.numbers(a.Type, a.First)
 	}
-	n := e.open(a.Type | wire.NLA_F_NESTED)
+	n := e.open(typ)
 	size := e.f.size(a, a.elem())
 	number := a.First
 	for i := range s.len {

@@ -165,6 +165,7 @@ type Member struct {
 	Width    uint8   // bytes of the Go integer, or of each in an Array
 	Ref      uint16  // the struct of Struct, and of Records: a []T of the bytes after the struct
 	Enum     uint16  //
+	Run      uint16  // bytes of this member and of those after it that are the same in Go
 	Off      uintptr // of the field in T
 	ReadOnly uint64  // bits that a request must not carry
 }

@@ -58,12 +58,24 @@ func (f *Family) readStruct(l *Layout, x Place, v []byte) bool {
 			return false
 		}
 	}
-	for i := range l.Members {
+	for i := 0; i < len(l.Members); i++ {
 		m := &l.Members[i]
-		f.readMember(m, x.at(m.Off), v[m.At:])
+		p := x.at(m.Off)
+		switch {
+		case m.Run != 0:
+			copy(p.array(int(m.Run)), v[m.At:])
+			i += m.skip()
+		case m.Kind == U8:
+			p.setUint(m.Width, uint64(v[m.At]))
+		default:
+			f.readMember(m, p, v[m.At:])
+		}
 	}
 	return true
 }
+
+// skip returns the number of members in a run, without its first.
+func (m *Member) skip() int { return int(m.Run)/int(m.Width) - 1 }
 
 // readTail reads the list after the struct. The number of its elements must be that which
 // the struct says.
@@ -113,9 +125,7 @@ func (l *Layout) count(v []byte, n int) int {
 func (f *Family) readMember(m *Member, x Place, v []byte) {
 	var u uint64
 	switch m.Kind {
-	case U8:
-		u = uint64(v[0])
-	case U16, U32, U64, S8, S16, S32, S64:
+	case U8, U16, U32, U64, S8, S16, S32, S64:
 		u, _ = integer(m.Kind, m.Flags, v[:sizes[m.Kind]])
 	case Binary:
 		copy(x.array(int(m.Len)), v)
@@ -153,9 +163,12 @@ func (f *Family) structLen(l *Layout, x Place) int {
 // nil for the header of the set.
 func (e *encoder) writeStruct(a *Attr, l *Layout, x Place, v []byte) {
 	list := l.list()
-	for i := range l.Members {
+	for i := 0; i < len(l.Members); i++ {
 		m := &l.Members[i]
 		switch p := x.at(m.Off); {
+		case m.Run != 0 && !e.settable:
+			copy(v[m.At:], p.array(int(m.Run)))
+			i += m.skip()
 		case m == list:
 			e.writeStructs(a, &e.f.Structs[m.Ref-1], p.slice(), v[l.Wire:])
 		case m.Flags&Count != 0:
