@@ -54,6 +54,20 @@ func (x *LinkinfoVXLAN) settable() {
 	default:
 		x.TTLInherit = []byte{}
 	}
+	// The kernel counts the bits of an extension as used if the attribute is there, even 0,
+	// and refuses that they are reserved (vxlan_nl2conf).
+	if x.RemcsumRx.Value == 0 {
+		x.RemcsumRx = ynl.Opt[uint8]{}
+	}
+}
+
+func (x *LinkinfoBridge) settable() {
+	// A new bridge does not filter and has none of the options. A kernel that is built
+	// without VLAN filtering reports that, and refuses even to turn it off.
+	if x.VLANFiltering.Value == 0 {
+		x.VLANFiltering = ynl.Opt[uint8]{}
+	}
+	x.MultiBoolopt.Value.Optmask = x.MultiBoolopt.Value.Optval
 }
 
 func (x *LinkinfoVLAN) settable() {

@@ -519,6 +519,7 @@ var rows = table.Family{
 				{Name: "fdb-max-learned", Type: 49, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoBridge{}.FdbMaxLearned), Set: unsafe.Offsetof(LinkinfoBridge{}.FdbMaxLearned.Set)},
 				{Name: "stp-mode", Type: 50, Kind: table.U32, Width: 4, Enum: enumBrStpMode, Off: unsafe.Offsetof(LinkinfoBridge{}.StpMode), Set: unsafe.Offsetof(LinkinfoBridge{}.StpMode.Set)},
 			},
+			Hook: func(p table.Place) { table.At[LinkinfoBridge](p).settable() },
 		},
 		setLinkinfoBrport - 1: {
 			Name: "linkinfo-brport", Prefix: "IFLA_BRPORT_",
