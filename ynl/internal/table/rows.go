@@ -221,13 +221,25 @@ type Key struct {
 
 // Op is an operation.
 type Op struct {
-	Name    string // of the specification
-	Request uint16 // message type, or command
-	Reply   int32  // that of the reply, -1 if there is none
-	Set     uint16 // of the request and the reply; 0 if they have no attributes
-	Do      bool
-	Dump    bool
+	Name     string // of the specification
+	Request  uint16 // message type, or command
+	Reply    int32  // that of the reply, -1 if there is none
+	Set      uint16 // of the request and the reply; 0 if they have no attributes
+	ReplySet uint16 // of the reply if it differs
+	Do       bool
+	Dump     bool
+	Batch    bool // the kernel takes the request only within a batch of nfnetlink
+	Admin    Admin
 }
+
+// Admin says where a request needs CAP_NET_ADMIN.
+type Admin uint8
+
+const (
+	NoAdmin     Admin = iota // nowhere
+	AdminUserNS              // in the user namespace of the network namespace
+	AdminInit                // in the initial user namespace
+)
 
 // Message says which set the messages of a type have, or of a command.
 type Message struct {
