@@ -21,10 +21,10 @@ import (
 func TestRandom(t *testing.T) {
 	for _, family := range all.Families {
 		t.Run(family.Name(), func(t *testing.T) {
-			for set := range family.Rows.Sets {
+			for i := range family.Rows.Sets {
+				of := target{family.Rows, uint16(i) + 1}
 				for seed := range uint64(40) {
-					r := &random{Rand: rand.New(rand.NewPCG(seed, uint64(set))), T: t, f: family.Rows}
-					if !r.roundTrip(uint16(set) + 1) {
+					if !newRandom(t, of, seed).roundTrip(of) {
 						t.Errorf("seed %d", seed)
 						break
 					}
@@ -37,17 +37,27 @@ func TestRandom(t *testing.T) {
 // A random makes values that can be sent.
 type random struct {
 	*rand.Rand
-	*testing.T
+	testing.TB
 	f      *table.Family
 	family uint64 // of the addresses in the message, 0 for any
 }
 
-// roundTrip makes one value of a set's type, and reports whether it comes back.
-func (r *random) roundTrip(set uint16) bool {
-	s := &r.f.Sets[set-1]
-	x := r.f.NewMessage(set).(ynl.Message)
-	r.set(nil, s, reflect.ValueOf(x).Elem(), s.Header != 0)
+// newRandom returns a source of values of a type.
+func newRandom(t testing.TB, of target, seed uint64) *random {
+	return &random{Rand: rand.New(rand.NewPCG(seed, uint64(of.set))), TB: t, f: of.f}
+}
 
+// message returns a value of a type.
+func (r *random) message(of target) ynl.Message {
+	x := of.new()
+	s := &of.f.Sets[of.set-1]
+	r.set(nil, s, reflect.ValueOf(x).Elem(), s.Header != 0)
+	return x
+}
+
+// roundTrip makes one value of a type, and reports whether it comes back.
+func (r *random) roundTrip(of target) bool {
+	x := r.message(of)
 	var b wire.Builder
 	x.Encode(&b)
 	payload, err := b.Encode()
@@ -55,25 +65,36 @@ func (r *random) roundTrip(set uint16) bool {
 		r.Errorf("%T: %v\n%s", x, err, asJSON(x))
 		return false
 	}
-	y := r.f.NewMessage(set).(ynl.Message)
+	y := of.new()
 	if err := y.Decode(payload); err != nil {
 		r.Errorf("%T: %v\n%x", x, err, payload)
 		return false
 	}
 	if !reflect.DeepEqual(x, y) {
-		r.Errorf("%T: encoded and decoded\n%s\n%s\n%x", x, asJSON(x), asJSON(y), payload)
+		r.Errorf("%T: encoded and decoded\n%s\n%x", x, diff(x, y), payload)
 		return false
 	}
-	z := r.f.NewMessage(set).(ynl.Message)
+	z := of.new()
 	if err := json.Unmarshal([]byte(asJSON(x)), z); err != nil {
 		r.Errorf("%T: %v\n%s", x, err, asJSON(x))
 		return false
 	}
 	if !reflect.DeepEqual(x, z) {
-		r.Errorf("%T: as JSON, and read back\n%s\n%s", x, asJSON(x), asJSON(z))
+		r.Errorf("%T: as JSON, and read back\n%s", x, diff(x, z))
 		return false
 	}
 	return true
+}
+
+// diff shows two values from where they differ.
+func diff(x, y any) string {
+	a, b := asJSON(x), asJSON(y)
+	i := 0
+	for i < min(len(a), len(b)) && a[i] == b[i] {
+		i++
+	}
+	i = max(0, i-60)
+	return "..." + a[i:min(len(a), i+200)] + "\n..." + b[i:min(len(b), i+200)]
 }
 
 func asJSON(x any) string {

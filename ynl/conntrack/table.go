@@ -295,7 +295,7 @@ var rows = table.Family{
 		structNfgenmsg - 1: {
 			Name: "nfgenmsg", Type: (*Nfgenmsg)(nil), Wire: 4, Size: unsafe.Sizeof(Nfgenmsg{}),
 			Members: []table.Member{
-				{Name: "nfgen-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Nfgenmsg{}.NfgenFamily)},
+				{Name: "nfgen-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Nfgenmsg{}.NfgenFamily), Run: 2},
 				{Name: "version", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Nfgenmsg{}.Version)},
 				{Name: "res-id", At: 2, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Nfgenmsg{}.ResID)},
 			},

@@ -118,12 +118,23 @@ func (g *generator) typeName(typ uint16) string {
 	return fmt.Sprint(typ)
 }
 
+// privilege returns the flag of an operation that says what a request needs, "" if it
+// has none.
+func privilege(o *spec.Operation) string {
+	for _, flag := range []string{"admin-perm", "uns-admin-perm"} {
+		if slices.Contains(o.Flags, flag) {
+			return flag
+		}
+	}
+	return ""
+}
+
 // needs returns which capability a sender must have, "" if the spec does not say.
 func needs(o *spec.Operation) string {
-	switch {
-	case slices.Contains(o.Flags, "admin-perm"):
+	switch privilege(o) {
+	case "admin-perm":
 		return "It needs CAP_NET_ADMIN in the initial user namespace."
-	case slices.Contains(o.Flags, "uns-admin-perm"):
+	case "uns-admin-perm":
 		return "It needs CAP_NET_ADMIN in the user namespace of the network namespace."
 	}
 	return ""
@@ -141,8 +152,18 @@ func (g *generator) operationRow(o *spec.Operation) string {
 	}
 	r.add("Reply", reply)
 	r.add("Set", g.ref("set", o.Set))
+	if o.ReplySet != o.Set {
+		r.add("ReplySet", g.ref("set", o.ReplySet))
+	}
 	r.add("Do", o.Do != nil)
 	r.add("Dump", o.Dump != nil)
+	r.add("Batch", o.Batch)
+	switch privilege(o) {
+	case "uns-admin-perm":
+		r.constant("Admin", "AdminUserNS")
+	case "admin-perm":
+		r.constant("Admin", "AdminInit")
+	}
 	return r.String()
 }
 

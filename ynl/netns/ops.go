@@ -20,8 +20,8 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpNewNsid = &ynl.Op{Family: &rows, Row: table.Op{Name: "newnsid", Request: RTM_NEWNSID, Reply: -1, Set: setNSID, Do: true}}
-	OpDelNsid = &ynl.Op{Family: &rows, Row: table.Op{Name: "delnsid", Reply: RTM_DELNSID, Set: setNSID}}
+	OpNewNsid = &ynl.Op{Family: &rows, Row: table.Op{Name: "newnsid", Request: RTM_NEWNSID, Reply: -1, Set: setNSID, Do: true, Admin: table.AdminUserNS}}
+	OpDelNsid = &ynl.Op{Family: &rows, Row: table.Op{Name: "delnsid", Reply: RTM_DELNSID, Set: setNSID, Admin: table.AdminUserNS}}
 	OpGetNsid = &ynl.Op{Family: &rows, Row: table.Op{Name: "getnsid", Request: RTM_GETNSID, Reply: RTM_NEWNSID, Set: setNSID, Do: true, Dump: true}}
 )
 

@@ -352,7 +352,7 @@ var rows = table.Family{
 			Name: "nexthop-grp", Type: (*NexthopGrp)(nil), Wire: 8, Size: unsafe.Sizeof(NexthopGrp{}), Grow: table.Grow[NexthopGrp],
 			Members: []table.Member{
 				{Name: "id", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NexthopGrp{}.ID)},
-				{Name: "weight", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NexthopGrp{}.Weight)},
+				{Name: "weight", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NexthopGrp{}.Weight), Run: 2},
 				{Name: "weight-high", At: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NexthopGrp{}.WeightHigh)},
 			},
 		},
@@ -365,7 +365,7 @@ var rows = table.Family{
 		structIPv6SrHdr - 1: {
 			Name: "ipv6-sr-hdr", Type: (*IPv6SrHdr)(nil), Wire: 8, Size: unsafe.Sizeof(IPv6SrHdr{}),
 			Members: []table.Member{
-				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Nexthdr)},
+				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Nexthdr), Run: 5},
 				{Name: "hdrlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Hdrlen)},
 				{Name: "type", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Type)},
 				{Name: "segments-left", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.SegmentsLeft)},
@@ -379,7 +379,7 @@ var rows = table.Family{
 			Name: "seg6-iptunnel-encap", Type: (*Seg6IptunnelEncap)(nil), Wire: 12, Size: unsafe.Sizeof(Seg6IptunnelEncap{}),
 			Members: []table.Member{
 				{Name: "mode", Kind: table.S32, Width: 4, Enum: enumSeg6IptunMode, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Mode)},
-				{Name: "nexthdr", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Nexthdr)},
+				{Name: "nexthdr", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Nexthdr), Run: 5},
 				{Name: "hdrlen", At: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Hdrlen)},
 				{Name: "type", At: 6, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Type)},
 				{Name: "segments-left", At: 7, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.SegmentsLeft)},
@@ -392,7 +392,7 @@ var rows = table.Family{
 		structIPv6RplSrHdr - 1: {
 			Name: "ipv6-rpl-sr-hdr", Type: (*IPv6RplSrHdr)(nil), Wire: 8, Size: unsafe.Sizeof(IPv6RplSrHdr{}),
 			Members: []table.Member{
-				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Nexthdr)},
+				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Nexthdr), Run: 4},
 				{Name: "hdrlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Hdrlen)},
 				{Name: "type", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Type)},
 				{Name: "segments-left", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.SegmentsLeft)},
@@ -404,7 +404,7 @@ var rows = table.Family{
 			Name: "ioam6-trace-hdr", Type: (*Ioam6TraceHdr)(nil), Wire: 8, Size: unsafe.Sizeof(Ioam6TraceHdr{}),
 			Members: []table.Member{
 				{Name: "namespace-id", Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Ioam6TraceHdr{}.NamespaceID)},
-				{Name: "nodelen", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Nodelen)},
+				{Name: "nodelen", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Nodelen), Run: 2},
 				{Name: "remlen", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Remlen)},
 				{Name: "type", At: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Type)},
 			},

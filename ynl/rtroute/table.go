@@ -346,7 +346,7 @@ var rows = table.Family{
 		structRtmsg - 1: {
 			Name: "rtmsg", Type: (*Rtmsg)(nil), Wire: 12, Size: unsafe.Sizeof(Rtmsg{}),
 			Members: []table.Member{
-				{Name: "rtm-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.Family)},
+				{Name: "rtm-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.Family), Run: 5},
 				{Name: "rtm-dst-len", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.DstLen)},
 				{Name: "rtm-src-len", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.SrcLen)},
 				{Name: "rtm-tos", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.TOS)},
@@ -360,7 +360,7 @@ var rows = table.Family{
 		structRtaCacheinfo - 1: {
 			Name: "rta-cacheinfo", Type: (*RtaCacheinfo)(nil), Wire: 32, Size: unsafe.Sizeof(RtaCacheinfo{}),
 			Members: []table.Member{
-				{Name: "rta-clntref", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Clntref)},
+				{Name: "rta-clntref", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Clntref), Run: 32},
 				{Name: "rta-lastuse", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Lastuse)},
 				{Name: "rta-expires", At: 8, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Expires)},
 				{Name: "rta-error", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Error)},
@@ -381,7 +381,7 @@ var rows = table.Family{
 		structRtaMfcStats - 1: {
 			Name: "rta-mfc-stats", Type: (*RtaMfcStats)(nil), Wire: 24, Size: unsafe.Sizeof(RtaMfcStats{}),
 			Members: []table.Member{
-				{Name: "mfcs-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtaMfcStats{}.Packets)},
+				{Name: "mfcs-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtaMfcStats{}.Packets), Run: 24},
 				{Name: "mfcs-bytes", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtaMfcStats{}.Bytes)},
 				{Name: "mfcs-wrong-if", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtaMfcStats{}.WrongIf)},
 			},
@@ -395,7 +395,7 @@ var rows = table.Family{
 		structIPv6SrHdr - 1: {
 			Name: "ipv6-sr-hdr", Type: (*IPv6SrHdr)(nil), Wire: 8, Size: unsafe.Sizeof(IPv6SrHdr{}),
 			Members: []table.Member{
-				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Nexthdr)},
+				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Nexthdr), Run: 5},
 				{Name: "hdrlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Hdrlen)},
 				{Name: "type", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Type)},
 				{Name: "segments-left", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.SegmentsLeft)},
@@ -409,7 +409,7 @@ var rows = table.Family{
 			Name: "seg6-iptunnel-encap", Type: (*Seg6IptunnelEncap)(nil), Wire: 12, Size: unsafe.Sizeof(Seg6IptunnelEncap{}),
 			Members: []table.Member{
 				{Name: "mode", Kind: table.S32, Width: 4, Enum: enumSeg6IptunMode, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Mode)},
-				{Name: "nexthdr", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Nexthdr)},
+				{Name: "nexthdr", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Nexthdr), Run: 5},
 				{Name: "hdrlen", At: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Hdrlen)},
 				{Name: "type", At: 6, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Type)},
 				{Name: "segments-left", At: 7, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.SegmentsLeft)},
@@ -422,7 +422,7 @@ var rows = table.Family{
 		structIPv6RplSrHdr - 1: {
 			Name: "ipv6-rpl-sr-hdr", Type: (*IPv6RplSrHdr)(nil), Wire: 8, Size: unsafe.Sizeof(IPv6RplSrHdr{}),
 			Members: []table.Member{
-				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Nexthdr)},
+				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Nexthdr), Run: 4},
 				{Name: "hdrlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Hdrlen)},
 				{Name: "type", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Type)},
 				{Name: "segments-left", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.SegmentsLeft)},
@@ -434,7 +434,7 @@ var rows = table.Family{
 			Name: "ioam6-trace-hdr", Type: (*Ioam6TraceHdr)(nil), Wire: 8, Size: unsafe.Sizeof(Ioam6TraceHdr{}),
 			Members: []table.Member{
 				{Name: "namespace-id", Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Ioam6TraceHdr{}.NamespaceID)},
-				{Name: "nodelen", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Nodelen)},
+				{Name: "nodelen", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Nodelen), Run: 2},
 				{Name: "remlen", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Remlen)},
 				{Name: "type", At: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Type)},
 			},

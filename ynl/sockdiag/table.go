@@ -281,7 +281,7 @@ var rows = table.Family{
 		structInetDiagReqV2 - 1: {
 			Name: "inet-diag-req-v2", Type: (*InetDiagReqV2)(nil), Wire: 56, Size: unsafe.Sizeof(InetDiagReqV2{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagReqV2{}.SdiagFamily)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagReqV2{}.SdiagFamily), Run: 2},
 				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagReqV2{}.SdiagProtocol)},
 				{Name: "idiag-ext", At: 2, Kind: table.U8, Width: 4, Enum: enumInetDiagExt, Off: unsafe.Offsetof(InetDiagReqV2{}.IdiagExt)},
 				{Name: "idiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(InetDiagReqV2{}.IdiagStates)},
@@ -296,7 +296,7 @@ var rows = table.Family{
 				{Name: "idiag-timer", At: 2, Kind: table.U8, Width: 4, Enum: enumInetDiagTimer, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagTimer)},
 				{Name: "idiag-retrans", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagRetrans)},
 				{Name: "id", At: 4, Kind: table.Struct, Ref: structInetDiagSockid, Off: unsafe.Offsetof(InetDiagMsg{}.ID)},
-				{Name: "idiag-expires", At: 52, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagExpires)},
+				{Name: "idiag-expires", At: 52, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagExpires), Run: 20},
 				{Name: "idiag-rqueue", At: 56, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagRqueue)},
 				{Name: "idiag-wqueue", At: 60, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagWqueue)},
 				{Name: "idiag-uid", At: 64, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagUID)},
@@ -306,7 +306,7 @@ var rows = table.Family{
 		structInetDiagMeminfo - 1: {
 			Name: "inet-diag-meminfo", Type: (*InetDiagMeminfo)(nil), Wire: 16, Size: unsafe.Sizeof(InetDiagMeminfo{}),
 			Members: []table.Member{
-				{Name: "idiag-rmem", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMeminfo{}.Rmem)},
+				{Name: "idiag-rmem", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMeminfo{}.Rmem), Run: 16},
 				{Name: "idiag-wmem", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMeminfo{}.Wmem)},
 				{Name: "idiag-fmem", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMeminfo{}.Fmem)},
 				{Name: "idiag-tmem", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMeminfo{}.Tmem)},
@@ -315,7 +315,7 @@ var rows = table.Family{
 		structTcpvegasInfo - 1: {
 			Name: "tcpvegas-info", Type: (*TcpvegasInfo)(nil), Wire: 16, Size: unsafe.Sizeof(TcpvegasInfo{}),
 			Members: []table.Member{
-				{Name: "tcpv-enabled", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcpvegasInfo{}.Enabled)},
+				{Name: "tcpv-enabled", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcpvegasInfo{}.Enabled), Run: 16},
 				{Name: "tcpv-rttcnt", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcpvegasInfo{}.Rttcnt)},
 				{Name: "tcpv-rtt", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcpvegasInfo{}.RTT)},
 				{Name: "tcpv-minrtt", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcpvegasInfo{}.Minrtt)},
@@ -324,9 +324,9 @@ var rows = table.Family{
 		structTCPDctcpInfo - 1: {
 			Name: "tcp-dctcp-info", Type: (*TCPDctcpInfo)(nil), Wire: 16, Size: unsafe.Sizeof(TCPDctcpInfo{}),
 			Members: []table.Member{
-				{Name: "dctcp-enabled", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TCPDctcpInfo{}.Enabled)},
+				{Name: "dctcp-enabled", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TCPDctcpInfo{}.Enabled), Run: 4},
 				{Name: "dctcp-ce-state", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TCPDctcpInfo{}.CeState)},
-				{Name: "dctcp-alpha", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPDctcpInfo{}.Alpha)},
+				{Name: "dctcp-alpha", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPDctcpInfo{}.Alpha), Run: 12},
 				{Name: "dctcp-ab-ecn", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPDctcpInfo{}.AbECN)},
 				{Name: "dctcp-ab-tot", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPDctcpInfo{}.AbTot)},
 			},
@@ -334,7 +334,7 @@ var rows = table.Family{
 		structTCPBbrInfo - 1: {
 			Name: "tcp-bbr-info", Type: (*TCPBbrInfo)(nil), Wire: 20, Size: unsafe.Sizeof(TCPBbrInfo{}),
 			Members: []table.Member{
-				{Name: "bbr-bw-lo", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPBbrInfo{}.BwLo)},
+				{Name: "bbr-bw-lo", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPBbrInfo{}.BwLo), Run: 20},
 				{Name: "bbr-bw-hi", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPBbrInfo{}.BwHi)},
 				{Name: "bbr-min-rtt", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPBbrInfo{}.MinRTT)},
 				{Name: "bbr-pacing-gain", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPBbrInfo{}.PacingGain)},
@@ -344,7 +344,7 @@ var rows = table.Family{
 		structTCPDiagMd5sig - 1: {
 			Name: "tcp-diag-md5sig", Type: (*TCPDiagMd5sig)(nil), Wire: 100, Size: unsafe.Sizeof(TCPDiagMd5sig{}), Grow: table.Grow[TCPDiagMd5sig],
 			Members: []table.Member{
-				{Name: "tcpm-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPDiagMd5sig{}.Family)},
+				{Name: "tcpm-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPDiagMd5sig{}.Family), Run: 2},
 				{Name: "tcpm-prefixlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPDiagMd5sig{}.Prefixlen)},
 				{Name: "tcpm-keylen", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TCPDiagMd5sig{}.Keylen)},
 				{Name: "tcpm-addr", At: 4, Len: 16, Kind: table.Binary, Off: unsafe.Offsetof(TCPDiagMd5sig{}.Addr)},
@@ -362,13 +362,13 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "tcpi-state", Kind: table.U8, Width: 4, Enum: enumTCPState, Off: unsafe.Offsetof(TCPInfo{}.State)},
 				{Name: "tcpi-ca-state", At: 1, Kind: table.U8, Width: 4, Enum: enumTCPCaState, Off: unsafe.Offsetof(TCPInfo{}.CaState)},
-				{Name: "tcpi-retransmits", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPInfo{}.Retransmits)},
+				{Name: "tcpi-retransmits", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPInfo{}.Retransmits), Run: 3},
 				{Name: "tcpi-probes", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPInfo{}.Probes)},
 				{Name: "tcpi-backoff", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPInfo{}.Backoff)},
 				{Name: "tcpi-options", At: 5, Kind: table.U8, Width: 4, Enum: enumTcpiOptions, Off: unsafe.Offsetof(TCPInfo{}.Options)},
-				{Name: "tcpi-wscale", At: 6, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPInfo{}.Wscale)},
+				{Name: "tcpi-wscale", At: 6, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPInfo{}.Wscale), Run: 2},
 				{Name: "tcpi-delivery", At: 7, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TCPInfo{}.Delivery)},
-				{Name: "tcpi-rto", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.Rto)},
+				{Name: "tcpi-rto", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.Rto), Run: 96},
 				{Name: "tcpi-ato", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.Ato)},
 				{Name: "tcpi-snd-mss", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.SndMSS)},
 				{Name: "tcpi-rcv-mss", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.RcvMSS)},
@@ -392,33 +392,33 @@ var rows = table.Family{
 				{Name: "tcpi-rcv-rtt", At: 92, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.RcvRTT)},
 				{Name: "tcpi-rcv-space", At: 96, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.RcvSpace)},
 				{Name: "tcpi-total-retrans", At: 100, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.TotalRetrans)},
-				{Name: "tcpi-pacing-rate", At: 104, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.PacingRate)},
+				{Name: "tcpi-pacing-rate", At: 104, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.PacingRate), Run: 32},
 				{Name: "tcpi-max-pacing-rate", At: 112, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.MaxPacingRate)},
 				{Name: "tcpi-bytes-acked", At: 120, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.BytesAcked)},
 				{Name: "tcpi-bytes-received", At: 128, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.BytesReceived)},
-				{Name: "tcpi-segs-out", At: 136, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.SegsOut)},
+				{Name: "tcpi-segs-out", At: 136, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.SegsOut), Run: 24},
 				{Name: "tcpi-segs-in", At: 140, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.SegsIn)},
 				{Name: "tcpi-notsent-bytes", At: 144, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.NotsentBytes)},
 				{Name: "tcpi-min-rtt", At: 148, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.MinRTT)},
 				{Name: "tcpi-data-segs-in", At: 152, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.DataSegsIn)},
 				{Name: "tcpi-data-segs-out", At: 156, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.DataSegsOut)},
-				{Name: "tcpi-delivery-rate", At: 160, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.DeliveryRate)},
+				{Name: "tcpi-delivery-rate", At: 160, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.DeliveryRate), Run: 32},
 				{Name: "tcpi-busy-time", At: 168, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.BusyTime)},
 				{Name: "tcpi-rwnd-limited", At: 176, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.RwndLimited)},
 				{Name: "tcpi-sndbuf-limited", At: 184, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.SndbufLimited)},
-				{Name: "tcpi-delivered", At: 192, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.Delivered)},
+				{Name: "tcpi-delivered", At: 192, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.Delivered), Run: 8},
 				{Name: "tcpi-delivered-ce", At: 196, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.DeliveredCe)},
-				{Name: "tcpi-bytes-sent", At: 200, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.BytesSent)},
+				{Name: "tcpi-bytes-sent", At: 200, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.BytesSent), Run: 16},
 				{Name: "tcpi-bytes-retrans", At: 208, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TCPInfo{}.BytesRetrans)},
-				{Name: "tcpi-dsack-dups", At: 216, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.DsackDups)},
+				{Name: "tcpi-dsack-dups", At: 216, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.DsackDups), Run: 24},
 				{Name: "tcpi-reord-seen", At: 220, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.ReordSeen)},
 				{Name: "tcpi-rcv-ooopack", At: 224, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.RcvOoopack)},
 				{Name: "tcpi-snd-wnd", At: 228, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.SndWnd)},
 				{Name: "tcpi-rcv-wnd", At: 232, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.RcvWnd)},
 				{Name: "tcpi-rehash", At: 236, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.Rehash)},
-				{Name: "tcpi-total-rto", At: 240, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TCPInfo{}.TotalRto)},
+				{Name: "tcpi-total-rto", At: 240, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TCPInfo{}.TotalRto), Run: 4},
 				{Name: "tcpi-total-rto-recoveries", At: 242, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TCPInfo{}.TotalRtoRecoveries)},
-				{Name: "tcpi-total-rto-time", At: 244, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.TotalRtoTime)},
+				{Name: "tcpi-total-rto-time", At: 244, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.TotalRtoTime), Run: 36},
 				{Name: "tcpi-received-ce", At: 248, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.ReceivedCe)},
 				{Name: "tcpi-delivered-e1-bytes", At: 252, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.DeliveredE1Bytes)},
 				{Name: "tcpi-delivered-e0-bytes", At: 256, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TCPInfo{}.DeliveredE0Bytes)},
@@ -432,9 +432,9 @@ var rows = table.Family{
 		structUnixDiagReq - 1: {
 			Name: "unix-diag-req", Type: (*UnixDiagReq)(nil), Wire: 24, Size: unsafe.Sizeof(UnixDiagReq{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagReq{}.SdiagFamily)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagReq{}.SdiagFamily), Run: 2},
 				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagReq{}.SdiagProtocol)},
-				{Name: "udiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagStates)},
+				{Name: "udiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagStates), Run: 12},
 				{Name: "udiag-ino", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagIno)},
 				{Name: "udiag-show", At: 12, Kind: table.U32, Width: 4, Enum: enumUdiagShow, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagShow)},
 				{Name: "udiag-cookie", At: 16, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagCookie)},
@@ -443,7 +443,7 @@ var rows = table.Family{
 		structUnixDiagMsg - 1: {
 			Name: "unix-diag-msg", Type: (*UnixDiagMsg)(nil), Wire: 16, Size: unsafe.Sizeof(UnixDiagMsg{}),
 			Members: []table.Member{
-				{Name: "udiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagMsg{}.Family)},
+				{Name: "udiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagMsg{}.Family), Run: 2},
 				{Name: "udiag-type", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagMsg{}.Type)},
 				{Name: "udiag-state", At: 2, Kind: table.U8, Width: 4, Enum: enumTCPState, Off: unsafe.Offsetof(UnixDiagMsg{}.State)},
 				{Name: "udiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagMsg{}.Ino)},
@@ -453,23 +453,23 @@ var rows = table.Family{
 		structUnixDiagVfs - 1: {
 			Name: "unix-diag-vfs", Type: (*UnixDiagVfs)(nil), Wire: 8, Size: unsafe.Sizeof(UnixDiagVfs{}),
 			Members: []table.Member{
-				{Name: "udiag-vfs-ino", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagVfs{}.VfsIno)},
+				{Name: "udiag-vfs-ino", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagVfs{}.VfsIno), Run: 8},
 				{Name: "udiag-vfs-dev", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagVfs{}.VfsDev)},
 			},
 		},
 		structUnixDiagRqlen - 1: {
 			Name: "unix-diag-rqlen", Type: (*UnixDiagRqlen)(nil), Wire: 8, Size: unsafe.Sizeof(UnixDiagRqlen{}),
 			Members: []table.Member{
-				{Name: "udiag-rqueue", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagRqlen{}.Rqueue)},
+				{Name: "udiag-rqueue", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagRqlen{}.Rqueue), Run: 8},
 				{Name: "udiag-wqueue", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagRqlen{}.Wqueue)},
 			},
 		},
 		structPacketDiagReq - 1: {
 			Name: "packet-diag-req", Type: (*PacketDiagReq)(nil), Wire: 20, Size: unsafe.Sizeof(PacketDiagReq{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagReq{}.SdiagFamily)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagReq{}.SdiagFamily), Run: 2},
 				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagReq{}.SdiagProtocol)},
-				{Name: "pdiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagReq{}.PdiagIno)},
+				{Name: "pdiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagReq{}.PdiagIno), Run: 8},
 				{Name: "pdiag-show", At: 8, Kind: table.U32, Width: 4, Enum: enumPacketShow, Off: unsafe.Offsetof(PacketDiagReq{}.PdiagShow)},
 				{Name: "pdiag-cookie", At: 12, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagReq{}.PdiagCookie)},
 			},
@@ -477,7 +477,7 @@ var rows = table.Family{
 		structPacketDiagMsg - 1: {
 			Name: "packet-diag-msg", Type: (*PacketDiagMsg)(nil), Wire: 16, Size: unsafe.Sizeof(PacketDiagMsg{}),
 			Members: []table.Member{
-				{Name: "pdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagMsg{}.Family)},
+				{Name: "pdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagMsg{}.Family), Run: 2},
 				{Name: "pdiag-type", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagMsg{}.Type)},
 				{Name: "pdiag-num", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(PacketDiagMsg{}.Num)},
 				{Name: "pdiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagMsg{}.Ino)},
@@ -487,7 +487,7 @@ var rows = table.Family{
 		structPacketDiagInfo - 1: {
 			Name: "packet-diag-info", Type: (*PacketDiagInfo)(nil), Wire: 24, Size: unsafe.Sizeof(PacketDiagInfo{}),
 			Members: []table.Member{
-				{Name: "pdi-index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagInfo{}.Index)},
+				{Name: "pdi-index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagInfo{}.Index), Run: 24},
 				{Name: "pdi-version", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagInfo{}.Version)},
 				{Name: "pdi-reserve", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagInfo{}.Reserve)},
 				{Name: "pdi-copy-thresh", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagInfo{}.CopyThresh)},
@@ -498,9 +498,9 @@ var rows = table.Family{
 		structPacketDiagMclist - 1: {
 			Name: "packet-diag-mclist", Type: (*PacketDiagMclist)(nil), Wire: 44, Size: unsafe.Sizeof(PacketDiagMclist{}), Grow: table.Grow[PacketDiagMclist],
 			Members: []table.Member{
-				{Name: "pdmc-index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagMclist{}.Index)},
+				{Name: "pdmc-index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagMclist{}.Index), Run: 8},
 				{Name: "pdmc-count", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagMclist{}.Count)},
-				{Name: "pdmc-type", At: 8, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(PacketDiagMclist{}.Type)},
+				{Name: "pdmc-type", At: 8, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(PacketDiagMclist{}.Type), Run: 4},
 				{Name: "pdmc-alen", At: 10, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(PacketDiagMclist{}.Alen)},
 				{Name: "pdmc-addr", At: 12, Len: 32, Kind: table.Binary, Off: unsafe.Offsetof(PacketDiagMclist{}.Addr)},
 			},
@@ -508,7 +508,7 @@ var rows = table.Family{
 		structPacketDiagRing - 1: {
 			Name: "packet-diag-ring", Type: (*PacketDiagRing)(nil), Wire: 28, Size: unsafe.Sizeof(PacketDiagRing{}),
 			Members: []table.Member{
-				{Name: "pdr-block-size", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagRing{}.BlockSize)},
+				{Name: "pdr-block-size", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagRing{}.BlockSize), Run: 28},
 				{Name: "pdr-block-nr", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagRing{}.BlockNr)},
 				{Name: "pdr-frame-size", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagRing{}.FrameSize)},
 				{Name: "pdr-frame-nr", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagRing{}.FrameNr)},
@@ -521,7 +521,7 @@ var rows = table.Family{
 			Name: "sock-filter", Type: (*SockFilter)(nil), Wire: 8, Size: unsafe.Sizeof(SockFilter{}), Grow: table.Grow[SockFilter],
 			Members: []table.Member{
 				{Name: "code", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(SockFilter{}.Code)},
-				{Name: "jt", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(SockFilter{}.Jt)},
+				{Name: "jt", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(SockFilter{}.Jt), Run: 2},
 				{Name: "jf", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(SockFilter{}.Jf)},
 				{Name: "k", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(SockFilter{}.K)},
 			},
@@ -529,9 +529,9 @@ var rows = table.Family{
 		structNetlinkDiagReq - 1: {
 			Name: "netlink-diag-req", Type: (*NetlinkDiagReq)(nil), Wire: 20, Size: unsafe.Sizeof(NetlinkDiagReq{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagReq{}.SdiagFamily)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagReq{}.SdiagFamily), Run: 2},
 				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagReq{}.SdiagProtocol)},
-				{Name: "ndiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagReq{}.NdiagIno)},
+				{Name: "ndiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagReq{}.NdiagIno), Run: 8},
 				{Name: "ndiag-show", At: 8, Kind: table.U32, Width: 4, Enum: enumNdiagShow, Off: unsafe.Offsetof(NetlinkDiagReq{}.NdiagShow)},
 				{Name: "ndiag-cookie", At: 12, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagReq{}.NdiagCookie)},
 			},
@@ -539,11 +539,11 @@ var rows = table.Family{
 		structNetlinkDiagMsg - 1: {
 			Name: "netlink-diag-msg", Type: (*NetlinkDiagMsg)(nil), Wire: 28, Size: unsafe.Sizeof(NetlinkDiagMsg{}),
 			Members: []table.Member{
-				{Name: "ndiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagMsg{}.Family)},
+				{Name: "ndiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagMsg{}.Family), Run: 4},
 				{Name: "ndiag-type", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagMsg{}.Type)},
 				{Name: "ndiag-protocol", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagMsg{}.Protocol)},
 				{Name: "ndiag-state", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagMsg{}.State)},
-				{Name: "ndiag-portid", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagMsg{}.Portid)},
+				{Name: "ndiag-portid", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagMsg{}.Portid), Run: 16},
 				{Name: "ndiag-dst-portid", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagMsg{}.DstPortid)},
 				{Name: "ndiag-dst-group", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagMsg{}.DstGroup)},
 				{Name: "ndiag-ino", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagMsg{}.Ino)},
@@ -553,7 +553,7 @@ var rows = table.Family{
 		structNetlinkDiagRing - 1: {
 			Name: "netlink-diag-ring", Type: (*NetlinkDiagRing)(nil), Wire: 16, Size: unsafe.Sizeof(NetlinkDiagRing{}),
 			Members: []table.Member{
-				{Name: "ndr-block-size", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagRing{}.BlockSize)},
+				{Name: "ndr-block-size", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagRing{}.BlockSize), Run: 16},
 				{Name: "ndr-block-nr", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagRing{}.BlockNr)},
 				{Name: "ndr-frame-size", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagRing{}.FrameSize)},
 				{Name: "ndr-frame-nr", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagRing{}.FrameNr)},
@@ -562,9 +562,9 @@ var rows = table.Family{
 		structVsockDiagReq - 1: {
 			Name: "vsock-diag-req", Type: (*VsockDiagReq)(nil), Wire: 24, Size: unsafe.Sizeof(VsockDiagReq{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagReq{}.SdiagFamily)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagReq{}.SdiagFamily), Run: 2},
 				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagReq{}.SdiagProtocol)},
-				{Name: "vdiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagStates)},
+				{Name: "vdiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagStates), Run: 12},
 				{Name: "vdiag-ino", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagIno)},
 				{Name: "vdiag-show", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagShow)},
 				{Name: "vdiag-cookie", At: 16, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagCookie)},
@@ -573,11 +573,11 @@ var rows = table.Family{
 		structVsockDiagMsg - 1: {
 			Name: "vsock-diag-msg", Type: (*VsockDiagMsg)(nil), Wire: 32, Size: unsafe.Sizeof(VsockDiagMsg{}),
 			Members: []table.Member{
-				{Name: "vdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagMsg{}.Family)},
+				{Name: "vdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagMsg{}.Family), Run: 2},
 				{Name: "vdiag-type", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagMsg{}.Type)},
 				{Name: "vdiag-state", At: 2, Kind: table.U8, Width: 4, Enum: enumTCPState, Off: unsafe.Offsetof(VsockDiagMsg{}.State)},
 				{Name: "vdiag-shutdown", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagMsg{}.Shutdown)},
-				{Name: "vdiag-src-cid", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagMsg{}.SrcCid)},
+				{Name: "vdiag-src-cid", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagMsg{}.SrcCid), Run: 20},
 				{Name: "vdiag-src-port", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagMsg{}.SrcPort)},
 				{Name: "vdiag-dst-cid", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagMsg{}.DstCid)},
 				{Name: "vdiag-dst-port", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagMsg{}.DstPort)},

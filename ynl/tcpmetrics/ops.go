@@ -20,7 +20,7 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 // The operations of the family, and its notifications.
 var (
 	OpGet = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: TCP_METRICS_CMD_GET, Reply: TCP_METRICS_CMD_GET, Set: setTCPMetrics, Do: true, Dump: true}}
-	OpDel = &ynl.Op{Family: &rows, Row: table.Op{Name: "del", Request: TCP_METRICS_CMD_DEL, Reply: -1, Set: setTCPMetrics, Do: true}}
+	OpDel = &ynl.Op{Family: &rows, Row: table.Op{Name: "del", Request: TCP_METRICS_CMD_DEL, Reply: -1, Set: setTCPMetrics, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.

@@ -84,7 +84,7 @@ var rows = table.Family{
 		structKernelTimespec - 1: {
 			Name: "--kernel-timespec", Type: (*KernelTimespec)(nil), Wire: 16, Size: unsafe.Sizeof(KernelTimespec{}),
 			Members: []table.Member{
-				{Name: "sec", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(KernelTimespec{}.Sec)},
+				{Name: "sec", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(KernelTimespec{}.Sec), Run: 16},
 				{Name: "nsec", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(KernelTimespec{}.Nsec)},
 			},
 		},

@@ -1,0 +1,201 @@
+package all_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl"
+	"github.com/nlmux/netlink/ynl/all"
+	"github.com/nlmux/netlink/ynl/internal/table"
+)
+
+// A target is a type of messages.
+type target struct {
+	f   *table.Family
+	set uint16
+}
+
+func targets() []target {
+	var list []target
+	for _, family := range all.Families {
+		for i := range family.Rows.Sets {
+			list = append(list, target{family.Rows, uint16(i) + 1})
+		}
+	}
+	return list
+}
+
+func (t target) new() ynl.Message { return t.f.NewMessage(t.set).(ynl.Message) }
+
+// FuzzDecode decodes any bytes as a message of any type. What was decoded and is encoded
+// again has the same value when it is decoded, and the same bytes when that is encoded.
+func FuzzDecode(f *testing.F) {
+	list := targets()
+	for which := range list {
+		for seed := range uint64(2) {
+			f.Add(uint16(which), randomPayload(f, list[which], seed))
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint16, payload []byte) {
+		checkFixpoint(t, list[int(which)%len(list)], payload)
+	})
+}
+
+// TestMutations is FuzzDecode for what chance does to messages of every type: bytes are
+// changed, left out and added, and attributes change their length and type.
+func TestMutations(t *testing.T) {
+	for _, of := range targets() {
+		t.Run(elemType(of.f.Sets[of.set-1].Type).String(), func(t *testing.T) {
+			r := newRandom(t, of, 7)
+			payload := randomPayload(t, of, 7)
+			for range 60 {
+				checkFixpoint(t, of, r.mutate(payload))
+			}
+		})
+	}
+}
+
+// mutate returns a changed copy of a payload.
+func (r *random) mutate(payload []byte) []byte {
+	p := bytes.Clone(payload)
+	for range 1 + r.IntN(4) {
+		switch at := r.IntN(len(p) + 1); {
+		case at == len(p):
+			p = append(p, r.bytes()...)
+		case r.IntN(4) == 0:
+			p = p[:at]
+		case r.IntN(2) == 0:
+			p[at] = byte(r.Uint32())
+		default:
+			// Attributes begin at multiples of 4 with their length and type.
+			p[at&^3] += byte(r.IntN(9)) - 4
+		}
+	}
+	return p
+}
+
+// checkFixpoint decodes a payload and encodes it, and does so again with the result.
+func checkFixpoint(t *testing.T, of target, payload []byte) {
+	t.Helper()
+	x := of.new()
+	original := bytes.Clone(payload)
+	if err := x.Decode(payload); err != nil {
+		if !errors.Is(err, wire.ErrMalformed) {
+			t.Fatalf("%T: the error %v is not ErrMalformed\n%x", x, err, payload)
+		}
+		return
+	}
+	if !bytes.Equal(payload, original) {
+		t.Fatalf("%T: Decode changed the payload", x)
+	}
+	var b wire.Builder
+	x.Encode(&b)
+	once, err := b.Encode()
+	if err != nil {
+		return // such as an address of the other family
+	}
+	once = bytes.Clone(once)
+	y := of.new()
+	if err := y.Decode(once); err != nil {
+		t.Fatalf("%T: decoded again: %v\n%x\n%x", x, err, payload, once)
+	}
+	b.Reset()
+	y.Encode(&b)
+	if twice, err := b.Encode(); err != nil || !bytes.Equal(once, twice) {
+		t.Fatalf("%T: encoded again: %v\n%x\n%x", x, err, once, twice)
+	}
+	for _, m := range []ynl.Message{x, y} {
+		normalize(reflect.ValueOf(m))
+	}
+	if !reflect.DeepEqual(x, y) {
+		t.Fatalf("%T: decoded again\n%s\n%x\n%x", x, diff(x, y), payload, once)
+	}
+	z := of.new()
+	if err := json.Unmarshal([]byte(asJSON(x)), z); err != nil {
+		t.Fatalf("%T: %v\n%s", x, err, asJSON(x))
+	}
+}
+
+// normalize brings the unknown attributes of a value into the order that Encode sends
+// them in. An array whose elements have odd numbers is kept as it came, too: what is in
+// attributes is brought into their order as well, without padding and flags.
+func normalize(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		normalize(v.Elem())
+	case reflect.Slice:
+		if v.Type() == attrsType {
+			var attrs ynl.Attrs
+			for _, a := range sorted(v.Bytes()) {
+				attrs.Add(a.typ, inOrder(a.value))
+			}
+			v.Set(reflect.ValueOf(attrs))
+			return
+		}
+		for i := range v.Len() {
+			normalize(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				normalize(v.Field(i))
+			}
+		}
+	}
+}
+
+// An attr is an attribute with the flags of its type.
+type attr struct {
+	typ   uint16
+	value []byte
+}
+
+// sorted returns the attributes in b by their types, nil if b has something else.
+func sorted(b []byte) []attr {
+	var list []attr
+	for len(b) > 0 {
+		if len(b) < 4 {
+			return nil
+		}
+		n := int(binary.NativeEndian.Uint16(b))
+		if n < 4 || n > len(b) {
+			return nil
+		}
+		list = append(list, attr{binary.NativeEndian.Uint16(b[2:]), b[4:n]})
+		b = b[min((n+3)&^3, len(b)):]
+	}
+	slices.SortStableFunc(list, func(a, b attr) int { return int(a.typ&0x3fff) - int(b.typ&0x3fff) })
+	return list
+}
+
+// inOrder returns the attributes in b in order and without flags, or b if it has others
+// than attributes.
+func inOrder(b []byte) []byte {
+	list := sorted(b)
+	if list == nil {
+		return b
+	}
+	var attrs ynl.Attrs
+	for _, a := range list {
+		attrs.Add(a.typ&0x3fff, inOrder(a.value))
+	}
+	return attrs
+}
+
+// randomPayload returns a message with random values.
+func randomPayload(t testing.TB, of target, seed uint64) []byte {
+	t.Helper()
+	var b wire.Builder
+	newRandom(t, of, seed).message(of).Encode(&b)
+	payload, err := b.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Clone(payload)
+}
