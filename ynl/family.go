@@ -99,5 +99,31 @@ func (o *Op) CanDo() bool { return o.Row.Do }
 // CanDump reports whether the operation can be requested as a dump.
 func (o *Op) CanDump() bool { return o.Row.Dump }
 
-// New returns an empty message of the type that requests and replies have.
+// InBatch reports whether the kernel takes the request only within a batch, see
+// [BatchMessage].
+func (o *Op) InBatch() bool { return o.Row.Batch }
+
+// Privilege returns the capability that a request needs: "CAP_NET_ADMIN", in the user
+// namespace of the network namespace, or "CAP_NET_ADMIN in the initial user namespace".
+// It is "" if the specification names none.
+func (o *Op) Privilege() string {
+	switch o.Row.Admin {
+	case table.AdminUserNS:
+		return "CAP_NET_ADMIN"
+	case table.AdminInit:
+		return "CAP_NET_ADMIN in the initial user namespace"
+	}
+	return ""
+}
+
+// New returns an empty request.
 func (o *Op) New() Message { return newMessage(o.Family, o.Row.Set) }
+
+// NewReply returns an empty reply or notification. For most operations it has the type of
+// the request.
+func (o *Op) NewReply() Message {
+	if o.Row.ReplySet != 0 {
+		return newMessage(o.Family, o.Row.ReplySet)
+	}
+	return o.New()
+}
