@@ -47,6 +47,32 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzJSON reads any text as a message of any type. What was read and is written again is
+// the same text when that is read and written.
+func FuzzJSON(f *testing.F) {
+	list := targets()
+	for which, of := range list {
+		f.Add(uint16(which), []byte(asJSON(newRandom(f, of, 3).message(of))))
+	}
+	f.Fuzz(func(t *testing.T, which uint16, text []byte) {
+		of := list[int(which)%len(list)]
+		x, y := of.new(), of.new()
+		if json.Unmarshal(text, x) != nil {
+			return
+		}
+		once, err := json.Marshal(x)
+		if err != nil {
+			return // such as unknown attributes that cannot be cut apart
+		}
+		if err := json.Unmarshal(once, y); err != nil {
+			t.Fatalf("%T: %v\n%s\n%s", x, err, text, once)
+		}
+		if twice := asJSON(y); twice != string(once) {
+			t.Fatalf("%T\n%s\n%s\n%s", x, text, once, twice)
+		}
+	})
+}
+
 // TestMutations is FuzzDecode for what chance does to messages of every type: bytes are
 // changed, left out and added, and attributes change their length and type.
 func TestMutations(t *testing.T) {
