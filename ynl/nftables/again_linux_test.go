@@ -192,8 +192,9 @@ var rulesets = []struct{ name, module, script string }{
 		add map inet t marks { type inet_service : mark; elements = { 80 : 0x1, 443 : 0x2 } }
 		add map inet t verdicts { type ipv4_addr : verdict; elements = { 192.0.2.1 : accept, 192.0.2.2 : jump d } }
 		add map inet t ranges { type ipv4_addr : ipv4_addr; flags interval; elements = { 10.0.0.0/24 : 192.0.2.1 } }
-		add rule inet t d ip saddr @nets drop
-		add rule inet t d ip saddr vmap @verdicts`},
+		add chain inet t c
+		add rule inet t c ip saddr @nets drop
+		add rule inet t c ip saddr vmap @verdicts`},
 	{"sets of objects", "nft_counter", `
 		add table inet t
 		add chain inet t c

@@ -148,9 +148,10 @@ var actionKinds = []kind{
 }
 
 func TestQdiscsAgain(t *testing.T) {
-	for _, k := range qdiscKinds {
+	s := ynlkernel.New(t)
+	for i, k := range qdiscKinds {
 		t.Run(k.name, func(t *testing.T) {
-			s, dev := k.make(t)
+			dev := k.make(t, s, i)
 			c := tc.New(s.Conn)
 			again(t, s, k.show(dev), c.DumpQdisc(context.Background(), &tc.Object{Tcmsg: at(dev.index, 0)}),
 				func(o *tc.Object) bool { return o.Handle != 0 && o.Parent != 0 && o.Ifindex == dev.index }, c.DelQdisc, c.NewQdisc)
@@ -159,9 +160,10 @@ func TestQdiscsAgain(t *testing.T) {
 }
 
 func TestClassesAgain(t *testing.T) {
-	for _, k := range classKinds {
+	s := ynlkernel.New(t)
+	for i, k := range classKinds {
 		t.Run(k.name, func(t *testing.T) {
-			s, dev := k.make(t)
+			dev := k.make(t, s, i)
 			c := tc.New(s.Conn)
 			again(t, s, k.show(dev), c.DumpClass(context.Background(), &tc.Object{Tcmsg: at(dev.index, 0)}),
 				func(o *tc.Object) bool { return o.Handle != tc.Handle(1, 0) }, c.DelClass, c.NewClass)
@@ -170,9 +172,10 @@ func TestClassesAgain(t *testing.T) {
 }
 
 func TestFiltersAgain(t *testing.T) {
-	for _, k := range append(filterKinds, actionKinds...) {
+	s := ynlkernel.New(t)
+	for i, k := range append(filterKinds, actionKinds...) {
 		t.Run(k.name, func(t *testing.T) {
-			s, dev := k.make(t)
+			dev := k.make(t, s, i)
 			c := tc.New(s.Conn)
 			parent := tc.Handle(1, 0)
 			if strings.Contains(k.lines, "clsact") {
@@ -216,33 +219,35 @@ func (d device) fill(s string) string {
 	return strings.NewReplacer("$d", d.name, "$p", d.peer).Replace(s)
 }
 
-// make makes a kind on a new device, or skips the test under the module's name.
-func (k kind) make(t *testing.T) (*ynlkernel.Sandbox, device) {
+// make makes a kind on a new device, the i-th of the namespace, or skips the test under
+// the module's name.
+func (k kind) make(t *testing.T, s *ynlkernel.Sandbox, i int) device {
 	t.Helper()
-	s, dev := veth(t)
+	dev := veth(t, s, i)
 	for line := range strings.Lines(k.lines) {
 		if line = strings.TrimSpace(line); line != "" {
 			s.Try(t, k.module, dev.fill(line))
 		}
 	}
-	return s, dev
+	return dev
 }
 
 func (k kind) show(dev device) string { return dev.fill(k.same) }
 
-// veth makes a pair of devices in a namespace.
-func veth(t *testing.T) (*ynlkernel.Sandbox, device) {
+// veth makes a pair of devices. They have no addresses, so nothing is sent and counted.
+func veth(t *testing.T, s *ynlkernel.Sandbox, i int) device {
 	t.Helper()
-	s := ynlkernel.New(t)
-	s.Run(t, `
-		ip link add v0 numtxqueues 4 type veth peer name v1
-		ip link set v0 addrgenmode none up
-		ip link set v1 addrgenmode none up`) // no address, so nothing is sent and counted
-	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName("v0"))
+	dev := device{name: fmt.Sprintf("v%d", i), peer: fmt.Sprintf("p%d", i)}
+	s.Run(t, dev.fill(`
+		ip link add $d numtxqueues 4 type veth peer name $p
+		ip link set $d addrgenmode none up
+		ip link set $p addrgenmode none up`))
+	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName(dev.name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, device{"v0", "v1", l.Index}
+	dev.index = l.Index
+	return dev
 }
 
 type call func(context.Context, *tc.Object, ...netlink.Flags) error
