@@ -10,6 +10,7 @@ import (
 // methods are the methods of the types of sets, which no field may be called.
 var methods = []string{"Encode", "Decode", "Settable", "MarshalJSON", "UnmarshalJSON"}
 
+// set makes the type of a set, and its row.
 func (g *generator) set(s *spec.Set) *set {
 	t := &set{Set: s, GoName: g.name(s), Ref: g.ref("set", s), InList: g.inList[s]}
 	fields := newScope(&g.errs, append([]string{"Unknown"}, methods...)...)

@@ -113,6 +113,7 @@ func (g *generator) findLists() {
 	}
 }
 
+// definition makes what a definition is in Go. A struct that no message has is nothing.
 func (g *generator) definition(d *spec.Definition) {
 	switch d.Type {
 	case "const":

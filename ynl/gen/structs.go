@@ -6,6 +6,7 @@ import (
 	"github.com/nlmux/netlink/ynl/gen/internal/spec"
 )
 
+// structure makes the type of a struct, and its row.
 func (g *generator) structure(d *spec.Definition) *structure {
 	s := &structure{Definition: d, GoName: g.name(d), Ref: g.ref("struct", d), Alone: g.alone[d], InList: g.inList[d]}
 	fields := newScope(&g.errs, "MarshalJSON", "UnmarshalJSON")
