@@ -281,26 +281,26 @@ var rows = table.Family{
 		structInetDiagReqV2 - 1: {
 			Name: "inet-diag-req-v2", Type: (*InetDiagReqV2)(nil), Wire: 56, Size: unsafe.Sizeof(InetDiagReqV2{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagReqV2{}.SdiagFamily), Run: 2},
-				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagReqV2{}.SdiagProtocol)},
-				{Name: "idiag-ext", At: 2, Kind: table.U8, Width: 4, Enum: enumInetDiagExt, Off: unsafe.Offsetof(InetDiagReqV2{}.IdiagExt)},
-				{Name: "idiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(InetDiagReqV2{}.IdiagStates)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagReqV2{}.Family), Run: 2},
+				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagReqV2{}.Protocol)},
+				{Name: "idiag-ext", At: 2, Kind: table.U8, Width: 4, Enum: enumInetDiagExt, Off: unsafe.Offsetof(InetDiagReqV2{}.Ext)},
+				{Name: "idiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(InetDiagReqV2{}.States)},
 				{Name: "id", At: 8, Kind: table.Struct, Ref: structInetDiagSockid, Off: unsafe.Offsetof(InetDiagReqV2{}.ID)},
 			},
 		},
 		structInetDiagMsg - 1: {
 			Name: "inet-diag-msg", Type: (*InetDiagMsg)(nil), Wire: 72, Size: unsafe.Sizeof(InetDiagMsg{}),
 			Members: []table.Member{
-				{Name: "idiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagFamily)},
-				{Name: "idiag-state", At: 1, Kind: table.U8, Width: 4, Enum: enumTCPState, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagState)},
-				{Name: "idiag-timer", At: 2, Kind: table.U8, Width: 4, Enum: enumInetDiagTimer, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagTimer)},
-				{Name: "idiag-retrans", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagRetrans)},
+				{Name: "idiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagMsg{}.Family)},
+				{Name: "idiag-state", At: 1, Kind: table.U8, Width: 4, Enum: enumTCPState, Off: unsafe.Offsetof(InetDiagMsg{}.State)},
+				{Name: "idiag-timer", At: 2, Kind: table.U8, Width: 4, Enum: enumInetDiagTimer, Off: unsafe.Offsetof(InetDiagMsg{}.Timer)},
+				{Name: "idiag-retrans", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(InetDiagMsg{}.Retrans)},
 				{Name: "id", At: 4, Kind: table.Struct, Ref: structInetDiagSockid, Off: unsafe.Offsetof(InetDiagMsg{}.ID)},
-				{Name: "idiag-expires", At: 52, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagExpires), Run: 20},
-				{Name: "idiag-rqueue", At: 56, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagRqueue)},
-				{Name: "idiag-wqueue", At: 60, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagWqueue)},
-				{Name: "idiag-uid", At: 64, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagUID)},
-				{Name: "idiag-inode", At: 68, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.IdiagInode)},
+				{Name: "idiag-expires", At: 52, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.Expires), Run: 20},
+				{Name: "idiag-rqueue", At: 56, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.Rqueue)},
+				{Name: "idiag-wqueue", At: 60, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.Wqueue)},
+				{Name: "idiag-uid", At: 64, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.UID)},
+				{Name: "idiag-inode", At: 68, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(InetDiagMsg{}.Inode)},
 			},
 		},
 		structInetDiagMeminfo - 1: {
@@ -432,12 +432,12 @@ var rows = table.Family{
 		structUnixDiagReq - 1: {
 			Name: "unix-diag-req", Type: (*UnixDiagReq)(nil), Wire: 24, Size: unsafe.Sizeof(UnixDiagReq{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagReq{}.SdiagFamily), Run: 2},
-				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagReq{}.SdiagProtocol)},
-				{Name: "udiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagStates), Run: 12},
-				{Name: "udiag-ino", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagIno)},
-				{Name: "udiag-show", At: 12, Kind: table.U32, Width: 4, Enum: enumUdiagShow, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagShow)},
-				{Name: "udiag-cookie", At: 16, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagReq{}.UdiagCookie)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagReq{}.Family), Run: 2},
+				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(UnixDiagReq{}.Protocol)},
+				{Name: "udiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(UnixDiagReq{}.States), Run: 12},
+				{Name: "udiag-ino", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagReq{}.Ino)},
+				{Name: "udiag-show", At: 12, Kind: table.U32, Width: 4, Enum: enumUdiagShow, Off: unsafe.Offsetof(UnixDiagReq{}.Show)},
+				{Name: "udiag-cookie", At: 16, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(UnixDiagReq{}.Cookie)},
 			},
 		},
 		structUnixDiagMsg - 1: {
@@ -467,11 +467,11 @@ var rows = table.Family{
 		structPacketDiagReq - 1: {
 			Name: "packet-diag-req", Type: (*PacketDiagReq)(nil), Wire: 20, Size: unsafe.Sizeof(PacketDiagReq{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagReq{}.SdiagFamily), Run: 2},
-				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagReq{}.SdiagProtocol)},
-				{Name: "pdiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagReq{}.PdiagIno), Run: 8},
-				{Name: "pdiag-show", At: 8, Kind: table.U32, Width: 4, Enum: enumPacketShow, Off: unsafe.Offsetof(PacketDiagReq{}.PdiagShow)},
-				{Name: "pdiag-cookie", At: 12, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagReq{}.PdiagCookie)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagReq{}.Family), Run: 2},
+				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(PacketDiagReq{}.Protocol)},
+				{Name: "pdiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagReq{}.Ino), Run: 8},
+				{Name: "pdiag-show", At: 8, Kind: table.U32, Width: 4, Enum: enumPacketShow, Off: unsafe.Offsetof(PacketDiagReq{}.Show)},
+				{Name: "pdiag-cookie", At: 12, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(PacketDiagReq{}.Cookie)},
 			},
 		},
 		structPacketDiagMsg - 1: {
@@ -529,11 +529,11 @@ var rows = table.Family{
 		structNetlinkDiagReq - 1: {
 			Name: "netlink-diag-req", Type: (*NetlinkDiagReq)(nil), Wire: 20, Size: unsafe.Sizeof(NetlinkDiagReq{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagReq{}.SdiagFamily), Run: 2},
-				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagReq{}.SdiagProtocol)},
-				{Name: "ndiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagReq{}.NdiagIno), Run: 8},
-				{Name: "ndiag-show", At: 8, Kind: table.U32, Width: 4, Enum: enumNdiagShow, Off: unsafe.Offsetof(NetlinkDiagReq{}.NdiagShow)},
-				{Name: "ndiag-cookie", At: 12, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagReq{}.NdiagCookie)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagReq{}.Family), Run: 2},
+				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NetlinkDiagReq{}.Protocol)},
+				{Name: "ndiag-ino", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagReq{}.Ino), Run: 8},
+				{Name: "ndiag-show", At: 8, Kind: table.U32, Width: 4, Enum: enumNdiagShow, Off: unsafe.Offsetof(NetlinkDiagReq{}.Show)},
+				{Name: "ndiag-cookie", At: 12, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(NetlinkDiagReq{}.Cookie)},
 			},
 		},
 		structNetlinkDiagMsg - 1: {
@@ -562,12 +562,12 @@ var rows = table.Family{
 		structVsockDiagReq - 1: {
 			Name: "vsock-diag-req", Type: (*VsockDiagReq)(nil), Wire: 24, Size: unsafe.Sizeof(VsockDiagReq{}),
 			Members: []table.Member{
-				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagReq{}.SdiagFamily), Run: 2},
-				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagReq{}.SdiagProtocol)},
-				{Name: "vdiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagStates), Run: 12},
-				{Name: "vdiag-ino", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagIno)},
-				{Name: "vdiag-show", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagShow)},
-				{Name: "vdiag-cookie", At: 16, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.VdiagCookie)},
+				{Name: "sdiag-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagReq{}.Family), Run: 2},
+				{Name: "sdiag-protocol", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(VsockDiagReq{}.Protocol)},
+				{Name: "vdiag-states", At: 4, Kind: table.U32, Width: 4, Enum: enumTCPStates, Off: unsafe.Offsetof(VsockDiagReq{}.States), Run: 12},
+				{Name: "vdiag-ino", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.Ino)},
+				{Name: "vdiag-show", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.Show)},
+				{Name: "vdiag-cookie", At: 16, Len: 8, Kind: table.Array, Elem: table.U32, Width: 4, Off: unsafe.Offsetof(VsockDiagReq{}.Cookie)},
 			},
 		},
 		structVsockDiagMsg - 1: {
