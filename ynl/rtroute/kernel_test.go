@@ -303,6 +303,38 @@ func TestAgain(t *testing.T) {
 	t.Log(len(routes), "routes")
 }
 
+// TestAgainWithoutCarrier: the kernel reports that a route's link has no carrier, and
+// refuses to be told.
+func TestAgainWithoutCarrier(t *testing.T) {
+	s := ynlkernel.NewEnds(t)
+	s.Run(t, `
+		ip route add 198.51.100.0/24 via 192.0.2.9 dev v0
+		ip route add 198.51.102.0/24 nexthop via 192.0.2.9 dev v0 weight 3 nexthop via 192.0.2.8 dev v0 weight 7
+		ip -6 route add 2001:db8:1::/48 via 2001:db8::9 dev v0
+		ip link set v1 down`)
+	down := func(r *rtroute.Route) bool {
+		hops := len(r.Multipath) > 0
+		for _, h := range r.Multipath {
+			hops = hops && h.Flags&rtroute.RTNH_F_LINKDOWN != 0
+		}
+		return hops || r.Rtmsg.Flags&rtroute.RTNH_F_LINKDOWN != 0
+	}
+	// The kernel looks at the carrier a little later.
+	ctx := kerneltest.Patient(t)
+	for slices.ContainsFunc(list(t, s), func(r *rtroute.Route) bool { return !down(r) }) {
+		if ctx.Err() != nil {
+			t.Fatalf("routes have a carrier:\n%s", show(t, s))
+		}
+	}
+	before := show(t, s)
+	for _, r := range list(t, s) {
+		again(t, s, r)
+	}
+	if after := show(t, s); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
 // TestExpiry: the time that is left is set in another attribute and unit than it is
 // reported.
 func TestExpiry(t *testing.T) {
