@@ -53,11 +53,19 @@ func (r rawAttr) typ() uint16 { return ne.Uint16(r[2:]) & typeMask }
 
 func (r rawAttr) value() []byte { return r[headerLen:] }
 
+// guess returns the row of an attribute if the set has all types from 1 on, as most have,
+// and otherwise another row or nil.
+func (s *Set) guess(typ uint16) *Attr {
+	if i := int(typ) - 1; uint(i) < uint(len(s.Attrs)) {
+		return &s.Attrs[i]
+	}
+	return nil
+}
+
 // find returns the row of an attribute, nil if the set has none.
 func (s *Set) find(typ uint16) *Attr {
-	// Most sets have all types from 1 on.
-	if i := int(typ) - 1; uint(i) < uint(len(s.Attrs)) && s.Attrs[i].Type == typ {
-		return &s.Attrs[i]
+	if a := s.guess(typ); a != nil && a.Type == typ {
+		return a
 	}
 	return s.search(typ)
 }
@@ -82,15 +90,12 @@ func (s *Set) named(name string) *Attr {
 
 // present reports whether the struct at x has the attribute.
 func (a *Attr) present(x Place) bool {
-	if a.Flags&Multi == 0 {
-		switch {
-		case a.Kind < Flag:
-			return false
-		case a.Kind < Addr:
-			return *x.at(a.Off + a.Set).bool()
-		case a.Kind < Binary:
-			return x.at(a.Off).addr().IsValid()
-		}
+	x = x.at(a.Off)
+	if a.Kind >= Binary || a.Flags&Multi != 0 {
+		return !x.ref().isNil()
 	}
-	return !x.at(a.Off).ref().isNil()
+	if a.Kind >= Addr {
+		return x.addr().IsValid()
+	}
+	return a.Kind >= Flag && *x.at(a.Set).bool()
 }

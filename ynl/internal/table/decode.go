@@ -22,8 +22,9 @@ type decoder struct{ walk }
 
 func (f *Family) decode(set uint16, x Place, b []byte, settable bool) error {
 	var array few
-	d := decoder{f.begin(&array, set, x)}
-	d.settable = settable
+	array[0].message(f, set, x)
+	var d decoder
+	d.f, d.scopes, d.settable = f, array[:1], settable
 	if sc := d.top(); sc.header {
 		l := &f.Structs[sc.set.Header-1]
 		if len(b) < int(l.Wire) {
@@ -88,9 +89,18 @@ func (d *decoder) readAttrs(b []byte) (rest []byte) {
 		if r == nil {
 			return b
 		}
-		switch a := s.find(r.typ()); {
+		typ := r.typ()
+		a := s.guess(typ)
+		if a == nil || a.Type != typ {
+			a = s.search(typ)
+		}
+		switch {
 		case a == nil || a.Kind == Unused:
 			s.keep(x, r)
+		case a.Kind == U32 && len(r) == headerLen+4 && a.Width == 4 && a.Flags&(Multi|BigEndian) == 0 && !*x.at(a.Off+a.Set).bool():
+			// The most frequent attribute, read as readAttr does, which is slower.
+			*x.at(a.Off).u32() = ne.Uint32(r.value())
+			*x.at(a.Off + a.Set).bool() = true
 		case a.Kind >= Nest:
 			if nests == nil {
 				nests = b
@@ -107,6 +117,18 @@ func (d *decoder) readAttrs(b []byte) (rest []byte) {
 		s.Hook(x)
 	}
 	return nil
+}
+
+// readWord reads an integer of 4 bytes, the most frequent kind of attribute. It reports
+// whether it did: readAttr reads what is not as simple.
+func readWord(a *Attr, x Place, r rawAttr) bool {
+	x = x.at(a.Off)
+	if a.Kind != U32 || len(r) != headerLen+4 || a.Width != 4 || a.Flags&(Multi|BigEndian) != 0 || *x.at(a.Set).bool() {
+		return false
+	}
+	*x.u32() = ne.Uint32(r.value())
+	*x.at(a.Set).bool() = true
+	return true
 }
 
 // readNests reads the attributes in b that have others in them, after those that have

@@ -26,8 +26,9 @@ type encoder struct {
 
 func (f *Family) encode(set uint16, x Place, b *wire.Builder, settable bool) {
 	var array few
-	e := encoder{f.begin(&array, set, x), b}
-	e.settable = settable
+	array[0].message(f, set, x)
+	var e encoder
+	e.f, e.scopes, e.settable, e.b = f, array[:1], settable, b
 	e.writeScope()
 }
 

@@ -14,11 +14,11 @@ func MarshalJSON[T any](f *Family, set uint16, x *T) ([]byte, error) {
 	if x == nil {
 		return []byte("null"), nil
 	}
-	var array few
-	m := marshaler{walk: f.begin(&array, set, placeOf(x))}
-	m.begin('{')
+	m := marshaler{walk: walk{f: f, scopes: make([]scope, 1, 8)}}
+	m.scopes[0].message(f, set, placeOf(x))
+	m.open('{')
 	m.fields()
-	m.end('}')
+	m.close('}')
 	return m.b, m.err
 }
 
@@ -81,8 +81,8 @@ func (m *marshaler) comma(begin byte) {
 	}
 }
 
-func (m *marshaler) begin(c byte) { m.b = append(m.b, c) }
-func (m *marshaler) end(c byte)   { m.b = append(m.b, c) }
+func (m *marshaler) open(c byte)  { m.b = append(m.b, c) }
+func (m *marshaler) close(c byte) { m.b = append(m.b, c) }
 
 func (m *marshaler) string(s string) {
 	b, err := json.Marshal(s)
@@ -92,9 +92,9 @@ func (m *marshaler) string(s string) {
 
 // set appends an object for the set, which is at x in the value of the attribute a.
 func (m *marshaler) set(a *Attr, set uint16, x Place, header bool) {
-	m.begin('{')
+	m.open('{')
 	m.setFields(a, set, x, header)
-	m.end('}')
+	m.close('}')
 }
 
 // setFields appends what is in the set to an object.
@@ -135,7 +135,7 @@ func (m *marshaler) fields() {
 }
 
 func (m *marshaler) unknown(b []byte) {
-	m.begin('[')
+	m.open('[')
 	for len(b) > 0 {
 		r := cutAttr(b)
 		if r == nil {
@@ -146,7 +146,7 @@ func (m *marshaler) unknown(b []byte) {
 		m.b = fmt.Appendf(m.b, `{"type":%d,"value":"%x"}`, ne.Uint16(r[2:]), r.value())
 		b = r.next(b)
 	}
-	m.end(']')
+	m.close(']')
 }
 
 // members appends the members of the struct at x to an object.
@@ -163,12 +163,12 @@ func (m *marshaler) member(mb *Member, x Place) {
 	case Binary:
 		m.bytes(mb.Hint, x.array(int(mb.Len)))
 	case Array:
-		m.begin('[')
+		m.open('[')
 		for i := range int(mb.Len) / int(sizes[mb.Elem]) {
 			m.comma('[')
 			m.integer(mb.Elem, mb.Flags, mb.Enum, mb.Width, x.at(uintptr(i)*uintptr(mb.Width)))
 		}
-		m.end(']')
+		m.close(']')
 	case Addr:
 		m.addr(x)
 	case Struct:
@@ -182,18 +182,18 @@ func (m *marshaler) member(mb *Member, x Place) {
 
 // layout appends an object for the struct at x.
 func (m *marshaler) layout(l *Layout, x Place) {
-	m.begin('{')
+	m.open('{')
 	m.members(l, x)
-	m.end('}')
+	m.close('}')
 }
 
 func (m *marshaler) layouts(l *Layout, s *slice) {
-	m.begin('[')
+	m.open('[')
 	for i := range s.len {
 		m.comma('[')
 		m.layout(l, s.elem(i, l.Size))
 	}
-	m.end(']')
+	m.close(']')
 }
 
 // attr appends the value of the attribute a, which is present, in the field x.
@@ -213,7 +213,7 @@ func (m *marshaler) attr(a *Attr, x Place) {
 }
 
 func (m *marshaler) list(a *Attr, k Kind, s *slice) {
-	m.begin('[')
+	m.open('[')
 	size := m.f.size(a, k)
 	for i := range s.len {
 		m.comma('[')
@@ -223,13 +223,13 @@ func (m *marshaler) list(a *Attr, k Kind, s *slice) {
 			m.value(a, k, x)
 		}
 	}
-	m.end(']')
+	m.close(']')
 }
 
 // element appends an object for the element at x of the attribute a.
 func (m *marshaler) element(a *Attr, x Place) {
 	el := &m.f.Elements[a.Element-1]
-	m.begin('{')
+	m.open('{')
 	for _, k := range el.Keys {
 		m.name(k.Name)
 		m.b = strconv.AppendUint(m.b, uint64(*x.at(k.Off).u16()), 10)
@@ -243,7 +243,7 @@ func (m *marshaler) element(a *Attr, x Place) {
 		m.name("value")
 		m.value(a, k, x.at(el.Value))
 	}
-	m.end('}')
+	m.close('}')
 }
 
 func (m *marshaler) subMessage(a *Attr, x Place) {
@@ -283,12 +283,12 @@ func (m *marshaler) value(a *Attr, k Kind, x Place) {
 	case Struct:
 		m.layout(&m.f.Structs[a.Ref-1], x)
 	case Bitfield32:
-		m.begin('{')
+		m.open('{')
 		m.name("value")
 		m.integer(U32, a.Flags, a.Enum, 4, x)
 		m.name("selector")
 		m.integer(U32, a.Flags, a.Enum, 4, x.at(4))
-		m.end('}')
+		m.close('}')
 	case Addr, Via:
 		m.addr(x)
 	case Binary:
@@ -307,12 +307,12 @@ func (m *marshaler) array(a *Attr, s *slice) {
 		m.layouts(&m.f.Structs[a.Ref-1], s)
 		return
 	}
-	m.begin('[')
+	m.open('[')
 	for i := range s.len {
 		m.comma('[')
 		m.integer(a.Elem, a.Flags, a.Enum, a.Width, s.elem(i, uintptr(a.Width)))
 	}
-	m.end(']')
+	m.close(']')
 }
 
 func (m *marshaler) addr(x Place) {
@@ -359,7 +359,7 @@ func (m *marshaler) integer(k Kind, flags Flags, enum uint16, width uint8, x Pla
 // flags appends a list of the names of bits, and the number of those without a name.
 func (m *marshaler) flags(e *Enum, u uint64, mask bool) {
 	names, rest := e.names(u, mask)
-	m.begin('[')
+	m.open('[')
 	for _, name := range names {
 		m.comma('[')
 		m.string(name)
@@ -368,5 +368,5 @@ func (m *marshaler) flags(e *Enum, u uint64, mask bool) {
 		m.comma('[')
 		m.b = strconv.AppendUint(m.b, rest, 10)
 	}
-	m.end(']')
+	m.close(']')
 }

@@ -173,6 +173,8 @@ func (e *encoder) writeStruct(a *Attr, l *Layout, x Place, v []byte) {
 			e.writeStructs(a, &e.f.Structs[m.Ref-1], p.slice(), v[l.Wire:])
 		case m.Flags&Count != 0:
 			e.writeCount(a, l, m, p.integer(m.Kind, m.Width), uint64(x.at(list.Off).slice().len), v[m.At:])
+		case m.Kind == U8 && m.Width == 4 && *p.u32() < 1<<8 && !e.settable:
+			v[m.At] = uint8(*p.u32())
 		default:
 			e.writeMember(a, l, m, p, v[m.At:])
 		}

@@ -69,8 +69,8 @@ func (f *Family) unmarshal(set uint16, x Place, data []byte) error {
 	if err != nil {
 		return err
 	}
-	var array few
-	u := unmarshaler{f.begin(&array, set, x)}
+	u := unmarshaler{walk{f: f, scopes: make([]scope, 1, 8)}}
+	u.scopes[0].message(f, set, x)
 	if err := u.fields(o); err != nil {
 		return err
 	}

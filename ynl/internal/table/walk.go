@@ -25,11 +25,11 @@ type scope struct {
 // value with a pointer to itself would be allocated.
 type few [4]scope
 
-// begin returns a walk of a message with the header of its set.
-func (f *Family) begin(array *few, set uint16, x Place) walk {
+// message sets sc to the message x, which has the header of its set. It sets fields one by
+// one, because to copy a struct just written costs more (6 ns of 70 of a route).
+func (sc *scope) message(f *Family, set uint16, x Place) {
 	s := &f.Sets[set-1]
-	array[0] = scope{set: s, at: x, header: s.Header != 0}
-	return walk{f: f, scopes: array[:1]}
+	sc.set, sc.at, sc.header = s, x, s.Header != 0
 }
 
 // top returns the innermost scope.
