@@ -3,7 +3,6 @@
 package rtlink_test
 
 import (
-	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -116,14 +115,6 @@ func again(t *testing.T, s *ynlkernel.Sandbox, name string) {
 	if out := s.Run(t, show); normal(out) != normal(shown) {
 		t.Errorf("before: %s\nafter:  %s", shown, out)
 	}
-}
-
-func text(l *rtlink.Link) string {
-	b, err := json.Marshal(l)
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
 }
 
 // normal leaves out what ip prints of the time, of states that change, and of the identity

@@ -82,6 +82,8 @@ func TestBadInput(t *testing.T) {
 		{"IFLA_LINKINFO > IFLA_INFO_KIND", info(rtlink.Linkinfo{Data: &rtlink.LinkinfoIptun{}})},
 		// A family of the header that contradicts.
 		{"IFLA_AF_SPEC", &rtlink.Link{Ifinfomsg: rtlink.Ifinfomsg{Family: bridgeFamily}, AfSpec: &rtlink.AfSpec{}}},
+		{"IFLA_AF_SPEC", &rtlink.Link{AfSpec: &rtlink.BridgeAfSpec{}}},
+		{"IFLA_PROTINFO", &rtlink.Link{Protinfo: &rtlink.LinkinfoBrport{}}},
 		{"IFLA_PROTINFO", &rtlink.Link{Ifinfomsg: rtlink.Ifinfomsg{Family: 10}, Protinfo: &rtlink.LinkinfoBrport{}}},
 		// Addresses of the wrong length.
 		{"IFLA_LINKINFO > IFLA_INFO_DATA > IFLA_VXLAN_GROUP", info(rtlink.Linkinfo{Data: &rtlink.LinkinfoVXLAN{Group: v6}})},
