@@ -118,7 +118,7 @@ func (p *Peer) EndpointAddr() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Device returns a device with all its peers. The kernel tells of a device with many peers
+// Device returns a device with all its peers. The kernel reports a device with many peers
 // in several messages, and of a peer with many allowed addresses in several elements;
 // Device puts them together. It needs CAP_NET_ADMIN.
 func (c *Client) Device(ctx context.Context, name string) (*Device, error) {
