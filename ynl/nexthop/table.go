@@ -92,12 +92,11 @@ var rows = table.Family{
 				{Name: "fdb", Type: 11, Kind: table.Flag, Off: unsafe.Offsetof(Nexthop{}.Fdb)},
 				{Name: "res-group", Type: 12, Kind: table.Nest, Ref: setResGroup, Off: unsafe.Offsetof(Nexthop{}.ResGroup)},
 				{Name: "res-bucket", Type: 13, Kind: table.Nest, Ref: setResBucket, Off: unsafe.Offsetof(Nexthop{}.ResBucket)},
-				{Name: "op-flags", Type: 14, Kind: table.U32, Width: 4, Enum: enumOpFlags, Off: unsafe.Offsetof(Nexthop{}.OpFlags), Set: unsafe.Offsetof(Nexthop{}.OpFlags.Set)},
+				{Name: "op-flags", Type: 14, Kind: table.U32, Flags: table.ReadOnly, Width: 4, Enum: enumOpFlags, Off: unsafe.Offsetof(Nexthop{}.OpFlags), Set: unsafe.Offsetof(Nexthop{}.OpFlags.Set)},
 				{Name: "group-stats", Type: 15, Kind: table.Nest, Flags: table.ReadOnly, Ref: setGroupStats, Off: unsafe.Offsetof(Nexthop{}.GroupStats)},
 				{Name: "hw-stats-enable", Type: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Nexthop{}.HwStatsEnable), Set: unsafe.Offsetof(Nexthop{}.HwStatsEnable.Set)},
 				{Name: "hw-stats-used", Type: 17, Kind: table.U32, Flags: table.ReadOnly, Width: 4, Off: unsafe.Offsetof(Nexthop{}.HwStatsUsed), Set: unsafe.Offsetof(Nexthop{}.HwStatsUsed.Set)},
 			},
-			ReadOnlyBits: []table.Bits{{Type: 14, Mask: 0x80000000}},
 		},
 		setResGroup - 1: {
 			Name: "res-group", Prefix: "NHA_RES_GROUP_",
