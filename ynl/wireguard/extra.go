@@ -15,8 +15,9 @@ type Key [WG_KEY_LEN]byte
 
 // ParseKey returns the key that the tools write as text, in base64.
 func ParseKey(s string) (Key, error) {
+	// The decoder skips line breaks, so the length of the text counts as well.
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != WG_KEY_LEN {
+	if err != nil || len(b) != WG_KEY_LEN || len(s) != base64.StdEncoding.EncodedLen(WG_KEY_LEN) {
 		return Key{}, fmt.Errorf("wireguard: want a key of %d bytes in base64, got %d characters", WG_KEY_LEN, len(s))
 	}
 	return Key(b), nil

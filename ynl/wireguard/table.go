@@ -48,6 +48,7 @@ var rows = table.Family{
 				{Name: "fwmark", Type: 7, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Device{}.Fwmark), Set: unsafe.Offsetof(Device{}.Fwmark.Set)},
 				{Name: "peers", Type: 8, Kind: table.Indexed, Elem: table.Nest, Ref: setPeer, First: 1, Off: unsafe.Offsetof(Device{}.Peers)},
 			},
+			Excludes: []table.Exclusion{{If: 2, Then: 1}},
 		},
 		setPeer - 1: {
 			Name: "wgpeer", Prefix: "WGPEER_A_",
