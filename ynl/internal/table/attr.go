@@ -51,6 +51,9 @@ func areAttrs(b []byte) bool {
 // typ returns the type without its flags.
 func (r rawAttr) typ() uint16 { return ne.Uint16(r[2:]) & typeMask }
 
+// rawType returns the type with its flags.
+func (r rawAttr) rawType() uint16 { return ne.Uint16(r[2:]) }
+
 func (r rawAttr) value() []byte { return r[headerLen:] }
 
 // guess returns the row of an attribute if the set has all types from 1 on, as most have,

@@ -83,6 +83,7 @@ func (d *decoder) readNest(a *Attr, set uint16, header bool, x Place, b []byte) 
 // apart.
 func (d *decoder) readAttrs(b []byte) (rest []byte) {
 	s, x := d.top().set, d.top().at
+	all := b
 	var nests []byte // from the first nest on
 	for len(b) > 0 {
 		r := cutAttr(b)
@@ -97,7 +98,7 @@ func (d *decoder) readAttrs(b []byte) (rest []byte) {
 		switch {
 		case a == nil || a.Kind == Unused:
 			s.keep(x, r)
-		case a.Kind == U32 && len(r) == headerLen+4 && a.Width == 4 && a.Flags&(Multi|BigEndian) == 0 && !*x.at(a.Off+a.Set).bool():
+		case a.Kind == U32 && len(r) == headerLen+4 && a.Width == 4 && a.Flags&(Multi|BigEndian) == 0 && !*x.at(a.Off + a.Set).bool():
 			// The most frequent attribute, read as readAttr does, which is slower.
 			*x.at(a.Off).u32() = ne.Uint32(r.value())
 			*x.at(a.Off + a.Set).bool() = true
@@ -106,7 +107,7 @@ func (d *decoder) readAttrs(b []byte) (rest []byte) {
 				nests = b
 			}
 		case !d.readAttr(a, x.at(a.Off), r):
-			s.keep(x, r)
+			s.keepOther(x, a, all, r)
 		}
 		b = r.next(b)
 	}
@@ -134,13 +135,20 @@ func readWord(a *Attr, x Place, r rawAttr) bool {
 // readNests reads the attributes in b that have others in them, after those that have
 // none: a nest may need another's value to be read.
 func (d *decoder) readNests(s *Set, x Place, b []byte) {
+	all := b
 	for len(b) > 0 {
 		r := cutAttr(b)
 		if a := s.find(r.typ()); a != nil && a.Kind >= Nest && !d.readNested(a, x.at(a.Off), r) {
-			s.keep(x, r)
+			s.keepOther(x, a, all, r)
 		}
 		b = r.next(b)
 	}
+}
+
+// keeps reports whether an attribute of a type in the innermost set is unknown.
+func (d *decoder) keeps(typ uint16) bool {
+	sc := d.top()
+	return sc.set.keeps(sc.at, typ)
 }
 
 // keep keeps an attribute of the innermost set as unknown.
@@ -228,7 +236,7 @@ func readInteger(a *Attr, k Kind, x Place, v []byte) bool {
 // readString reads a text up to its end or to a NUL, which only more of them may follow.
 func readString(x Place, v []byte) bool {
 	text, tail, _ := bytes.Cut(v, []byte{0})
-	if len(bytes.Trim(tail, "\x00")) > 0 {
+	if !isZero(tail) {
 		return false
 	}
 	*x.text() = string(text)
@@ -264,7 +272,7 @@ func (d *decoder) readNested(a *Attr, x Place, r rawAttr) bool {
 		return d.appendElem(a, a.Kind, x, r.value())
 	case a.Kind == TypeValue:
 		return d.readList(a, x, r)
-	case !x.ref().isNil():
+	case !x.ref().isNil() || a.hasRest() && d.keeps(a.Type):
 		return false
 	case a.Kind == SubMessage:
 		return d.readSubMessage(a, x, r)

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -161,10 +162,7 @@ func (e *encoder) writeValue(a *Attr, k Kind, typ uint16, x Place) {
 	case String:
 		e.writeString(a, typ, *x.text())
 	case Struct:
-		l := &e.f.Structs[a.Ref-1]
-		if n := e.f.structLen(l, x); e.checkLen(a, n) {
-			e.writeStruct(a, l, x, e.b.Reserve(typ, n))
-		}
+		e.writeStructValue(a, &e.f.Structs[a.Ref-1], typ, x)
 	case Bitfield32:
 		v := e.b.Reserve(typ, 8)
 		ne.PutUint32(v, *x.u32())
@@ -250,20 +248,41 @@ func (e *encoder) writeArray(a *Attr, typ uint16, s *slice) {
 	}
 }
 
-// writeStructAttr appends the attribute a with the struct at x, and with what a longer
-// struct had after it when it was read.
+// writeStructAttr appends the attribute a with the struct at x.
 func (e *encoder) writeStructAttr(a *Attr, l *Layout, x Place, k *kept) {
-	n := e.f.structLen(l, x)
-	typ, tail := a.Type, []byte(nil)
-	if l.list() == nil {
-		typ, tail = k.tail(a.Type, n)
+	if r := k.rest(a.Type); r != nil {
+		e.writeStructAs(a, l, x, r)
+		return
 	}
-	if e.checkLen(a, n+len(tail)) {
-		v := e.b.Reserve(typ, n+len(tail))
-		e.writeStruct(a, l, x, v)
-		copy(v[n:], tail)
+	e.writeStructValue(a, l, a.Type, x)
+}
+
+// writeStructValue appends an attribute of a type with the struct at x.
+func (e *encoder) writeStructValue(a *Attr, l *Layout, typ uint16, x Place) {
+	if n := e.f.structLen(l, x); e.checkLen(a, n) {
+		e.writeStruct(a, l, x, e.b.Reserve(typ, n))
 	}
 }
+
+// writeStructAs appends the attribute a with the struct at x and with the size of r, which
+// it was read from: with what r has after the struct, or without zeros that r lacks.
+func (e *encoder) writeStructAs(a *Attr, l *Layout, x Place, r rawAttr) {
+	v := make([]byte, e.f.structLen(l, x))
+	e.writeStruct(a, l, x, v)
+	if l.list() == nil {
+		old := r.value()
+		if n := len(v); len(old) > n {
+			v = append(v, old[n:]...)
+		} else if isZero(v[len(old):]) {
+			v = v[:len(old)]
+		}
+	}
+	if e.checkLen(a, len(v)) {
+		e.b.Bytes(r.rawType(), v)
+	}
+}
+
+func isZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
 // writeNest appends an attribute of a type with the set at x.
 func (e *encoder) writeNest(a *Attr, set uint16, header bool, typ uint16, x Place) {

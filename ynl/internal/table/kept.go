@@ -11,7 +11,33 @@ import (
 //
 // An attribute of which the field has not all is kept as unknown, too: a struct that is
 // longer than described, and elements with other numbers than they would be sent with.
-// What the field lacks is sent with it.
+// When the field is sent, it takes what it lacks from the first unknown attribute of its
+// type, which is not sent then. So if such an attribute comes again, all of them are kept.
+
+// hasRest reports whether a field may lack something of an attribute.
+func (a *Attr) hasRest() bool {
+	return a.Flags&Multi == 0 && (a.Kind == Struct || a.Kind == Indexed || a.Kind == SubMessage)
+}
+
+// keepOther keeps an attribute that the field of a does not have, of those in b, in the
+// struct at x.
+func (s *Set) keepOther(x Place, a *Attr, b []byte, r rawAttr) {
+	if a.hasRest() && a.present(x) && !s.keeps(x, a.Type) {
+		first := cutAttr(b)
+		for first.typ() != a.Type {
+			b = first.next(b)
+			first = cutAttr(b)
+		}
+		s.keep(x, first)
+	}
+	s.keep(x, r)
+}
+
+// keeps reports whether the unknown attributes of the struct at x have one of a type.
+func (s *Set) keeps(x Place, typ uint16) bool {
+	kept, _ := s.unknown(x)
+	return slices.ContainsFunc(kept, func(r rawAttr) bool { return r.typ() == typ })
+}
 
 // keep adds an attribute to the unknown ones of the struct at x.
 func (s *Set) keep(x Place, r rawAttr) {
@@ -60,40 +86,13 @@ func (k *kept) drop(typ uint16) {
 	}
 }
 
-// tail removes an attribute with a value of more than n bytes and returns its type, with
-// the flags, and the bytes after them. Without one it returns typ and nil.
-func (k *kept) tail(typ uint16, n int) (uint16, []byte) {
-	if !k.has(typ) || len(k.attrs[0].value()) <= n {
-		return typ, nil
-	}
-	r := k.attrs[0]
-	k.attrs = k.attrs[1:]
-	return ne.Uint16(r[2:]), r.value()[n:]
-}
-
-// numbers removes an attribute with elements that are not numbered from first on and
-// returns its type, with the flags, and their numbers. Without one it returns typ, as that
-// of a nest, and nil.
-func (k *kept) numbers(typ, first uint16) (uint16, []uint16) {
-	nested := typ | wire.NLA_F_NESTED
+// rest removes the attribute of a type that a field was read from, and returns it. It is
+// nil if there is none.
+func (k *kept) rest(typ uint16) rawAttr {
 	if !k.has(typ) {
-		return nested, nil
+		return nil
 	}
-	var numbers []uint16
 	r := k.attrs[0]
-	renumbered := false
-	for b := r.value(); len(b) > 0; first++ {
-		e := cutAttr(b)
-		if e == nil {
-			return nested, nil
-		}
-		renumbered = renumbered || e.typ() != first
-		numbers = append(numbers, e.typ())
-		b = e.next(b)
-	}
-	if !renumbered {
-		return nested, nil
-	}
 	k.attrs = k.attrs[1:]
-	return ne.Uint16(r[2:]), numbers
+	return r
 }

@@ -155,9 +155,10 @@ func (d *decoder) readRecords(a *Attr, x Place, b []byte) bool {
 
 // writeIndexed appends a nest of numbered elements.
 func (e *encoder) writeIndexed(a *Attr, s *slice, k *kept) {
-	typ, numbers := a.Type|wire.NLA_F_NESTED, []uint16(nil)
-	if a.Element == 0 {
-		typ, numbers = k.numbers(a.Type, a.First)
+	typ := a.Type | wire.NLA_F_NESTED
+	var numbers []uint16
+	if r := k.rest(a.Type); r != nil {
+		typ, numbers = r.rawType(), types(r.value())
 	}
 	n := e.open(typ)
 	size := e.f.size(a, a.elem())
@@ -178,6 +179,19 @@ func (e *encoder) writeIndexed(a *Attr, s *slice, k *kept) {
 		number++
 	}
 	e.close(a, n)
+}
+
+// types returns the types of the attributes in b.
+func types(b []byte) (types []uint16) {
+	for len(b) > 0 {
+		r := cutAttr(b)
+		if r == nil {
+			return nil
+		}
+		types = append(types, r.typ())
+		b = r.next(b)
+	}
+	return types
 }
 
 // checkNumber reports whether an attribute can have the type n.

@@ -143,7 +143,7 @@ func (m *marshaler) unknown(b []byte) {
 			return
 		}
 		m.comma('[')
-		m.b = fmt.Appendf(m.b, `{"type":%d,"value":"%x"}`, ne.Uint16(r[2:]), r.value())
+		m.b = fmt.Appendf(m.b, `{"type":%d,"value":"%x"}`, r.rawType(), r.value())
 		b = r.next(b)
 	}
 	m.close(']')
