@@ -81,7 +81,8 @@ func (g *generator) field(s *spec.Set, a *spec.Attr, name string) field {
 	r.constant("Kind", v.kind)
 	r.constant("Elem", v.elem)
 	r.constant("Flags", when(a.Order == "big-endian" && v.ordered(), "BigEndian"), when(a.Multi && v.kind != "TypeValue", "Multi"),
-		when(a.Header != nil, "Header"), when(v.mask, "Mask"), when(a.ReadOnly, "ReadOnly"), when(isSelector(s, a), "Selects"))
+		when(a.Header != nil, "Header"), when(v.mask, "Mask"), when(a.ReadOnly, "ReadOnly"), when(isSelector(s, a), "Selects"),
+		when(unnumbered(a), "Unnumbered"))
 	r.constant("Hint", v.hint)
 	r.add("Width", v.width)
 	r.add("Ref", v.ref)
@@ -93,6 +94,20 @@ func (g *generator) field(s *spec.Set, a *spec.Attr, name string) field {
 		r.add("Set", offset(g.name(s), name+".Set"))
 	}
 	return field{GoName: name, Type: typ, Comment: a.KernelName + when(a.ReadOnly, ", read-only"), Row: r.String()}
+}
+
+// unnumbered reports whether all elements of an array have the same number.
+func unnumbered(a *spec.Attr) bool { return a.Numbered != nil && !*a.Numbered }
+
+// first returns the number of the first element of an array.
+func first(a *spec.Attr) int {
+	switch {
+	case a.First != nil:
+		return int(*a.First)
+	case unnumbered(a):
+		return 0
+	}
+	return 1
 }
 
 // isSelector reports whether an attribute is the selector of a sub-message of its set.
@@ -112,10 +127,7 @@ func (g *generator) fieldType(s *spec.Set, a *spec.Attr, name string) (string, v
 			return g.elements(s, a, name)
 		}
 		v := g.value(a, a.SubType)
-		v.elem, v.kind, v.opt, v.first = v.kind, "Indexed", false, 1
-		if a.First != nil {
-			v.first = int(*a.First)
-		}
+		v.elem, v.kind, v.opt, v.first = v.kind, "Indexed", false, first(a)
 		return "[]" + v.typ, v
 	}
 	v := g.value(a, a.Type)

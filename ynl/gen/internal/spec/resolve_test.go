@@ -240,6 +240,8 @@ func TestResolveErrors(t *testing.T) {
 		{"records without a struct", thing("{name: hops, type: records, nested-attributes: inner-attrs}"), 4, `struct ""`},
 		{"sub-message without a selector", thing("{name: data, remove: [selector]}"), 0, `selector ""`},
 		{"several lists", thing("{name: inners, multi-attr: true}"), 4, "comes once"},
+		{"first of no list", thing("{name: inner, first: 0}"), 4, "has no elements without an index"},
+		{"index of elements without numbers", thing("{name: inners, index: true, numbered: false}"), 4, "has no elements without an index"},
 		{"index without a list", thing("{name: inner, index: true}"), 4, "has no index"},
 		{"enum of a string", thing("{name: name, enum: color}"), 4, "has an enum"},
 		{"one number twice", thing("{name: color, value: 1}"), 4, `both have the type 1`},

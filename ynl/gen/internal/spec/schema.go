@@ -157,6 +157,7 @@ type Attr struct {
 	Unused        bool     `key:"unused" in:"ours"`
 	Indexed       bool     `key:"index" in:"ours"`
 	First         *int64   `key:"first" in:"ours"`
+	Numbered      *bool    `key:"numbered" in:"ours"`
 	ReadOnly      bool     `key:"read-only" in:"ours"`
 	ReadOnlyFlags []string `key:"read-only-flags" in:"ours"`
 	ExcludeNames  []string `key:"excludes" in:"ours"`
