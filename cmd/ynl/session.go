@@ -64,15 +64,25 @@ func (s *session) report(err error) {
 	fmt.Fprintln(s.stderr, "ynl: "+errorText(err))
 }
 
-// errorText returns the text of an error without what the command line says already.
+// errorText returns the text of an error. Of an operation it has the names of the family
+// and of the operation, then the cause.
 func errorText(err error) string {
 	text := err.Error()
 	var refusal *wire.KernelError
-	if errors.As(err, &refusal) {
-		_, cause, _ := strings.Cut(strings.TrimPrefix(refusal.Error(), "netlink: "), ": ")
-		text = strings.Replace(text, refusal.Error(), cause, 1)
+	var failure *client.OpError
+	switch {
+	case errors.As(err, &refusal):
+		text = strings.Replace(text, refusal.Error(), cause(refusal), 1)
+	case errors.As(err, &failure) && err != error(failure):
+		text = strings.Replace(text, failure.Error(), cause(failure), 1)
 	}
 	return strings.Replace(text, context.Canceled.Error(), "interrupted", 1)
+}
+
+// cause returns the text of an error of the core without "netlink: REQUEST: ".
+func cause(err error) string {
+	_, text, _ := strings.Cut(strings.TrimPrefix(err.Error(), "netlink: "), ": ")
+	return text
 }
 
 // command runs the subcommand that the arguments name.
@@ -81,8 +91,8 @@ func (s *session) command(ctx context.Context, args []string) error {
 	err := flags.Parse(args)
 	switch {
 	case err == flag.ErrHelp || err == nil && flags.Arg(0) == "help":
-		s.help(flags)
-		return nil
+		_, err = io.WriteString(s.stdout, help(flags))
+		return err
 	case err != nil:
 		return usagef("%v (ynl -h explains)", err)
 	case flags.NArg() == 0:
@@ -103,8 +113,8 @@ func (s *session) subcommand(ctx context.Context, sub subcommand, args []string)
 	words, err := parse(flags, args)
 	switch {
 	case err == flag.ErrHelp:
-		s.subcommandHelp(sub, flags)
-		return nil
+		_, err = io.WriteString(s.stdout, sub.helpText(flags))
+		return err
 	case err != nil:
 		return usagef("%s: %v (ynl %s -h explains)", sub.name, err, sub.name)
 	case len(words) < sub.least || len(words) > sub.most:

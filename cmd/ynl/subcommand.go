@@ -68,24 +68,26 @@ Exit codes: 0 success; 1 the kernel refused, or something failed; 2 the argument
 JSON are wrong. "ynl COMMAND -h" explains a command.
 `
 
-// help prints what the command does.
-func (s *session) help(flags *flag.FlagSet) {
-	fmt.Fprint(s.stdout, helpHead)
+// help returns what the command does.
+func help(flags *flag.FlagSet) string {
+	var text strings.Builder
+	text.WriteString(helpHead)
 	for _, sub := range subcommands {
-		fmt.Fprintf(s.stdout, "  %-32s %s\n", sub.name+" "+sub.args, sub.about)
+		fmt.Fprintf(&text, "  %-32s %s\n", sub.name+" "+sub.args, sub.about)
 	}
-	fmt.Fprint(s.stdout, helpTail)
-	s.printFlags(flags)
-	fmt.Fprint(s.stdout, helpCodes)
+	text.WriteString(helpTail + flagHelp(flags) + helpCodes)
+	return text.String()
 }
 
-// subcommandHelp prints what a subcommand does.
-func (s *session) subcommandHelp(sub subcommand, flags *flag.FlagSet) {
-	fmt.Fprintf(s.stdout, "Usage: %s\n\n%s\nFlags:\n", sub.usage(), sub.help)
-	s.printFlags(flags)
+// helpText returns what a subcommand does.
+func (sub subcommand) helpText(flags *flag.FlagSet) string {
+	return fmt.Sprintf("Usage: %s\n\n%s\nFlags:\n%s", sub.usage(), sub.help, flagHelp(flags))
 }
 
-func (s *session) printFlags(flags *flag.FlagSet) {
-	flags.SetOutput(s.stdout)
+// flagHelp returns what the flags do.
+func flagHelp(flags *flag.FlagSet) string {
+	var text strings.Builder
+	flags.SetOutput(&text)
 	flags.PrintDefaults()
+	return text.String()
 }

@@ -63,12 +63,13 @@ func (w *watch) run(ctx context.Context, s *session, args []string) error {
 	for _, families := range protocols {
 		conn, end, err := s.open(families[0].Protocol())
 		if err != nil {
-			return err
+			p.report(err)
+			cancel()
+			break
 		}
-		// Joined before the next family, so that all are when the loops begin.
 		events := ynl.Events(ctx, conn, families...)
 		loops.Go(func() {
-			defer cancel()
+			defer cancel() // one loop that ends, ends the command
 			p.follow(ctx, conn.Family(), events)
 			p.report(end())
 		})
@@ -192,7 +193,7 @@ func (l *eventLine) text(at time.Time, width int) string {
 	case l.Family == "":
 		text += fmt.Sprintf("%s type %d: %s", l.Protocol, l.Type, l.Payload)
 	case l.Error != "":
-		text += fmt.Sprintf("%s %s: %s", l.Family, l.Name, l.Error)
+		text += l.Error
 	default:
 		text += fmt.Sprintf("%-12s %s", l.Name, members(l.Msg, " ", wholeCell.depth))
 	}
