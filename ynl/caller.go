@@ -3,7 +3,6 @@ package ynl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -27,14 +26,7 @@ type Caller struct {
 // NewCaller returns a Caller for a family on c. If c is nil or speaks another protocol,
 // every call fails.
 func NewCaller(c *client.Conn, f *Family) *Caller {
-	k := &Caller{conn: c, family: f}
-	switch {
-	case c == nil:
-		k.err = errNilConn
-	case c.Family() != f.Protocol():
-		k.err = fmt.Errorf("Conn has family %v, want %v", c.Family(), f.Protocol())
-	}
-	return k
+	return &Caller{conn: c, family: f, err: f.checkConn(c)}
 }
 
 // Exec requests an operation that has no reply.

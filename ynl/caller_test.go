@@ -150,8 +150,8 @@ func TestWrongArguments(t *testing.T) {
 		text string
 	}{
 		{"nil Conn", newGadgets(nil), bg, nil, "acme %: nil Conn"},
-		{"wrong family", newGadgets(generic), bg, nil, "acme %: Conn has family NETLINK_GENERIC, want NETLINK_ROUTE"},
-		{"wrong family, generic", newGeneric(raw), bg, nil, "acmegen %: Conn has family NETLINK_ROUTE, want NETLINK_GENERIC"},
+		{"wrong family", newGadgets(generic), bg, nil, "acme %: the family of the Conn is NETLINK_GENERIC, want NETLINK_ROUTE"},
+		{"wrong family, generic", newGeneric(raw), bg, nil, "acmegen %: the family of the Conn is NETLINK_ROUTE, want NETLINK_GENERIC"},
 		{"nil ctx", newGadgets(raw), nilContext, nil, "acme %: nil context"},
 		{"nil ctx, generic", newGeneric(generic), nilContext, nil, "acmegen %: nil context"},
 		{"ended ctx", newGadgets(raw), ended, context.Canceled, "acme %: netlink: "},

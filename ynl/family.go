@@ -1,9 +1,11 @@
 package ynl
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/wire"
 	"github.com/nlmux/netlink/ynl/internal/table"
 )
@@ -37,6 +39,17 @@ func (f *Family) Name() string { return f.Rows.Name }
 // Protocol returns the family that a [client.Conn] has to be dialled to,
 // NETLINK_GENERIC for generic netlink.
 func (f *Family) Protocol() netlink.Family { return netlink.Family(f.Rows.Number) }
+
+// checkConn returns an error if c cannot be used for the family.
+func (f *Family) checkConn(c *client.Conn) error {
+	switch {
+	case c == nil:
+		return errNilConn
+	case c.Family() != f.Protocol():
+		return fmt.Errorf("the family of the Conn is %v, want %v", c.Family(), f.Protocol())
+	}
+	return nil
+}
 
 // Ops returns the operations and the notifications of the family. The list is the
 // caller's own.
