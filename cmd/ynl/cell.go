@@ -87,11 +87,11 @@ func members(object json.RawMessage, separator string, depth int) string {
 
 // inner is plain for a value in another one.
 func inner(value json.RawMessage, depth int) string {
-	if text := plain(value, depth); value[0] == '[' || value[0] == '{' {
-		return "{" + text + "}"
-	} else {
-		return text
+	text := plain(value, depth)
+	if value[0] == '[' || value[0] == '{' {
+		text = "{" + text + "}"
 	}
+	return text
 }
 
 // join returns the texts of the elements with a separator between them.

@@ -15,7 +15,8 @@ const dumpHelp = `Dumps a table of the kernel. The JSON, or "-" for the standard
 what the kernel filters by depends on the operation.
 
 On a terminal the entries are a table of the columns that fit: first those in which the
-entries differ most. Otherwise each entry is one line of JSON, with everything.
+entries differ most. Columns without a value, or of zeros, are left out, and long values
+are cut. Otherwise each entry is one line of JSON, with everything.
 
 If the table changed during the dump, the dump is repeated up to three times. If it
 changed each time, or if the dump fails or is interrupted by Ctrl-C, the entries that came
@@ -32,21 +33,23 @@ Examples:
 
 // dump has the flags of the subcommand.
 type dump struct {
-	json, table bool
-	columns     string
+	json, table, wide bool
+	columns           string
 }
 
 func newDump(flags *flag.FlagSet) action {
 	d := new(dump)
 	flags.BoolVar(&d.json, "json", false, "print JSON also on a terminal")
-	flags.BoolVar(&d.table, "table", false, "print a table also where there is no terminal, of any width")
+	flags.BoolVar(&d.table, "table", false, "print a table also where there is no terminal")
+	flags.BoolVar(&d.wide, "wide", false, "print a table with all columns, of any width")
 	flags.StringVar(&d.columns, "columns", "", "print a table of these `columns`, separated by commas; NEST.NAME is in a nest")
 	return d.run
 }
 
 func (d *dump) run(ctx context.Context, s *session, args []string) error {
-	if d.json && (d.table || d.columns != "") {
-		return usagef("dump: -json excludes -table and -columns")
+	d.table = d.table || d.wide || d.columns != ""
+	if d.json && d.table {
+		return usagef("dump: -json excludes -table, -wide and -columns")
 	}
 	f, op, err := findOp(args[0], args[1], dumpMode)
 	if err != nil {
@@ -80,7 +83,7 @@ func (d *dump) run(ctx context.Context, s *session, args []string) error {
 // print prints the entries.
 func (d *dump) print(s *session, entries []json.RawMessage) error {
 	width := s.width(s.stdout)
-	if d.json || width == 0 && !d.table && d.columns == "" {
+	if d.json || width == 0 && !d.table {
 		out := bufio.NewWriter(s.stdout)
 		for _, e := range entries {
 			out.Write(append(e, '\n'))
@@ -98,14 +101,17 @@ func (d *dump) print(s *session, entries []json.RawMessage) error {
 		}
 	}
 	var hidden []string
-	if d.columns != "" {
+	switch {
+	case d.columns != "":
 		t.choose(strings.Split(d.columns, ","))
-	} else {
+	case d.wide:
+		t.fit(0)
+	default:
 		hidden = t.fit(width)
 	}
 	err := t.write(s.stdout)
 	if len(hidden) > 0 {
-		fmt.Fprintf(s.stderr, "\nnot shown (-json, -columns): %s\n", strings.Join(hidden, ", "))
+		fmt.Fprintf(s.stderr, "\n%d more columns (-wide, -columns, -json): %s\n", len(hidden), strings.Join(hidden, ", "))
 	}
 	return err
 }

@@ -58,10 +58,11 @@ func TestDumpAsATable(t *testing.T) {
 `
 	run(bg, linkKernel, 80, "", "dump", "rt-link", "getlink").want(t, exitOK, whole, "")
 	run(bg, linkKernel, 0, "", "dump", "-table", "rt-link", "getlink").want(t, exitOK, whole, "")
+	run(bg, linkKernel, 30, "", "dump", "-wide", "rt-link", "getlink").want(t, exitOK, whole, "")
 	run(bg, linkKernel, 30, "", "dump", "rt-link", "getlink").want(t, exitOK, `ifi-index  ifi-flags    ifname
         1  up,loopback  lo
         2               br0
-`, "\nnot shown (-json, -columns): mtu, linkinfo\n")
+`, "\n2 more columns (-wide, -columns, -json): mtu, linkinfo\n")
 	run(bg, linkKernel, 0, "", "dump", "-columns", "ifname,linkinfo.kind", "rt-link", "getlink").want(t, exitOK, `ifname  linkinfo.kind
 lo      -
 br0     bridge

@@ -64,7 +64,10 @@ func TestLinksOnATerminal(t *testing.T) {
 	inside(ns, 0, "do", "-create", "rt-link", "newlink", `{"ifname":"v0","linkinfo":{"kind":"veth"}}`).want(t, exitOK, "", "")
 	for _, width := range []int{60, 80, 120, 200} {
 		r := inside(ns, width, "dump", "rt-link", "getlink")
-		r.want(t, exitOK, r.stdout, "\nnot shown (-json, -columns): ")
+		r.want(t, exitOK, r.stdout, r.stderr)
+		if !strings.Contains(r.stderr, " more columns (-wide, -columns, -json): ") {
+			t.Errorf("width %d: %q", width, r.stderr)
+		}
 		lines := strings.Split(strings.TrimSuffix(r.stdout, "\n"), "\n")
 		if len(lines) != 4 || !strings.Contains(lines[0], " ifname ") || !strings.Contains(r.stdout, " v0 ") {
 			t.Errorf("width %d:\n%s", width, r.stdout)
@@ -82,7 +85,7 @@ func TestRefusalNamesTheAttribute(t *testing.T) {
 	inside(ns, 0, "do", "rt-link", "getlink", `{"ifname":"a name that is too long"}`).
 		want(t, exitFailed, "", "ynl: rt-link getlink: numerical result out of range: Attribute failed policy validation (at IFLA_IFNAME)\n")
 	inside(ns, 0, "do", "-create", "rt-link", "newlink", `{"linkinfo":{"kind":"veth","data":{"peer":{"ifname":"a name that is too long"}}}}`).
-		want(t, exitFailed, "", "ynl: rt-link newlink: numerical result out of range: ")
+		want(t, exitFailed, "", "ynl: rt-link newlink: numerical result out of range: Attribute failed policy validation (at IFLA_LINKINFO > IFLA_INFO_DATA > VETH_INFO_PEER > IFLA_IFNAME)\n")
 	inside(ns, 0, "do", "nlctrl", "getfamily", `{"family-name":"no-such-family"}`).
 		want(t, exitFailed, "", "ynl: nlctrl getfamily: no such file or directory\n")
 }
