@@ -22,7 +22,7 @@ func ExampleClient_FeaturesSet() {
 	defer c.Close()
 
 	e := ethtool.New(c)
-	for f, err := range e.DumpFeatures(ctx, nil) {
+	for f, err := range e.DumpFeatures(ctx, &ethtool.Features{Header: &ethtool.Header{}}) {
 		if err != nil {
 			log.Fatal(err)
 		}

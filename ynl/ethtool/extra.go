@@ -6,7 +6,8 @@ import (
 	"github.com/nlmux/netlink/ynl"
 )
 
-// Dev returns the header of a request about the device with a name.
+// Dev returns the header of a request about the device with a name. A dump of all devices
+// has an empty header; before Linux 5.13 the kernel refuses one without.
 func Dev(name string) *Header { return &Header{DevName: ynl.Some(name)} }
 
 // A bitset has two forms on the wire. The one that the kernel sends by default lists bits by

@@ -190,7 +190,7 @@ func TestDumpAndEvents(t *testing.T) {
 	ctx := kerneltest.Patient(t)
 	events := ynl.Events(ctx, s.conn, &ethtool.Family)
 	var names []string
-	for m, err := range s.DumpFeatures(ctx, nil) {
+	for m, err := range s.DumpFeatures(ctx, &ethtool.Features{Header: &ethtool.Header{}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

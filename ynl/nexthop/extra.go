@@ -7,7 +7,7 @@ import "github.com/nlmux/netlink/ynl"
 func ByID(id uint32) *Nexthop { return &Nexthop{ID: ynl.U32(id)} }
 
 // Member returns a member of a group: the ID of a nexthop and its share of the traffic, from
-// 1 to 65,536. Before Linux 6.12 the largest share is 256.
+// 1 to 65,536. Before Linux 6.12 the largest share is 255.
 func Member(id uint32, share int) NexthopGrp {
 	weight := uint16(share - 1)
 	return NexthopGrp{ID: id, Weight: uint8(weight), WeightHigh: uint8(weight >> 8)}

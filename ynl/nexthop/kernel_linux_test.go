@@ -178,14 +178,14 @@ func TestMake(t *testing.T) {
 	events := ynl.Events(ctx, s.Conn, &nexthop.Family)
 	one := &nexthop.Nexthop{Nhmsg: v4, ID: ynl.U32(1), Oif: ynl.U32(index), Gateway: netip.MustParseAddr("192.0.2.9")}
 	two := &nexthop.Nexthop{Nhmsg: v4, ID: ynl.U32(2), Oif: ynl.U32(index), Gateway: netip.MustParseAddr("192.0.2.8")}
-	group := &nexthop.Nexthop{Nhmsg: nexthop.Nhmsg{Protocol: nexthop.RTPROT_STATIC}, ID: ynl.U32(3), Group: []nexthop.NexthopGrp{nexthop.Member(1, 1), nexthop.Member(2, 256)}}
+	group := &nexthop.Nexthop{Nhmsg: nexthop.Nhmsg{Protocol: nexthop.RTPROT_STATIC}, ID: ynl.U32(3), Group: []nexthop.NexthopGrp{nexthop.Member(1, 1), nexthop.Member(2, 255)}}
 	for _, n := range []*nexthop.Nexthop{one, two, group} {
 		if err := c.NewNexthop(ctx, n, create); err != nil {
 			t.Fatal(err)
 		}
 	}
 	text := s.Run(t, "ip nexthop")
-	for _, want := range []string{"id 1 via 192.0.2.9 dev v0", "id 2 via 192.0.2.8 dev v0", "id 3 group 1/2,256"} {
+	for _, want := range []string{"id 1 via 192.0.2.9 dev v0", "id 2 via 192.0.2.8 dev v0", "id 3 group 1/2,255"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the tool does not show %q in\n%s", want, text)
 		}
