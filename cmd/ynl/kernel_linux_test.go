@@ -97,7 +97,7 @@ func TestWatchOfTheKernel(t *testing.T) {
 		flags := [...]string{"[]", `["up"]`}[up]
 		up = 1 - up
 		inside(ns, 0, "do", "rt-link", "setlink", `{"ifname":"lo","ifi-change":["up"],"ifi-flags":`+flags+`}`).want(t, exitOK, "", "")
-	}, "-netns", ns, "rt-link", "rt-addr", "nftables")
+	}, "-netns", ns, "rt-link", "rt-addr", "nlctrl")
 	inside(ns, 0, "do", "-create", "rt-link", "newlink", `{"ifname":"v0","linkinfo":{"kind":"veth"}}`).want(t, exitOK, "", "")
 	w.await(`"ifname":"v0"`)
 	r := w.interrupt()

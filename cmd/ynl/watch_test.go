@@ -17,6 +17,7 @@ import (
 	"github.com/nlmux/netlink/wire"
 	"github.com/nlmux/netlink/ynl"
 	"github.com/nlmux/netlink/ynl/netdev"
+	"github.com/nlmux/netlink/ynl/rtaddr"
 	"github.com/nlmux/netlink/ynl/rtlink"
 	"github.com/nlmux/netlink/ynl/ynltest"
 )
@@ -174,6 +175,28 @@ TIME *** events of NETLINK_ROUTE were lost here ***
 `
 	if got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// An address is announced as newaddr, which is also the type of getaddr's replies.
+func TestNamesOfEvents(t *testing.T) {
+	for _, tt := range []struct {
+		family *ynl.Family
+		typ    uint16
+		want   string
+	}{
+		{&rtlink.Family, rtlink.RTM_NEWLINK, "newlink-ntf"},
+		{&rtlink.Family, rtlink.RTM_DELLINK, "dellink"},
+		{&rtlink.Family, rtlink.OpGetStats.Reply(), "getstats"},
+		{&rtaddr.Family, rtaddr.RTM_NEWADDR, "newaddr"},
+		{&rtaddr.Family, rtaddr.RTM_DELADDR, "deladdr"},
+		{&netdev.Family, netdev.NETDEV_CMD_DEV_CHANGE_NTF, "dev-change-ntf"},
+		{&netdev.Family, netdev.NETDEV_CMD_DEV_GET, "dev-get"},
+		{&netdev.Family, 999, ""},
+	} {
+		if got := eventName(ynl.Event{Family: tt.family, Type: tt.typ}); got != tt.want {
+			t.Errorf("%s type %d: %q, want %q", tt.family.Name(), tt.typ, got, tt.want)
+		}
 	}
 }
 
