@@ -203,6 +203,7 @@ func (s *sandbox) lossless(t *testing.T) {
 			}
 			c := ynlkernel.Capture{Type: uint16(m.Header.Type), Payload: bytes.Clone(m.Payload)}
 			ynlkernel.Lossless(t, &nftables.Family, c, header)
+			ynlkernel.Mutate(t, &nftables.Family, c, header)
 		}
 	}
 }

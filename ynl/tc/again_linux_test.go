@@ -153,6 +153,7 @@ func TestQdiscsAgain(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			dev := k.make(t, s, i)
 			c := tc.New(s.Conn)
+			lossless(t, s, tc.OpGetQdisc, at(dev.index, 0))
 			again(t, s, k.show(dev), c.DumpQdisc(context.Background(), &tc.Object{Tcmsg: at(dev.index, 0)}),
 				func(o *tc.Object) bool { return o.Handle != 0 && o.Parent != 0 && o.Ifindex == dev.index }, c.DelQdisc, c.NewQdisc)
 		})
@@ -165,6 +166,7 @@ func TestClassesAgain(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			dev := k.make(t, s, i)
 			c := tc.New(s.Conn)
+			lossless(t, s, tc.OpGetClass, at(dev.index, 0))
 			again(t, s, k.show(dev), c.DumpClass(context.Background(), &tc.Object{Tcmsg: at(dev.index, 0)}),
 				func(o *tc.Object) bool { return o.Handle != tc.Handle(1, 0) }, c.DelClass, c.NewClass)
 		})
@@ -181,6 +183,7 @@ func TestFiltersAgain(t *testing.T) {
 			if strings.Contains(k.lines, "clsact") {
 				parent = tc.TC_H_CLSACT&^0xffff | tc.TC_H_MIN_INGRESS
 			}
+			lossless(t, s, tc.OpGetFilter, at(dev.index, parent))
 			again(t, s, k.show(dev), c.DumpFilter(context.Background(), &tc.Object{Tcmsg: at(dev.index, parent)}), isFilter, delFilter(c), c.NewFilter)
 		})
 	}
@@ -248,6 +251,15 @@ func veth(t *testing.T, s *ynlkernel.Sandbox, i int) device {
 	}
 	dev.index = l.Index
 	return dev
+}
+
+// lossless fails the test if what the kernel lists changes when it is decoded and encoded.
+func lossless(t *testing.T, s *ynlkernel.Sandbox, op *ynl.Op, header tc.Tcmsg) {
+	t.Helper()
+	const size = 20 // struct tcmsg
+	for _, c := range s.Dump(t, op, &tc.Object{Tcmsg: header}) {
+		ynlkernel.Lossless(t, &tc.Family, c, size)
+	}
 }
 
 type call func(context.Context, *tc.Object, ...netlink.Flags) error

@@ -108,6 +108,7 @@ var known = map[string]string{
 	// Other values and layouts.
 	"GRE_CSUM":                     "C has it in network byte order",
 	"GRE_KEY":                      "C has it in network byte order",
+	"TUNNEL_*":                     "C has them in network byte order",
 	"GRE_SEQ":                      "C has it in network byte order",
 	"struct rtgenmsg":              "one byte in C, and padding before the attributes",
 	"struct seg6_iptunnel_encap":   "a struct ipv6_sr_hdr is a part of it in C",
