@@ -120,18 +120,6 @@ func (d *decoder) readAttrs(b []byte) (rest []byte) {
 	return nil
 }
 
-// readWord reads an integer of 4 bytes, the most frequent kind of attribute. It reports
-// whether it did: readAttr reads what is not as simple.
-func readWord(a *Attr, x Place, r rawAttr) bool {
-	x = x.at(a.Off)
-	if a.Kind != U32 || len(r) != headerLen+4 || a.Width != 4 || a.Flags&(Multi|BigEndian) != 0 || *x.at(a.Set).bool() {
-		return false
-	}
-	*x.u32() = ne.Uint32(r.value())
-	*x.at(a.Set).bool() = true
-	return true
-}
-
 // readNests reads the attributes in b that have others in them, after those that have
 // none: a nest may need another's value to be read.
 func (d *decoder) readNests(s *Set, x Place, b []byte) {

@@ -88,14 +88,16 @@ func (f *Family) trace(c content, b []byte, at int) (path []string, in content) 
 // record around an offset. It returns the offset in the attributes, which is negative if
 // it is not in one.
 func (c content) cut(b []byte, at int) (head, attrs []byte, in int) {
-	for c.records && len(b) >= headerLen {
-		n := int(ne.Uint16(b))
-		if n > len(b) || at < n {
-			b = b[:min(n, len(b))]
+	for c.records {
+		r := cutAttr(b) // a record begins with its length as an attribute does
+		if r == nil {
+			return nil, nil, -1
+		}
+		if at < len(r) {
+			b = r
 			break
 		}
-		skip := min(max(align(n), headerLen), len(b))
-		b, at = b[skip:], at-skip
+		b, at = r.next(b), at-align(len(r))
 	}
 	if c.header > len(b) {
 		return nil, nil, -1
