@@ -27,7 +27,7 @@ type kind struct {
 	name   string
 	module string
 	lines  string // commands; $d is the device
-	same   string // a command whose output must not change; $d is the device
+	same   string // a command; its output must not change
 }
 
 const (
