@@ -2,6 +2,7 @@ package rtlink
 
 import (
 	"bytes"
+	"net/netip"
 
 	"github.com/nlmux/netlink/ynl"
 	"github.com/nlmux/netlink/ynl/internal/af"
@@ -33,7 +34,7 @@ func (l *Link) settableBridge() {
 }
 
 func (x *Vfinfo) settable() {
-	// do_setvfinfo refuses the value that stands for "not supported by the driver".
+	// do_setvfinfo refuses the value that means "not supported by the driver".
 	const unsupported = 0xffffffff
 	if x.Spoofchk.Value.Setting == unsupported {
 		x.Spoofchk = ynl.Opt[IflaVFSpoofchk]{}
@@ -79,6 +80,27 @@ func (x *LinkinfoVLAN) settable() {
 	}
 }
 
+func (x *LinkinfoGRE) settable() {
+	// ipgre_tap_validate refuses the address that a link without one is reported to have.
+	if x.Remote.IsUnspecified() {
+		x.Remote = netip.Addr{}
+	}
+}
+
+func (x *LinkinfoGRE6) settable() {
+	// As ip6gre_tap_validate.
+	if x.Remote.IsUnspecified() {
+		x.Remote = netip.Addr{}
+	}
+}
+
+func (x *LinkinfoGeneve) settable() {
+	// The kernel ignores the TTL if this is there, even 0 (geneve_nl2info).
+	if x.TTLInherit.Value == 0 {
+		x.TTLInherit = ynl.Opt[uint8]{}
+	}
+}
+
 func (x *LinkinfoMacvlan) settable() {
 	if x.MacaddrData != nil && !x.MacaddrMode.Set {
 		x.MacaddrMode = ynl.Some(MACVLAN_MACADDR_SET)
@@ -115,7 +137,7 @@ func (x *LinkinfoBond) settable() {
 		x.CoupledControl, x.BroadcastNeigh = ynl.Opt[uint8]{}, ynl.Opt[uint8]{}
 		x.AdActorSysPrio, x.AdUserPortKey, x.AdActorSystem = ynl.Opt[uint16]{}, ynl.Opt[uint16]{}, nil
 	}
-	// Kernels before Linux 5.16 refuse the address that stands for none.
+	// Kernels before Linux 5.16 refuse the address that means none.
 	if bytes.Count(x.AdActorSystem, []byte{0}) == len(x.AdActorSystem) {
 		x.AdActorSystem = nil
 	}

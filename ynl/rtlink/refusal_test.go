@@ -160,8 +160,8 @@ func TestSettings(t *testing.T) {
 	if v, _ := spec.Inet.Value(rtlink.IPV4_DEVCONF_PROXY_ARP); v != 1 {
 		t.Errorf("proxy_arp %d", v)
 	}
-	if out := s.Run(t, "sysctl -n net.ipv4.conf.v0.proxy_arp"); strings.TrimSpace(out) != "1" {
-		t.Error(out)
+	if v := s.Setting(t, "net/ipv4/conf/v0/proxy_arp"); v != "1" {
+		t.Errorf("proxy_arp %s", v)
 	}
 }
 

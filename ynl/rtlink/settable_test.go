@@ -2,6 +2,7 @@ package rtlink_test
 
 import (
 	"net"
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -89,6 +90,11 @@ func TestSettableKinds(t *testing.T) {
 		"macvlan": {"macvlan",
 			&rtlink.LinkinfoMacvlan{MacaddrCount: ynl.U32(1), MacaddrData: &rtlink.MacvlanMacaddrData{Macaddr: []net.HardwareAddr{{2, 0, 0, 0, 0, 1}}}},
 			&rtlink.LinkinfoMacvlan{MacaddrMode: ynl.Some(rtlink.MACVLAN_MACADDR_SET), MacaddrData: &rtlink.MacvlanMacaddrData{Macaddr: []net.HardwareAddr{{2, 0, 0, 0, 0, 1}}}}},
+		"gretap": {"gretap",
+			&rtlink.LinkinfoGRE{CollectMetadata: true, Remote: netip.IPv4Unspecified()}, &rtlink.LinkinfoGRE{CollectMetadata: true}},
+		"ip6gretap":            {"ip6gretap", &rtlink.LinkinfoGRE6{Remote: netip.IPv6Unspecified()}, &rtlink.LinkinfoGRE6{}},
+		"geneve":               {"geneve", &rtlink.LinkinfoGeneve{TTL: ynl.U8(5), TTLInherit: ynl.U8(0)}, &rtlink.LinkinfoGeneve{TTL: ynl.U8(5)}},
+		"geneve that inherits": {"geneve", &rtlink.LinkinfoGeneve{TTLInherit: ynl.U8(1)}, &rtlink.LinkinfoGeneve{TTLInherit: ynl.U8(1)}},
 		"hsr": {"hsr",
 			&rtlink.LinkinfoHsr{SupervisionAddr: net.HardwareAddr{1, 0x15, 0x4e, 0, 1, 45}, SeqNr: ynl.U16(5)},
 			&rtlink.LinkinfoHsr{MulticastSpec: ynl.U8(45)}},

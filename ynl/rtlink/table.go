@@ -603,6 +603,7 @@ var rows = table.Family{
 				{Name: "erspan-dir", Type: 23, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGRE{}.ErspanDir), Set: unsafe.Offsetof(LinkinfoGRE{}.ErspanDir.Set)},
 				{Name: "erspan-hwid", Type: 24, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE{}.ErspanHwid), Set: unsafe.Offsetof(LinkinfoGRE{}.ErspanHwid.Set)},
 			},
+			Hook: func(p table.Place) { table.At[LinkinfoGRE](p).settable() },
 		},
 		setLinkinfoGRE6 - 1: {
 			Name: "linkinfo-gre6", Prefix: "IFLA_GRE_",
@@ -631,6 +632,7 @@ var rows = table.Family{
 				{Name: "erspan-dir", Type: 23, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGRE6{}.ErspanDir), Set: unsafe.Offsetof(LinkinfoGRE6{}.ErspanDir.Set)},
 				{Name: "erspan-hwid", Type: 24, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.ErspanHwid), Set: unsafe.Offsetof(LinkinfoGRE6{}.ErspanHwid.Set)},
 			},
+			Hook: func(p table.Place) { table.At[LinkinfoGRE6](p).settable() },
 		},
 		setLinkinfoVti - 1: {
 			Name: "linkinfo-vti", Prefix: "IFLA_VTI_",
@@ -682,6 +684,7 @@ var rows = table.Family{
 				{Name: "local", Type: 17, Kind: table.Addr, Hint: table.IPv4, Off: unsafe.Offsetof(LinkinfoGeneve{}.Local)},
 				{Name: "local6", Type: 18, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(LinkinfoGeneve{}.Local6)},
 			},
+			Hook: func(p table.Place) { table.At[LinkinfoGeneve](p).settable() },
 		},
 		setLinkinfoHsr - 1: {
 			Name: "linkinfo-hsr", Prefix: "IFLA_HSR_",

@@ -20,10 +20,20 @@ import (
 func TestAgainstTool(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
 	s.Links(t)
-	theirs := s.JSON(t, "ip -s -j -d link show")
-	ours, err := rtlink.New(s.Conn).DumpLink(kerneltest.Patient(t), nil).List()
-	if err != nil || len(ours) != len(theirs) {
-		t.Fatalf("%d links for ip, %d here, %v", len(theirs), len(ours), err)
+	var theirs []map[string]any
+	var ours []*rtlink.Link
+	ynlkernel.Steady(t, func() (state string) {
+		var err error
+		if ours, err = rtlink.New(s.Conn).DumpLink(kerneltest.Patient(t), nil).List(); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range ours {
+			state += fmt.Sprintln(l.Index, l.Flags, l.Operstate, l.Qdisc)
+		}
+		return state
+	}, func() { theirs = s.JSON(t, "ip -s -j -d link show") })
+	if len(ours) != len(theirs) {
+		t.Fatalf("%d links for ip, %d here", len(theirs), len(ours))
 	}
 	c := comparison{t: t, names: map[int32]string{}}
 	for _, l := range ours {

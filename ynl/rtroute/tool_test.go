@@ -21,16 +21,21 @@ func TestAgainstTool(t *testing.T) {
 	s := full(t)
 	// Both sides dump all families, so the order is the kernel's. ip leaves out what is no
 	// entry of a table.
-	theirs := s.JSON(t, "ip -j -d -N route show table all")
+	var theirs []map[string]any
 	var ours []*rtroute.Route
-	for r, err := range rtroute.New(s.Conn).DumpRoute(kerneltest.Patient(t), nil) {
-		if err != nil {
-			t.Fatal(err)
+	ynlkernel.Steady(t, func() (state string) {
+		ours = nil
+		for r, err := range rtroute.New(s.Conn).DumpRoute(kerneltest.Patient(t), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (r.Family == af.Inet || r.Family == af.Inet6) && r.Rtmsg.Flags&rtroute.RTM_F_CLONED == 0 {
+				ours = append(ours, r)
+				state += fmt.Sprintln(r.Rtmsg, r.Prefix())
+			}
 		}
-		if (r.Family == af.Inet || r.Family == af.Inet6) && r.Rtmsg.Flags&rtroute.RTM_F_CLONED == 0 {
-			ours = append(ours, r)
-		}
-	}
+		return state
+	}, func() { theirs = s.JSON(t, "ip -j -d -N route show table all") })
 	names := linkNames(t, s)
 	compared := 0
 	for i, o := range theirs {
