@@ -396,7 +396,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: IPCTNL_MSG_CT_NEW, Set: setFlow, Name: "get"},
+		{Type: IPCTNL_MSG_CT_NEW, Set: setFlow, Name: "new"},
 		{Type: IPCTNL_MSG_CT_GET, Set: setFlow, Name: "get"},
 		{Type: IPCTNL_MSG_CT_DELETE, Set: setFlow, Name: "delete"},
 		{Type: IPCTNL_MSG_CT_GET_CTRZERO, Set: setFlow, Name: "get-ctrzero"},

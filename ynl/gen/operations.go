@@ -169,29 +169,31 @@ func (g *generator) operationRow(o *spec.Operation) string {
 
 // A message says which set messages of a type have.
 type message struct {
-	typ  uint16
-	set  *spec.Set
-	name string
-	rank int // the lower, the better the operation describes the message
+	typ   uint16
+	set   *spec.Set
+	name  string // of the operation
+	final bool   // no other operation describes the messages better
 }
 
-// messages makes the rows of the messages that the kernel sends. Where requests have
-// types of their own protocol, the kernel reports what others did by the same types.
+// messages makes the rows of the messages that the kernel sends: reports and replies.
+// Where requests have types of their own protocol, the kernel reports by the same types
+// what others did, so a request gives such a message its name.
 func (g *generator) messages() {
 	found := map[uint16]message{}
-	note := func(m message) {
-		if old, ok := found[m.typ]; !ok || m.rank < old.rank {
-			found[m.typ] = m
+	for _, o := range g.spec.Operations.List {
+		if o.Reply == nil {
+			continue
+		}
+		if old, ok := found[*o.Reply]; !ok || o.IsReport() && !old.final {
+			found[*o.Reply] = message{*o.Reply, o.ReplySet, o.Name, o.IsReport()}
 		}
 	}
 	for _, o := range g.spec.Operations.List {
-		if o.Reply != nil && o.IsReport() {
-			note(message{*o.Reply, o.ReplySet, o.Name, 0})
-		} else if o.Reply != nil {
-			note(message{*o.Reply, o.ReplySet, o.Name, 1})
+		if o.Request == nil || g.spec.Generic() {
+			continue
 		}
-		if o.Request != nil && !g.spec.Generic() {
-			note(message{*o.Request, o.Set, o.Name, 2})
+		if old, ok := found[*o.Request]; !ok || !old.final && old.set == o.Set {
+			found[*o.Request] = message{*o.Request, o.Set, o.Name, true}
 		}
 	}
 	list := slices.SortedFunc(maps.Values(found), func(a, b message) int { return cmp.Compare(a.typ, b.typ) })

@@ -46,7 +46,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWNSID, Set: setNSID, Name: "getnsid"},
+		{Type: RTM_NEWNSID, Set: setNSID, Name: "newnsid"},
 		{Type: RTM_DELNSID, Set: setNSID, Name: "delnsid"},
 		{Type: RTM_GETNSID, Set: setNSID, Name: "getnsid"},
 	},

@@ -600,7 +600,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWNEXTHOP, Set: setNexthop, Name: "getnexthop"},
+		{Type: RTM_NEWNEXTHOP, Set: setNexthop, Name: "newnexthop"},
 		{Type: RTM_DELNEXTHOP, Set: setNexthop, Name: "delnexthop"},
 		{Type: RTM_GETNEXTHOP, Set: setNexthop, Name: "getnexthop"},
 		{Type: RTM_NEWNEXTHOPBUCKET, Set: setNexthop, Name: "newnexthopbucket"},

@@ -101,7 +101,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWADDR, Set: setAddr, Name: "getaddr"},
+		{Type: RTM_NEWADDR, Set: setAddr, Name: "newaddr"},
 		{Type: RTM_DELADDR, Set: setAddr, Name: "deladdr"},
 		{Type: RTM_GETADDR, Set: setAddr, Name: "getaddr"},
 		{Type: RTM_NEWMULTICAST_NTF, Set: setAddr, Name: "newmulticast-ntf"},

@@ -689,7 +689,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWROUTE, Set: setRoute, Name: "getroute"},
+		{Type: RTM_NEWROUTE, Set: setRoute, Name: "newroute"},
 		{Type: RTM_DELROUTE, Set: setRoute, Name: "delroute"},
 		{Type: RTM_GETROUTE, Set: setRoute, Name: "getroute"},
 	},
