@@ -13,9 +13,6 @@ import (
 // nil is an empty message. The attributes are in ascending order of their types. What
 // does not fit on the wire makes b fail with an error that names the attribute.
 func Encode[T any](f *Family, set uint16, x *T, b *wire.Builder) {
-	if x == nil {
-		x = new(T)
-	}
 	f.encode(set, placeOf(x), b, false)
 }
 
@@ -26,6 +23,9 @@ type encoder struct {
 }
 
 func (f *Family) encode(set uint16, x Place, b *wire.Builder, settable bool) {
+	if x.isNil() {
+		x = f.Sets[set-1].New()
+	}
 	var array few
 	array[0].message(f, set, x)
 	var e encoder

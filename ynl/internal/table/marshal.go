@@ -11,38 +11,50 @@ import (
 // MarshalJSON returns the JSON object for x, of the type of the set: the members of its
 // header, its attributes, and the unknown ones as a list.
 func MarshalJSON[T any](f *Family, set uint16, x *T) ([]byte, error) {
-	if x == nil {
-		return []byte("null"), nil
-	}
-	m := marshaler{walk: walk{f: f, scopes: make([]scope, 1, 8)}}
-	m.scopes[0].message(f, set, placeOf(x))
-	m.open('{')
-	m.fields()
-	m.close('}')
-	return m.b, m.err
+	return f.marshal(set, placeOf(x))
 }
 
 // MarshalStruct returns the JSON object for x, of the type of the struct.
 func MarshalStruct[T any](f *Family, ref uint16, x *T) ([]byte, error) {
-	if x == nil {
-		return []byte("null"), nil
-	}
-	m := marshaler{walk: walk{f: f}}
-	m.layout(&f.Structs[ref-1], placeOf(x))
-	return m.b, m.err
+	return f.marshalStruct(ref, placeOf(x))
 }
 
 // MarshalElement returns the JSON object for x, of the type of the element.
 func MarshalElement[T any](f *Family, element uint16, x *T) ([]byte, error) {
-	if x == nil {
+	return f.marshalElement(element, placeOf(x))
+}
+
+// The functions above are inlined, so that a program has none for each type.
+
+func (f *Family) marshal(set uint16, x Place) ([]byte, error) {
+	return f.marshalWith(x, func(m *marshaler) {
+		m.scopes = m.scopes[:1]
+		m.scopes[0].message(f, set, x)
+		m.open('{')
+		m.fields()
+		m.close('}')
+	})
+}
+
+func (f *Family) marshalStruct(ref uint16, x Place) ([]byte, error) {
+	return f.marshalWith(x, func(m *marshaler) { m.layout(&f.Structs[ref-1], x) })
+}
+
+func (f *Family) marshalElement(element uint16, x Place) ([]byte, error) {
+	return f.marshalWith(x, func(m *marshaler) { m.element(f.elementAttr(element), x) })
+}
+
+// marshalWith returns what do appends for x, null if x is nil.
+func (f *Family) marshalWith(x Place, do func(m *marshaler)) ([]byte, error) {
+	if x.isNil() {
 		return []byte("null"), nil
 	}
-	m := marshaler{walk: walk{f: f}}
-	m.element(f.elementAttr(element), placeOf(x))
+	m := marshaler{walk: walk{f: f, scopes: make([]scope, 0, 8)}}
+	do(&m)
 	return m.b, m.err
 }
 
-// elementAttr returns the attribute whose elements are described by an element's row.
+// elementAttr returns the attribute with elements of an element's row.
 func (f *Family) elementAttr(element uint16) *Attr {
 	for i := range f.Sets {
 		for j := range f.Sets[i].Attrs {

@@ -25,13 +25,13 @@ func (f *Family) decodeStruct(l *Layout, x Place, v []byte) error {
 // EncodeStruct appends x, which is of the type of the struct, to b. A nil x is a zero
 // struct. What does not fit on the wire makes b fail.
 func EncodeStruct[T any](f *Family, ref uint16, x *T, b *wire.Builder) {
-	if x == nil {
-		x = new(T)
-	}
 	f.encodeStruct(&f.Structs[ref-1], placeOf(x), b)
 }
 
 func (f *Family) encodeStruct(l *Layout, x Place, b *wire.Builder) {
+	if x.isNil() {
+		x = l.New()
+	}
 	e := encoder{walk{f: f, scopes: []scope{{set: &Set{Name: l.Name}}}}, b}
 	e.writeStruct(nil, l, x, b.Extend(f.structLen(l, x)))
 }

@@ -25,14 +25,22 @@ func UnmarshalJSON[T any](f *Family, set uint16, x *T, data []byte) error {
 
 // UnmarshalStruct reads what [MarshalStruct] returns into x.
 func UnmarshalStruct[T any](f *Family, ref uint16, x *T, data []byte) error {
-	u := unmarshaler{walk{f: f}}
-	return u.layout(&f.Structs[ref-1], placeOf(x), data)
+	return f.unmarshalStruct(ref, placeOf(x), data)
 }
 
 // UnmarshalElement reads what [MarshalElement] returns into x.
 func UnmarshalElement[T any](f *Family, element uint16, x *T, data []byte) error {
+	return f.unmarshalElement(element, placeOf(x), data)
+}
+
+func (f *Family) unmarshalStruct(ref uint16, x Place, data []byte) error {
 	u := unmarshaler{walk{f: f}}
-	return u.element(f.elementAttr(element), placeOf(x), data)
+	return u.layout(&f.Structs[ref-1], x, data)
+}
+
+func (f *Family) unmarshalElement(element uint16, x Place, data []byte) error {
+	u := unmarshaler{walk{f: f}}
+	return u.element(f.elementAttr(element), x, data)
 }
 
 func readObject(data []byte) (o object, err error) {
