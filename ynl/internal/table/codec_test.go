@@ -257,6 +257,19 @@ func TestTolerant(t *testing.T) {
 			"list twice, the first malformed", bytesOf(attr(31|nested, "1"), attr(31|nested, attr(1|nested))),
 			kept(bytesOf(attr(31|nested, "1"), attr(31|nested, attr(1|nested)))), nil,
 		},
+		{
+			"set as a sub-message twice", bytesOf(attr(36, "beta\x00"), attr(37|nested), attr(37|nested, attr(1, uint16(3)))),
+			thing{Kind: some("beta"), Options: &beta{}, Unknown: bytesOf(attr(37|nested), attr(37|nested, attr(1, uint16(3))))}, nil,
+		},
+		{
+			"raw sub-message twice", bytesOf(attr(36, "gamma\x00"), attr(37, "x"), attr(37, "y")),
+			thing{Kind: some("gamma"), Options: ptr(raw("x")), Unknown: bytesOf(attr(37, "x"), attr(37, "y"))}, nil,
+		},
+		{
+			"struct as a sub-message twice", bytesOf(attr(36, "pair\x00"), attr(37, "1234"), attr(37, "5678")),
+			thing{Kind: some("pair"), Options: &pair{ne.Uint16([]byte("12")), int16(ne.Uint16([]byte("34")))}, Unknown: bytesOf(attr(37, "1234"), attr(37, "5678"))}, nil,
+		},
+		{"list with index twice", bytesOf(attr(32|nested, attr(3|nested)), attr(32|nested, attr(4|nested))), thing{Indexed: []indexed{{Index: 3}}, Unknown: bytesOf(attr(32|nested, attr(3|nested)), attr(32|nested, attr(4|nested)))}, nil},
 		{"out of order", bytesOf(attr(47, uint32(1)), attr(3, "\x01")), thing{U8: some[uint8](1), U32: some[uint32](1)}, bytesOf(attr(3, "\x01"), attr(47, uint32(1)))},
 		{"unknown out of order", bytesOf(attr(58), attr(57), attr(58, "x")), kept(bytesOf(attr(58), attr(57), attr(58, "x"))), bytesOf(attr(57), attr(58), attr(58, "x"))},
 	} {

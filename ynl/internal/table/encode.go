@@ -128,7 +128,7 @@ func (e *encoder) writeAttr(a *Attr, x Place, k *kept) {
 	case a.Kind < Nest && a.Kind != Struct:
 		e.writeValue(a, a.Kind, a.Type, x)
 	case a.Kind == Struct:
-		e.writeStructAttr(a, &e.f.Structs[a.Ref-1], x, k)
+		e.writeStructAttr(a, &e.f.Structs[a.Ref-1], x, k.rest(a.Type))
 	case a.Kind == Nest && e.settable:
 		e.writeSettable(a, *x.ref())
 	case a.Kind == Nest:
@@ -140,7 +140,7 @@ func (e *encoder) writeAttr(a *Attr, x Place, k *kept) {
 	case a.Kind == Records:
 		e.writeRecords(a, x.slice())
 	case a.Kind == SubMessage:
-		e.writeSubMessage(a, x, k)
+		e.writeSubMessage(a, x, k.rest(a.Type))
 	}
 }
 
@@ -248,9 +248,10 @@ func (e *encoder) writeArray(a *Attr, typ uint16, s *slice) {
 	}
 }
 
-// writeStructAttr appends the attribute a with the struct at x.
-func (e *encoder) writeStructAttr(a *Attr, l *Layout, x Place, k *kept) {
-	if r := k.rest(a.Type); r != nil {
+// writeStructAttr appends the attribute a with the struct at x. r is the attribute that it
+// was read from if that was kept, otherwise nil.
+func (e *encoder) writeStructAttr(a *Attr, l *Layout, x Place, r rawAttr) {
+	if r != nil {
 		e.writeStructAs(a, l, x, r)
 		return
 	}
@@ -314,7 +315,9 @@ func (e *encoder) writeSelector(a *Attr) {
 	}
 }
 
-func (e *encoder) writeSubMessage(a *Attr, x Place, k *kept) {
+// writeSubMessage appends the sub-message a. r is the attribute that it was read from if
+// that was kept, otherwise nil.
+func (e *encoder) writeSubMessage(a *Attr, x Place, r rawAttr) {
 	c := &e.f.SubMessages[a.Ref-1]
 	v := c.Load(x)
 	p := pointee(v)
@@ -333,7 +336,7 @@ func (e *encoder) writeSubMessage(a *Attr, x Place, k *kept) {
 	case err != nil:
 		e.fail(a, "%w", err)
 	case fm.Set == 0:
-		e.writeStructAttr(a, &e.f.Structs[fm.Struct-1], p, k)
+		e.writeStructAttr(a, &e.f.Structs[fm.Struct-1], p, r)
 	default:
 		e.writeNest(a, fm.Set, fm.Struct != 0, a.Type, p)
 	}

@@ -85,7 +85,7 @@ func (d *decoder) readList(a *Attr, x Place, r rawAttr) bool {
 func (d *decoder) readIndexed(a *Attr, x Place, r rawAttr) bool {
 	renumbered := false
 	number := a.First
-	for b := r.value(); len(b) > 0; number++ {
+	for b := r.value(); len(b) > 0; number = a.after(number) {
 		e := cutAttr(b)
 		if e == nil {
 			return false
@@ -109,6 +109,14 @@ func (d *decoder) readIndexed(a *Attr, x Place, r rawAttr) bool {
 		d.keep(r)
 	}
 	return true
+}
+
+// after returns the number of the element after the one with a number.
+func (a *Attr) after(number uint16) uint16 {
+	if a.Flags&Unnumbered != 0 {
+		return number
+	}
+	return number + 1
 }
 
 // readTypeValue reads attributes in each other. keys are the types of those around b.
@@ -176,7 +184,7 @@ func (e *encoder) writeIndexed(a *Attr, s *slice, k *kept) {
 			return
 		}
 		e.writeValue(a, a.elem(), number, x)
-		number++
+		number = a.after(number)
 	}
 	e.close(a, n)
 }

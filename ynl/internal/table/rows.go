@@ -47,7 +47,7 @@ const (
 )
 
 // Flags are properties of an attribute or of a member of a struct.
-type Flags uint8
+type Flags uint16
 
 const (
 	BigEndian     Flags = 1 << iota // the integer is in network byte order
@@ -58,6 +58,7 @@ const (
 	AddressFamily                   // the member is the address family of addresses without a hint
 	Selects                         // the attribute is the selector of a sub-message of its set
 	Count                           // the member is the number of elements in the list of its struct
+	Unnumbered                      // the elements of the Indexed all have the number Attr.First
 )
 
 // Hint is how a value is written as text, and for addresses which length it must have.
