@@ -23,6 +23,7 @@ type tools struct {
 	links   *rtlink.Client
 	routes  *rtroute.Client
 	floor   Client
+	handle  *vishvananda.Handle
 	builder wire.Builder
 
 	payload []byte // of a route
@@ -32,23 +33,36 @@ type tools struct {
 }
 
 func newTools() (*tools, error) {
-	conn, err := client.Dial(netlink.NETLINK_ROUTE)
-	if err != nil {
-		return nil, err
-	}
-	floor, err := dialRaw()
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	t := &tools{conn: conn, links: rtlink.New(conn), routes: rtroute.New(conn), floor: floor, route: typedRoute(1)}
+	t := &tools{route: typedRoute(1)}
 	t.payload = typedPayload(t.route)
-	return t, t.hand.decode(t.payload)
+	var err error
+	if t.conn, err = client.Dial(netlink.NETLINK_ROUTE); err == nil {
+		t.links, t.routes = rtlink.New(t.conn), rtroute.New(t.conn)
+		t.floor, err = dialRaw()
+	}
+	if err == nil {
+		t.handle, err = vishvananda.NewHandle(unix.NETLINK_ROUTE)
+	}
+	if err == nil {
+		err = t.hand.decode(t.payload)
+	}
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
 }
 
 func (t *tools) close() {
-	t.conn.Close()
-	t.floor.Close()
+	if t.conn != nil {
+		t.conn.Close()
+	}
+	if t.floor != nil {
+		t.floor.Close()
+	}
+	if t.handle != nil {
+		t.handle.Close()
+	}
 }
 
 // typedWorks returns the works that compare the typed packages with a program that reads
@@ -69,6 +83,7 @@ func typedWorks(s Sizes) []*Work {
 				{"raw", "", func(t *tools) error { return getLink(t.floor) }},
 				{"bare", "raw", func(t *tools) error { return getLink(nlmux{t.conn}) }},
 				{"vishvananda", "", vishvanandaLink},
+				{"vishvananda-handle", "", func(t *tools) error { return linkOf(t.handle.LinkByIndex(int(loIndex))) }},
 				{"typed", "vishvananda", typedLink},
 			},
 		},
@@ -201,10 +216,11 @@ func typedLink(t *tools) error {
 	return err
 }
 
-func vishvanandaLink(*tools) error {
-	_, err := vishvananda.LinkByIndex(int(loIndex))
-	return err
-}
+// vishvanandaLink opens a socket, as the functions of that package do. Its Handle keeps
+// one.
+func vishvanandaLink(*tools) error { return linkOf(vishvananda.LinkByIndex(int(loIndex))) }
+
+func linkOf(_ vishvananda.Link, err error) error { return err }
 
 // ipv4Routes is the request of a dump of IPv4 routes.
 var ipv4Routes = &rtroute.Route{Rtmsg: rtroute.Rtmsg{Family: unix.AF_INET}}
