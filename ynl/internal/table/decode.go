@@ -102,6 +102,10 @@ func (d *decoder) readAttrs(b []byte) (rest []byte) {
 			// The most frequent attribute, read as readAttr does, which is slower.
 			*x.at(a.Off).u32() = ne.Uint32(r.value())
 			*x.at(a.Off + a.Set).bool() = true
+		case a.Kind == Addr && a.Flags&Multi == 0:
+			if p := x.at(a.Off); p.addr().IsValid() || !readAddr(p, r.value()) {
+				s.keepOther(x, a, all, r)
+			}
 		case a.Kind >= Nest:
 			if nests == nil {
 				nests = b
@@ -156,8 +160,6 @@ func (d *decoder) readAttr(a *Attr, x Place, r rawAttr) bool {
 		return len(v) == 0
 	case a.Kind >= Binary:
 		return x.ref().isNil() && d.readValue(a, a.Kind, x, v)
-	case a.Kind == Addr:
-		return !x.addr().IsValid() && readAddr(x, v)
 	case a.Kind == Via:
 		return !x.addr().IsValid() && readVia(x, v)
 	}

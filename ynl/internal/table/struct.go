@@ -67,6 +67,8 @@ func (f *Family) readStruct(l *Layout, x Place, v []byte) bool {
 			i += m.skip()
 		case m.Kind == U8:
 			p.setUint(m.Width, uint64(v[m.At]))
+		case m.Kind == U32 && m.Width == 4 && m.Flags&BigEndian == 0:
+			*p.u32() = ne.Uint32(v[m.At:])
 		default:
 			f.readMember(m, p, v[m.At:])
 		}
