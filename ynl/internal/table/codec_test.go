@@ -92,6 +92,7 @@ func goldens() []golden {
 		{"indexed from 0", thing{Addrs: []netip.Addr{ip("1.1.1.1"), ip("2.2.2.2")}}, attr(30|nested, attr(0, "\x01\x01\x01\x01"), attr(1, "\x02\x02\x02\x02")), `"addrs":["1.1.1.1","2.2.2.2"]`},
 		{"indexed from 1", thing{List: []leaf{{}, leaf5}}, attr(31|nested, attr(1|nested), attr(2|nested, id5)), `"list":[{},{"id":5}]`},
 		{"indexed, empty", thing{List: []leaf{}}, attr(31 | nested), `"list":[]`},
+		{"not numbered", thing{Same: []leaf{leaf5, {}}}, attr(53|nested, attr(0|nested, id5), attr(0|nested)), `"same":[{"id":5},{}]`},
 		{"with index", thing{Indexed: []indexed{{3, leaf5}, {1, leaf{}}}}, attr(32|nested, attr(3|nested, id5), attr(1|nested)), `"indexed":[{"index":3,"id":5},{"index":1}]`},
 		{
 			"types as values", thing{Policy: []policy{{1, 2, leaf5}, {3, 4, leaf{}}}},

@@ -170,6 +170,7 @@ type thing struct {
 	Bytes   [][]byte
 	Colors  []color
 	Vias    []netip.Addr
+	Same    []leaf      // elements without numbers
 	Status  opt[uint32] // read-only
 	First   opt[uint32] // that excludes Second
 	Second  opt[uint32]
@@ -283,6 +284,7 @@ var family = table.Family{
 				{Name: "vias", Type: 50, Kind: table.Via, Flags: table.Multi, Off: unsafe.Offsetof(t0.Vias)},
 				{Name: "pad", Type: 51, Kind: table.Pad},
 				{Name: "old", Type: 52, Kind: table.Unused},
+				{Name: "same", Type: 53, Kind: table.Indexed, Elem: table.Nest, Ref: setLeaf, Flags: table.Unnumbered, Off: unsafe.Offsetof(t0.Same)},
 				{Name: "status", Type: 60, Kind: table.U32, Width: 4, Flags: table.ReadOnly, Off: unsafe.Offsetof(t0.Status), Set: o4},
 				{Name: "first", Type: 61, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(t0.First), Set: o4},
 				{Name: "second", Type: 62, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(t0.Second), Set: o4},
