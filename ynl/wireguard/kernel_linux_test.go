@@ -53,11 +53,11 @@ func TestDeviceOfKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k, ok := wireguard.KeyOf(d.PrivateKey); !ok || d.ListenPort != ynl.U16(51821) || d.Fwmark != ynl.U32(0x77) || len(d.Peers) != 1 {
+	if k, ok := wireguard.KeyOf(d.PrivateKey); !ok || d.ListenPort != ynl.U16(51821) || d.Fwmark != ynl.U32(0x77) || len(d.Peers) != 1 || len(d.Unknown) > 0 {
 		t.Fatalf("%+v, key %v", d, k)
 	}
 	p := d.Peers[0]
-	if p.EndpointAddr().String() != "192.0.2.9:51820" || p.PersistentKeepaliveInterval != ynl.U16(25) {
+	if p.EndpointAddr().String() != "192.0.2.9:51820" || p.PersistentKeepaliveInterval != ynl.U16(25) || len(p.Unknown) > 0 {
 		t.Errorf("peer %+v", p)
 	}
 	var prefixes []string
