@@ -139,7 +139,7 @@ func addTypedRoutes(n int) (func() error, error) {
 	return func() error { return fill(n, unix.RTM_DELROUTE, 0, payload) }, nil
 }
 
-// handRoute is what a program keeps of a route that it decodes by itself.
+// handRoute is what a program without typed packages keeps of a route.
 type handRoute struct {
 	header               unix.RtMsg
 	dst, src             netip.Addr

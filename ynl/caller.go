@@ -12,9 +12,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Caller requests the operations of one family on a Conn. It is for generated code,
-// whose type Client has one. Its functions may be called by any number of goroutines at
-// once.
+// Caller requests the operations of one family on a Conn, by [Exec], [Do] and [Dump]. It
+// is for generated code: each type Client has one. It may be used by any number of
+// goroutines at once.
 type Caller struct {
 	conn   *client.Conn
 	family *Family
@@ -119,13 +119,12 @@ func (k *Caller) begin(ctx context.Context, op *Op, req Message) (request, error
 	if err != nil {
 		return r, op.unsent(err)
 	}
-	if k.family.Rows.Generic {
-		if r.generic, err = k.resolve(ctx); err != nil {
-			return r, op.unsent(err)
-		}
-	}
 	r.builder = builders.Get().(*wire.Builder)
-	if r.payload, err = encode(r.builder, op, req); err != nil {
+	r.payload, err = encode(r.builder, op, req)
+	if err == nil && k.family.Rows.Generic {
+		r.generic, err = k.resolve(ctx)
+	}
+	if err != nil {
 		r.end()
 		return r, op.unsent(err)
 	}

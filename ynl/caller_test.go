@@ -101,15 +101,19 @@ func TestRefusalIsCopied(t *testing.T) {
 
 // Promise 6: nothing is sent if a value cannot be encoded.
 func TestValueThatCannotBeEncoded(t *testing.T) {
-	c := newGadgets(dial(t, func(wire.Message) []wire.Message {
+	handler := func(wire.Message) []wire.Message {
 		t.Error("a request was sent")
 		return nil
-	}))
+	}
+	generic := nltest.Dial(netlink.NETLINK_GENERIC, handler)
+	defer generic.Close()
+	c, other := newGadgets(dial(t, handler)), newGeneric(generic)
 	g := &gadget{Size: ynl.U32(70000)}
 	for name, err := range map[string]error{
 		"newgadget": c.NewGadget(bg, g),
 		"getgadget": second(c.GetGadget(bg, g)),
 		"dump":      second(c.DumpGadget(bg, g).List()),
+		"generic":   other.NewGadget(bg, g), // not even a look-up
 	} {
 		if err == nil || !client.NotSent(err) || !strings.HasSuffix(err.Error(), "gadget: "+tooLarge) {
 			t.Errorf("%s: %v", name, err)
