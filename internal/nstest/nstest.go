@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ const (
 	// StrictEnv turns a skip into a failure when it is set to 1, as CI does.
 	StrictEnv = "NLMUX_TEST_STRICT"
 	// SkipEnv names, separated by commas, the features whose absence skips a test even
-	// under StrictEnv.
+	// under StrictEnv. A name may be a pattern of path.Match, such as "sch_*".
 	SkipEnv = "NLMUX_TEST_SKIP"
 	// MachineEnv is set to 1 where the machine exists for the tests only, as the
 	// virtual machines of internal/vm do.
@@ -178,13 +179,21 @@ var skips sync.Map
 func Skip(t testing.TB, feature, format string, args ...any) {
 	t.Helper()
 	text := fmt.Sprintf(format, args...)
-	if os.Getenv(StrictEnv) == "1" && !slices.Contains(strings.Split(os.Getenv(SkipEnv), ","), feature) {
+	if os.Getenv(StrictEnv) == "1" && !mayLack(feature) {
 		t.Fatalf("not allowed to skip for lack of %s (%s=1): %s", feature, StrictEnv, text)
 	}
 	if _, printed := skips.LoadOrStore(t.Name(), true); !printed {
 		fmt.Fprintf(os.Stderr, "SKIP %s (want %s): %s\n", t.Name(), feature, text)
 	}
 	t.Skip(text)
+}
+
+// mayLack reports whether SkipEnv names the feature.
+func mayLack(feature string) bool {
+	return slices.ContainsFunc(strings.Split(os.Getenv(SkipEnv), ","), func(pattern string) bool {
+		ok, err := path.Match(pattern, feature)
+		return ok && err == nil
+	})
 }
 
 // OwnMachine is for a test that changes what belongs to the whole machine: it skips
