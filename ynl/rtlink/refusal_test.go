@@ -184,8 +184,8 @@ func TestMadeHere(t *testing.T) {
 			ID: ynl.U32(98), Port: ynl.U16(4790), Group6: netip.MustParseAddr("2001:db8::9"), Label: ynl.U32(0x12345), TTLInherit: []byte{},
 		}}}, "flowlabel 0x12345"},
 		"macvlan": {&rtlink.Link{Link: v0, Linkinfo: &rtlink.Linkinfo{Data: &rtlink.LinkinfoMacvlan{
-			Mode: ynl.Some(rtlink.MACVLAN_MODE_VEPA), Flags: ynl.Some(rtlink.MACVLAN_FLAG_NODST),
-		}}}, "macvlan mode vepa"},
+			Mode: ynl.Some(rtlink.MACVLAN_MODE_PASSTHRU), Flags: ynl.Some(rtlink.MACVLAN_FLAG_NOPROMISC),
+		}}}, "macvlan mode passthru nopromisc"},
 		"vlan": {&rtlink.Link{Link: v0, Linkinfo: &rtlink.Linkinfo{Data: &rtlink.LinkinfoVLAN{
 			ID: ynl.U16(7), Protocol: ynl.Some(rtlink.ETH_P_8021AD), Flags: ynl.Some(rtlink.IflaVLANFlags{Flags: rtlink.VLAN_FLAG_GVRP, Mask: uint32(rtlink.VLAN_FLAG_GVRP)}),
 		}}}, "vlan protocol 802.1ad id 7 <REORDER_HDR,GVRP>"},

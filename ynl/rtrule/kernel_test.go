@@ -26,7 +26,7 @@ const ruleHeader = 12 // struct fib_rule_hdr
 // many are the rules of case 7, and others.
 var many = []string{
 	"ip rule add pref 100 fwmark 0x10/0xff lookup 1000 suppress_prefixlength 0",
-	"ip rule add pref 102 ipproto tcp dport 80-90 sport 1024 lookup 1001 protocol 99",
+	"ip rule add pref 102 ipproto 6 dport 80-90 sport 1024 lookup 1001 protocol 99",
 	"ip rule add pref 103 l3mdev",
 	"ip rule add pref 104 goto 200",
 	"ip rule add pref 200 from 192.0.2.0/24 to 198.51.100.0/24 iif v0 oif v1 tos 0x10 lookup 254 realms 3/4",
@@ -140,8 +140,8 @@ func TestCase7Zeros(t *testing.T) {
 	if err := rtrule.New(s.Conn).NewRule(kerneltest.Patient(t), r, ynlkernel.Create); err != nil {
 		t.Fatal(err)
 	}
-	out := s.Run(t, "ip rule show pref 300")
-	want := "not from all to 10.0.0.0/24 fwmark 0/0xff uidrange 0-0 ipproto udp dport 53 lookup 5000 suppress_prefixlength 0"
+	out := s.Run(t, "ip -N rule show pref 300")
+	want := "not from all to 10.0.0.0/24 fwmark 0/0xff uidrange 0-0 ipproto ipproto-17 dport 53 lookup 5000 suppress_prefixlength 0"
 	if !strings.Contains(out, want) || r.Flags != 2 {
 		t.Errorf("%s, want %s", out, want)
 	}
