@@ -1,0 +1,117 @@
+package mirror
+
+import (
+	"github.com/nlmux/netlink"
+)
+
+// kind describes one of the kernel's tables: how to read it, what identifies an entry,
+// what a message does to it, and what goes with it without a message. A file for each
+// has all of that; kinds lists them.
+type kind struct {
+	name   string
+	bit    Tables
+	family uint8  // of the messages; their first byte
+	needs  Tables // whose messages say what changes here without one
+
+	anyFamily bool // messages of all families belong to the table
+
+	get, new, del netlink.MessageType
+	multicast     uint32 // group
+
+	layout layout
+	// request returns the payload of a dump request. With a link it asks for the
+	// entries that use the link only.
+	request func(family uint8, link uint32) []byte
+	trust   trust
+
+	// clean removes from a value what changes without a message. It may return other
+	// memory. It returns nil if the message does not belong to the table.
+	clean func(value []byte) []byte
+	// absent reports whether an entry is as good as not there. Nil: never.
+	absent func(value []byte) bool
+	// arrange orders the members of a group that a dump has. Nil: they stay as they are.
+	arrange func(list [][]byte) [][]byte
+	// apply does to the members of a group what the message says, in place or not. It
+	// reports whether the result is certain.
+	apply func(list [][]byte, m *message) (result [][]byte, sure bool)
+	// follows reports whether a group can be in this state right after the message.
+	follows func(list [][]byte, m *message) bool
+	// single is set if a group has one member, and each message says all about it.
+	single bool
+	// uses reports whether a value depends on the link. Only for tables that can be
+	// dumped by link.
+	uses func(value []byte, link uint32) bool
+	// usesOnly reports whether it depends on no other link.
+	usesOnly func(value []byte, link uint32) bool
+	// changed is called when a group has changed; an empty one is not there. It finds
+	// what goes along without a message.
+	changed func(m *Mirror, t *table, key []byte, old, new group)
+}
+
+// trust says when a dump has every entry that did not change meanwhile.
+type trust uint8
+
+const (
+	// marked: the kernel marks a dump that may lack entries (NLM_F_DUMP_INTR).
+	marked trust = iota
+	// complete: always.
+	complete
+	// unmarked: if nothing else in the table changed. The kernel continues a dump at a
+	// count (fib6_dump_table in net/ipv6/ip6_fib.c, dump_rules in net/core/fib_rules.c).
+	unmarked
+)
+
+// message is a message about a table, or what stands for one that the kernel did not
+// send.
+type message struct {
+	new   bool
+	flags netlink.Flags
+	key   []byte
+	value []byte
+
+	// doubt is set if the group may already differ from the kernel's.
+	doubt bool
+}
+
+// parse cuts a payload and returns the message, whose key and value are appended to buf.
+// It reports ok if the payload could be cut apart, and mine if it is about k's table.
+func (k *kind) parse(payload, key, value []byte) (m message, mine, ok bool) {
+	if len(payload) == 0 {
+		return m, false, false
+	}
+	if payload[0] != k.family && !k.anyFamily {
+		return m, false, true
+	}
+	key, value, ok = k.layout.split(payload, key, value)
+	if !ok {
+		return m, false, false
+	}
+	m = message{new: true, key: key, value: value}
+	if k.clean != nil {
+		m.value = k.clean(value)
+	}
+	return m, m.value != nil, true
+}
+
+// applySingle is kind.apply for tables whose groups have one member.
+func applySingle(list [][]byte, m *message) ([][]byte, bool) {
+	if m.new {
+		return append(list[:0], m.value), true
+	}
+	return list[:0], true
+}
+
+// followsMember is kind.follows where a message is about one member of its group.
+func followsMember(list [][]byte, m *message) bool {
+	return (index(list, m.value) >= 0) == m.new
+}
+
+// kinds has the tables, in the order in which they are read.
+var kinds = []*kind{
+	links,
+	addrs4, addrs6,
+	nexthops,
+	neighs4, neighs6,
+	rules4, rules6,
+	routes4, routes6,
+}

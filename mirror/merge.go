@@ -1,0 +1,231 @@
+package mirror
+
+import (
+	"bytes"
+	"slices"
+)
+
+// merge corrects the copy by a dump. All messages about what the dump shows are applied
+// and logged. m.mu is locked.
+func (m *Mirror) merge(p *pass, d *dump) {
+	m.publish()
+	g := &merger{m: m, p: p, t: p.t, d: d}
+	t := p.t
+	quiet := len(t.log) == 0
+	g.complete = !d.undecoded && !t.gap &&
+		(t.kind.trust == complete || quiet || t.kind.trust == marked && !d.interrupted)
+	if p.link != 0 {
+		g.mergeLink()
+	} else {
+		g.mergeTable()
+	}
+	again := g.again
+	if again == None && t.gap {
+		again = Overrun
+	}
+	if again == None && d.undecoded {
+		again = Undecodable
+		t.stats.Undecodable++
+	}
+	m.finish(p, again)
+	m.publish()
+}
+
+// merger does the work of merge.
+type merger struct {
+	m *Mirror
+	p *pass
+	t *table
+	d *dump
+	// complete is set if the dump has every entry that did not change meanwhile.
+	complete bool
+	repaired int    // groups that have changed
+	again    Reason // why another pass has to follow
+}
+
+// mergeTable merges a dump of the whole table.
+func (g *merger) mergeTable() {
+	t := g.t
+	changed := g.d.changed.Commit()
+	if g.p.base.Len() == 0 {
+		// The copy has nothing but what the log has.
+		t.txn = g.d.changed
+		t.note.rest = Resync
+		for key := range t.log {
+			g.settle(key, changed.Get([]byte(key)))
+		}
+		if !g.complete {
+			g.again = Interrupted
+		}
+		return
+	}
+	for key, dumped := range changed.All() {
+		g.settle(string(key), g.withHeld(key, dumped))
+	}
+	g.mergeMissing()
+	for key := range t.log {
+		if changed.Get([]byte(key)) == nil {
+			if held, n := g.d.finder.Find([]byte(key)); held != nil && g.d.seen.has(n) {
+				g.settle(key, held)
+			} else if held == nil {
+				g.settle(key, nil)
+			}
+		}
+	}
+	g.judge()
+}
+
+// withHeld adds to a group of an incomplete dump the members that the base has and the
+// dump lacks.
+func (g *merger) withHeld(key []byte, dumped group) group {
+	held := group(g.p.base.Get(key))
+	if g.complete || g.t.kind.single || held == nil {
+		return dumped
+	}
+	both := union(dumped, held)
+	if len(both) > len(dumped) {
+		g.again = Interrupted
+	}
+	return both
+}
+
+// mergeMissing handles the groups of the base that the dump lacks. An incomplete dump
+// proves nothing, but a second one in a row does.
+func (g *merger) mergeMissing() {
+	missing := map[string]bool{}
+	n := -1
+	for key := range g.p.base.All() {
+		if n++; g.d.seen.has(n) {
+			continue
+		}
+		switch {
+		case g.complete || g.t.missing[string(key)]:
+			g.settle(string(key), nil)
+		case len(g.t.log[string(key)]) == 0:
+			missing[string(key)] = true
+			g.again = Interrupted
+		}
+	}
+	g.t.missing = missing
+}
+
+// judge decides whether an incomplete dump is enough: after two in a row that found
+// nothing to repair.
+func (g *merger) judge() {
+	t := g.t
+	switch {
+	case g.complete || g.repaired > 0:
+		t.agreed = 0
+	default:
+		t.agreed++
+	}
+	if !g.complete && g.again == None && t.agreed < 2 {
+		g.again = Interrupted
+	}
+}
+
+// settle makes a group what the dump and then the log say.
+func (g *merger) settle(key string, dumped group) {
+	final, sure := replay(g.t.kind, dumped, g.t.log[key])
+	if !sure {
+		g.again = Ambiguous
+		return
+	}
+	k := []byte(key)
+	held := slices.Clone(g.t.group(k))
+	if bytes.Equal(held, final) {
+		return
+	}
+	if len(g.t.log[key]) == 0 {
+		g.repaired++
+	}
+	g.t.stats.Repaired++
+	g.m.set(g.t, k, held, final, Resync)
+}
+
+// mergeLink removes the entries of one link that its dump lacks. What else may differ is
+// found by a pass over the whole table.
+func (g *merger) mergeLink() {
+	t, link := g.t, g.p.link
+	if !g.complete {
+		g.again = Interrupted
+		return
+	}
+	var gone []message
+	for _, s := range removals(g.p.base, func(v []byte) bool { return t.kind.uses(v, link) }) {
+		dumped := g.dumpedLink(s.key)
+		switch {
+		case index(dumped, s.value) >= 0:
+		case len(t.log[string(s.key)]) > 0:
+			if index(t.group(s.key).values(), s.value) >= 0 {
+				g.again = Ambiguous
+			}
+		case len(dumped) > 0 || !t.kind.usesOnly(s.value, link):
+			g.again = Ambiguous // changed, or without this link
+		default:
+			gone = append(gone, s)
+		}
+	}
+	g.m.removeImplied(t, gone)
+	for key, dumped := range g.d.changed.Current().All() {
+		held := t.group(key).values()
+		for _, v := range group(dumped).values() {
+			if index(held, v) < 0 && len(t.log[string(key)]) == 0 {
+				g.again = Ambiguous
+			}
+		}
+	}
+}
+
+// dumpedLink returns the members of a group that the dump of a link has.
+func (g *merger) dumpedLink(key []byte) [][]byte {
+	if changed := group(g.d.changed.Get(key)); changed != nil {
+		return changed.values()
+	}
+	if held, n := g.d.finder.Find(key); held != nil && g.d.seen.has(n) {
+		return group(held).values()
+	}
+	return nil
+}
+
+// replay returns what a group is after the messages of a log, if a dump has shown it at
+// some time between the first and the last of them. The result is not sure if that
+// depends on the time.
+func replay(k *kind, dumped group, log []message) (final group, sure bool) {
+	if len(log) == 0 {
+		return dumped, true
+	}
+	if last := &log[len(log)-1]; k.single {
+		if last.new {
+			return appendRecord(nil, last.value), true
+		}
+		return nil, true
+	}
+	// What the group may be after each message, if the dump has shown it before that.
+	states := []group{dumped}
+	for i := range log {
+		msg := log[i]
+		msg.doubt = false
+		next := states[:0:0]
+		for _, s := range states {
+			if list, sure := k.apply(slices.Clone(s).values(), &msg); sure {
+				next = addState(next, appendGroup(nil, list))
+			}
+		}
+		if k.follows(dumped.values(), &msg) {
+			next = addState(next, dumped)
+		}
+		states = next
+	}
+	if len(states) != 1 {
+		return nil, false
+	}
+	return states[0], true
+}
+
+func addState(states []group, s group) []group {
+	if slices.ContainsFunc(states, func(o group) bool { return bytes.Equal(o, s) }) {
+		return states
+	}
+	return append(states, s)
+}

@@ -1,0 +1,88 @@
+package mirror
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/nlmux/netlink"
+)
+
+// routes4 is the table of IPv4 routes. A group has the routes of one routing table,
+// prefix, type of service and priority: an ordered list, of which the kernel uses the
+// first usable one.
+var routes4 = &kind{
+	name: "routes4", bit: Routes4, family: afInet, needs: Links | Addrs4 | Nexthops,
+	get: rtmGetRoute, new: rtmNewRoute, del: rtmDelRoute, multicast: groupIPv4Route,
+	layout: layout{
+		header: rtmsgSize,
+		key: []part{
+			{size: 4, attr: rtaTable, at: 4, width: 1, number: true},
+			{size: 4, attr: rtaDst, length: 1},
+			{size: 1, at: 1, width: 1, inverse: true},
+			{size: 1, at: 3, width: 1, inverse: true},
+			{size: 4, attr: rtaPriority, number: true},
+		},
+		drop: []uint16{rtaCacheinfo},
+	}.complete(),
+	request:  routeRequest,
+	trust:    complete,
+	clean:    cleanRoute,
+	uses:     usesLink,
+	usesOnly: usesOnlyLink,
+	apply:    applyRoute4,
+	follows:  followsMember,
+}
+
+// applyRoute4 follows fib_table_insert and fib_table_delete in net/ipv4/fib_trie.c. The
+// flags of the message say where in its group the kernel has put a route:
+//   - NLM_F_REPLACE: in the place of the first one, or, if a next hop object was
+//     replaced, of the route that has the same object
+//   - NLM_F_EXCL: it is the only one
+//   - NLM_F_APPEND: at the end
+//   - otherwise at the front
+func applyRoute4(list [][]byte, m *message) ([][]byte, bool) {
+	i := index(list, m.value)
+	if !m.new {
+		if i < 0 {
+			return list, false
+		}
+		return slices.Delete(list, i, i+1), true
+	}
+	if m.flags&netlink.NLM_F_REPLACE != 0 {
+		return replaceRoute4(list, m, i)
+	}
+	sure := i < 0
+	if !sure {
+		// The kernel refuses a duplicate: the old one has gone without a message.
+		list = slices.Delete(list, i, i+1)
+	}
+	switch {
+	case m.flags&netlink.NLM_F_APPEND != 0:
+		return append(list, m.value), sure
+	case m.flags&netlink.NLM_F_EXCL != 0:
+		return append(list[:0], m.value), sure && len(list) == 0
+	}
+	return slices.Insert(list, 0, m.value), sure
+}
+
+// replaceRoute4 is applyRoute4 for NLM_F_REPLACE; i is the index of an equal route.
+func replaceRoute4(list [][]byte, m *message, i int) ([][]byte, bool) {
+	if i >= 0 {
+		return list, true // its next hop object was replaced
+	}
+	if id, found := attribute(m.value[rtmsgSize:], rtaNhID); found {
+		for i, v := range list {
+			if other, found := attribute(v[rtmsgSize:], rtaNhID); found && bytes.Equal(id, other) {
+				list[i] = m.value
+				return list, true
+			}
+		}
+	}
+	if len(list) == 0 {
+		return append(list, m.value), false
+	}
+	// The first one may have gone without a message.
+	sure := len(list) == 1 || !m.doubt
+	list[0] = m.value
+	return list, sure
+}
