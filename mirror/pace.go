@@ -10,7 +10,7 @@ const (
 	// A pass waits for this many times the duration of the one before, so that passes
 	// take at most a quarter of the time, unless the kernel has been quiet.
 	pauseFactor = 3
-	quietTime   = 100 * time.Millisecond
+	quietTime   = time.Second
 )
 
 // pace says when the next pass over a table may begin.

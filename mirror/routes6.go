@@ -173,7 +173,24 @@ func lone(v []byte) []byte {
 }
 
 // applyRoute6 follows fib6_add_rt2node and ip6_route_del in net/ipv6.
+//
+// A dump lacks the members of a group that the kernel's list has between two hops of the
+// ECMP set: after the set, fib6_dump_node continues at the last hop. So a change of a set
+// with several hops can show or hide others, and only a dump says which.
 func applyRoute6(list [][]byte, m *message) ([][]byte, bool) {
+	replace := m.new && m.flags&netlink.NLM_F_REPLACE != 0
+	shows := spread(list) && balanced(m.value) && (!m.new || replace)
+	list, sure := changeRoute6(list, m)
+	hides := len(list) > 1 && spread(list)
+	return list, sure && !shows && !hides
+}
+
+// spread reports whether a group has an ECMP set of several hops.
+func spread(list [][]byte) bool {
+	return slices.ContainsFunc(list, func(v []byte) bool { return balanced(v) && len(linksOf(v)) > 1 })
+}
+
+func changeRoute6(list [][]byte, m *message) ([][]byte, bool) {
 	ecmp := balanced(m.value)
 	switch {
 	case !m.new && ecmp:
@@ -185,7 +202,7 @@ func applyRoute6(list [][]byte, m *message) ([][]byte, bool) {
 		}
 		return slices.Delete(list, i, i+1), true
 	case m.flags&netlink.NLM_F_REPLACE != 0:
-		return replaceRoute6(list, m.value, ecmp)
+		return replaceRoute6(list, m.value, ecmp), true
 	case ecmp:
 		// A message has the whole set, with the header of the hop that was added.
 		i := slices.IndexFunc(list, balanced)
@@ -231,22 +248,20 @@ func removeHops(list [][]byte, value []byte) ([][]byte, bool) {
 }
 
 // replaceRoute6: a route takes the place of the first of its kind (ECMP or not), or else
-// of the first of the other kind. The kernel does not look for duplicates. With routes
-// that are not ECMP in the group it may remove a second one.
-func replaceRoute6(list [][]byte, value []byte, ecmp bool) ([][]byte, bool) {
-	sure := !slices.ContainsFunc(list, func(v []byte) bool { return !balanced(v) })
+// of the first of the other kind. The kernel does not look for duplicates.
+func replaceRoute6(list [][]byte, value []byte, ecmp bool) [][]byte {
 	i := slices.IndexFunc(list, func(v []byte) bool { return balanced(v) == ecmp })
 	switch {
 	case i < 0 && len(list) == 0:
-		return append(list, value), true
+		return append(list, value)
 	case i < 0:
 		i = 0
 	}
 	list = slices.Delete(list, i, i+1)
 	if ecmp {
-		return append(list, value), sure
+		return append(list, value)
 	}
-	return slices.Insert(list, min(i, len(list)), value), sure
+	return slices.Insert(list, min(i, len(list)), value)
 }
 
 // followsRoute6 is kind.follows. The header of an ECMP set may differ.
