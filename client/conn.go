@@ -102,6 +102,9 @@ func dial(family netlink.Family, opts []Option) (*core, error) {
 	return c, nil
 }
 
+// Family returns the family that the Conn was dialled to.
+func (c *Conn) Family() netlink.Family { return c.family }
+
 // PortID returns the port that requests are sent from. Messages that the
 // Conn's own requests caused often carry it in Header.PortID. It stays the same
 // after Close.

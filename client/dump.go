@@ -42,7 +42,7 @@ import (
 //     that does not dump,
 //   - [ErrDumpInterrupted], after a whole dump during which the table changed, if the
 //     kernel marks that for this table. Unlike Request, the loop does not repeat the
-//     dump.
+//     dump; [Conn.DumpRetries] returns how many times the caller may.
 //
 // Links: without the attribute IFLA_EXT_MASK, a dump of RTM_GETLINK omits, without an
 // error, a link whose message is larger than a datagram of a dump, 32 KiB
@@ -87,11 +87,22 @@ func (c *Conn) stream(ctx context.Context, typ netlink.MessageType, payload []by
 	return nil
 }
 
+// DumpRetries returns the maximum number of times that [Conn.Request] repeats an
+// interrupted dump of type typ: that of [WithDumpRetries], or 0 if a dump of that type may
+// reset the values that it reads. A loop over [Conn.Dump] that collects the entries can
+// repeat an [ErrDumpInterrupted] as often.
+func (c *Conn) DumpRetries(typ netlink.MessageType) int {
+	if !demux.Repeatable(c.family, typ) {
+		return 0
+	}
+	return c.dumpRetries
+}
+
 // collect runs a dump and returns its messages. If the table changed during the dump,
 // collect repeats it, unless that could return other values.
 func (c *Conn) collect(ctx context.Context, req dumpRequest) ([]wire.Message, error) {
 	msgs, err := c.collectOnce(ctx, req)
-	for again := c.dumpRetries; again > 0 && errors.Is(err, ErrDumpInterrupted) && demux.Repeatable(c.family, req.typ); again-- {
+	for again := c.DumpRetries(req.typ); again > 0 && errors.Is(err, ErrDumpInterrupted); again-- {
 		msgs, err = c.repeat(ctx, req)
 	}
 	return msgs, err

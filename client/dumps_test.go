@@ -209,6 +209,9 @@ func TestInterruptedDumpIsSentAgain(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) {
 				c := k.dial(tt.opts...)
+				if n := c.DumpRetries(getAddr); n != tt.tries-1 {
+					t.Errorf("%d retries, want %d", n, tt.tries-1)
+				}
 				dump := k.dump(bg, c)
 				for range tt.tries {
 					tt.interrupt(k.want(getAddr))
@@ -256,6 +259,9 @@ func TestDumpThatResetsIsNotSentAgain(t *testing.T) {
 	} {
 		play(t, func(t *testing.T, k *kernel) {
 			c := k.dialFamily(tt.family)
+			if n := c.DumpRetries(tt.typ); n != 0 || c.Family() != tt.family {
+				t.Errorf("%d retries of a dump of %v, want 0 of %v", n, c.Family(), tt.family)
+			}
 			dump := k.request(bg, c, tt.typ, "", netlink.NLM_F_DUMP)
 			req := k.want(tt.typ)
 			req.send(req.part("4000 packets", netlink.NLM_F_DUMP_INTR), req.end(netlink.NLMSG_DONE, 0))

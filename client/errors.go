@@ -63,12 +63,18 @@ func (e *OpError) Error() string { return "netlink: " + e.Op + ": " + e.Err.Erro
 // Unwrap returns the cause.
 func (e *OpError) Unwrap() error { return e.Err }
 
+// NotSent reports whether the kernel never saw the request, see the function [NotSent].
+func (e *OpError) NotSent() bool { return e.notSent }
+
 // NotSent reports whether err proves that the kernel never saw the request, so that
 // sending it again cannot apply it twice. It is false for nil and for every uncertain
 // error.
+//
+// The outermost error with a method NotSent() bool decides: an [*OpError], or the error
+// of a package that builds requests, such as ynl for a value that cannot be encoded.
 func NotSent(err error) bool {
-	var op *OpError
-	return errors.As(err, &op) && op.notSent
+	var e interface{ NotSent() bool }
+	return errors.As(err, &e) && e.NotSent()
 }
 
 // Errors of invalid arguments.

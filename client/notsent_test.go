@@ -216,3 +216,32 @@ func TestRequestsThatAFamilyIgnoresAreNotSent(t *testing.T) {
 		})
 	}
 }
+
+// notSent is an error of another package.
+type notSent bool
+
+func (notSent) Error() string   { return "not an OpError" }
+func (n notSent) NotSent() bool { return bool(n) }
+
+// Other packages report by a method that nothing was sent. The outermost error with the
+// method decides.
+func TestNotSentAsksOtherErrors(t *testing.T) {
+	wrapped := func(err error) error { return fmt.Errorf("outside: %w", err) }
+	sent := &client.OpError{Op: "request", Err: notSent(true)}
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{errors.New("unknown"), false},
+		{notSent(true), true},
+		{notSent(false), false},
+		{wrapped(notSent(true)), true},
+		{errors.Join(errors.New("unknown"), notSent(true)), true},
+		{wrapped(sent), false},
+	} {
+		if client.NotSent(tt.err) != tt.want {
+			t.Errorf("%v: not sent is not %v", tt.err, tt.want)
+		}
+	}
+}

@@ -44,12 +44,8 @@ func cacheOf(c *client.Conn) (*cache, error) {
 	if known, ok := caches.Load(key); ok {
 		return known.(*cache), nil
 	}
-	family, err := familyOf(c)
-	if err != nil {
-		return nil, fmt.Errorf("genl: %w", err)
-	}
-	if family != netlink.NETLINK_GENERIC {
-		return nil, fmt.Errorf("genl: Conn has family %v, want %v", family, netlink.NETLINK_GENERIC)
+	if c.Family() != netlink.NETLINK_GENERIC {
+		return nil, fmt.Errorf("genl: Conn has family %v, want %v", c.Family(), netlink.NETLINK_GENERIC)
 	}
 	made, loaded := caches.LoadOrStore(key, &cache{
 		families: make(map[string]Family),

@@ -51,6 +51,35 @@ func TestReloadedFamily(t *testing.T) {
 	}
 }
 
+// TestFamilyReloadedTwice: the same value keeps working, and no request goes to an id
+// that is known to be old.
+func TestFamilyReloadedTwice(t *testing.T) {
+	k := newKernel(acme())
+	c := k.dial(t)
+	f := mustResolve(t, c, "acme")
+	for range 2 {
+		again := reloaded()
+		again.ID += netlink.MessageType(k.lookups())
+		k.load(again, say(again, "new"))
+		for range 3 {
+			if msgs, err := f.Request(bg, c, 1, nil, 0); err != nil || len(msgs) != 1 || text(msgs[0]) != "new" {
+				t.Errorf("%+v, %v", msgs, err)
+			}
+			if got, err := dump(f, c); err != nil || fmt.Sprint(got) != "[new]" {
+				t.Errorf("dump: %q, %v", got, err)
+			}
+		}
+	}
+	if n := k.lookups(); n != 3 {
+		t.Errorf("%d look-ups, want 3", n)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refused != 2 {
+		t.Errorf("%d requests to an old id, want 2", k.refused)
+	}
+}
+
 // TestDumpOfAReloadedFamily: the dump is the first to notice.
 func TestDumpOfAReloadedFamily(t *testing.T) {
 	k := newKernel(acme())

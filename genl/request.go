@@ -49,9 +49,9 @@ func ParseMessage(m wire.Message) (Message, error) {
 // comes with its replies. The command's [Op] says which privilege it needs.
 //
 // If the kernel no longer has a family with this ID, the name is looked up once more.
-// If it has a new id, the request is sent again with that; f keeps its ID, and a
-// [Resolve] for the same Conn returns the new one. That is safe, because the kernel
-// refuses an unknown id before anything else (genl_rcv_msg in net/netlink/genetlink.c).
+// If it has a new id, the request is sent again with that. f keeps its ID, but later
+// requests use the new one, and [Resolve] for the same Conn returns it. That is safe,
+// because the kernel refuses an unknown id before anything else (genl_rcv_msg in net/netlink/genetlink.c).
 // It refuses with ENOENT. Commands do so too if the object of the request does not
 // exist: that refusal is returned as it is, after the look-up. If the family is gone,
 // errors.Is(err, fs.ErrNotExist) holds and the text says so.
@@ -62,9 +62,11 @@ func ParseMessage(m wire.Message) (Message, error) {
 // sent: ErrVersion comes without replies. If c is not a Conn to NETLINK_GENERIC,
 // Request fails and sends nothing.
 func (f Family) Request(ctx context.Context, c *client.Conn, command uint8, attrs []byte, flags netlink.Flags) ([]Message, error) {
-	if _, err := cacheOf(c); err != nil {
+	k, err := cacheOf(c)
+	if err != nil {
 		return nil, err
 	}
+	f = k.current(f)
 	msgs, err := f.exchange(ctx, c, command, attrs, flags)
 	if isUnknown(err) {
 		if f, err = f.again(ctx, c, err); err == nil {
@@ -109,16 +111,18 @@ func (f Family) exchange(ctx context.Context, c *client.Conn, command uint8, att
 // another version is handled as in Request.
 func (f Family) Dump(ctx context.Context, c *client.Conn, command uint8, attrs []byte) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		if _, err := cacheOf(c); err != nil {
+		k, err := cacheOf(c)
+		if err != nil {
 			yield(Message{}, err)
 			return
 		}
+		f := k.current(f)
 		begun := false
 		each := func(m Message) bool {
 			begun = true
 			return yield(m, nil)
 		}
-		err := f.stream(ctx, c, command, attrs, each)
+		err = f.stream(ctx, c, command, attrs, each)
 		// After the first message, a refusal cannot mean an unknown id.
 		if !begun && isUnknown(err) {
 			var now Family
@@ -176,10 +180,15 @@ func (f Family) payload(command uint8, attrs []byte) []byte {
 	return append(p, attrs...)
 }
 
+// accepts reports whether f is used with messages of that version.
+func (f Family) accepts(version uint32) bool {
+	return f.Version == 0 || uint8(version) == uint8(f.Version)
+}
+
 // parse reads a reply. It returns an ErrVersion together with the message.
 func (f Family) parse(reply wire.Message) (Message, error) {
 	m, err := ParseMessage(reply)
-	if err == nil && f.Version != 0 && m.Version != uint8(f.Version) {
+	if err == nil && !f.accepts(uint32(m.Version)) {
 		err = fmt.Errorf("genl: %s: %w: version %d, want %d", f.label(), ErrVersion, m.Version, f.Version)
 	}
 	return m, err
@@ -219,7 +228,7 @@ func (f Family) again(ctx context.Context, c *client.Conn, refusal error) (Famil
 		return f, fmt.Errorf("genl: %s is gone: %w", f.label(), refusal)
 	case err != nil || now.ID == f.ID:
 		return f, refusal
-	case f.Version != 0 && now.Version != f.Version:
+	case !f.accepts(now.Version):
 		return f, fmt.Errorf("genl: %s: %w: version %d, want %d: %w", f.label(), ErrVersion, now.Version, f.Version, refusal)
 	}
 	f.ID = now.ID

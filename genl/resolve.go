@@ -31,6 +31,12 @@ func Resolve(ctx context.Context, c *client.Conn, name string) (Family, error) {
 	return resolve(ctx, c, name, false)
 }
 
+// Lookup is [Resolve] that asks the kernel even if the family is known, and keeps the
+// answer. The ids of a family and of its groups change when its module is loaded again.
+func Lookup(ctx context.Context, c *client.Conn, name string) (Family, error) {
+	return resolve(ctx, c, name, true)
+}
+
 // resolve is Resolve. With fresh it ignores the cache.
 func resolve(ctx context.Context, c *client.Conn, name string, fresh bool) (Family, error) {
 	if ctx == nil {
@@ -127,6 +133,17 @@ func (k *cache) leave(name string, f *flight) {
 func (k *cache) removeLocked(name string) {
 	delete(k.flights, name)
 	k.lookups.Forget(name)
+}
+
+// current returns f with the ID of the cached family of its name, which may have been
+// reloaded since f was resolved. Another version is not used.
+func (k *cache) current(f Family) Family {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now, ok := k.families[f.Name]; ok && f.accepts(now.Version) {
+		f.ID = now.ID
+	}
+	return f
 }
 
 // drop deletes the cached family of that name if it has this id. A look-up that the

@@ -3,6 +3,7 @@ package genl
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"reflect"
 	"strings"
 	"sync"
@@ -26,6 +27,27 @@ func TestResolve(t *testing.T) {
 	}
 	if n := k.lookups(); n != 2 {
 		t.Errorf("%d look-ups, want one for each name", n)
+	}
+}
+
+// TestLookupAsks although the family is known, and its answer replaces what is kept.
+func TestLookupAsks(t *testing.T) {
+	k := newKernel(acme())
+	c := k.dial(t)
+	mustResolve(t, c, "acme")
+	k.load(reloaded(), nil)
+	if f, err := Lookup(bg, c, "acme"); err != nil || !reflect.DeepEqual(f, reloaded()) {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if f := mustResolve(t, c, "acme"); f.ID != reloaded().ID {
+		t.Errorf("%+v is kept", f)
+	}
+	k.unload("acme")
+	if f, err := Lookup(bg, c, "acme"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if n := k.lookups(); n != 3 {
+		t.Errorf("%d look-ups, want 3", n)
 	}
 }
 

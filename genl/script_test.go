@@ -32,6 +32,7 @@ type kernel struct {
 	families []Family
 	serve    map[netlink.MessageType]func(m Message) []wire.Message
 	asked    []string // names that were looked up
+	refused  int      // requests to an id without a family
 }
 
 func newKernel(families ...Family) *kernel {
@@ -96,6 +97,9 @@ func (k *kernel) handle(req wire.Message) []wire.Message {
 	}
 	k.mu.Lock()
 	serve := k.serve[req.Header.Type]
+	if serve == nil {
+		k.refused++
+	}
 	k.mu.Unlock()
 	if serve == nil {
 		return refuse(syscall.ENOENT) // as genl_rcv_msg does

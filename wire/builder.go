@@ -12,8 +12,8 @@ import (
 // has 16 bits and counts its header.
 const maxValueLen = math.MaxUint16 - attrHeaderLen
 
-// errOpenNest reports a nest that was not closed: its function panicked, or called
-// Encode or Reset.
+// errOpenNest reports a nest that was not closed in its turn: its function panicked, or
+// called Encode or Reset.
 var errOpenNest = errors.New("wire: nest is not closed")
 
 // Builder encodes the payload of a message: a family's header and attributes, in the
@@ -25,7 +25,8 @@ var errOpenNest = errors.New("wire: nest is not closed")
 // sets a flag.
 //
 // The first error sticks: later calls add nothing, and [Builder.Encode] returns it. A
-// value of more than 65,531 bytes is an error.
+// value of more than 65,531 bytes is an error. [Builder.Fail] adds an error of the
+// caller.
 type Builder struct {
 	buf  []byte
 	open int // offset after the header of the innermost open nest, 0 if none
@@ -48,6 +49,36 @@ func (b *Builder) Encode() ([]byte, error) {
 		return nil, b.err
 	}
 	return b.buf[:len(b.buf):len(b.buf)], nil
+}
+
+// Len returns the number of bytes that were appended, with padding.
+func (b *Builder) Len() int { return len(b.buf) }
+
+// Fail sets the error that [Builder.Encode] returns, unless there is one already. It is
+// for a caller that finds a value that cannot be encoded. A nil err has no effect.
+func (b *Builder) Fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// Extend appends n zero bytes, padded to 4 bytes, and returns the n bytes. The caller
+// fills them in before the next call of a method; it is for a fixed header that is
+// encoded in place. After an error the bytes are not part of a payload.
+func (b *Builder) Extend(n int) []byte {
+	if b.err != nil {
+		return make([]byte, n)
+	}
+	start := len(b.buf)
+	b.buf = append(b.buf, make([]byte, n+-n&3)...) // the compiler makes no slice
+	return b.buf[start : start+n : start+n]
+}
+
+// Reserve appends an attribute with a value of n zero bytes, and returns them to be
+// filled in as those of [Builder.Extend].
+func (b *Builder) Reserve(typ uint16, n int) []byte {
+	b.header(typ, n)
+	return b.Extend(n)
 }
 
 // Raw appends encoded bytes, such as attributes of another message. They are copied and
@@ -86,22 +117,44 @@ func (b *Builder) Flag(typ uint16) { b.header(typ, 0) }
 // [NLA_F_NESTED]. After an error it does not call f. If f panics, or calls Encode or
 // Reset, the nest stays open, and Encode returns an error until Reset.
 func (b *Builder) Nest(typ uint16, f func(b *Builder)) {
-	if !b.header(typ|NLA_F_NESTED, 0) {
+	if m := b.Open(typ | NLA_F_NESTED); b.err == nil {
+		f(b)
+		b.Close(m)
+	}
+}
+
+// Mark is a nest that [Builder.Open] began.
+type Mark struct {
+	start int // offset after its header
+	outer int // Builder.open before it
+}
+
+// Open begins an attribute with the value that is appended until [Builder.Close]. It is
+// [Builder.Nest] without a function, and sets no flag of the type.
+func (b *Builder) Open(typ uint16) Mark {
+	if !b.header(typ, 0) {
+		return Mark{}
+	}
+	m := Mark{start: len(b.buf), outer: b.open}
+	b.open = m.start
+	return m
+}
+
+// Close ends the nest m. Nests in it must be closed before, and it must not be closed
+// already: that is an error that sticks.
+func (b *Builder) Close(m Mark) {
+	if b.err != nil {
 		return
 	}
-	outer, start := b.open, len(b.buf)
-	b.open = start
-	f(b)
-	if b.open != start {
-		// f called Reset, or left an inner nest open by a panic.
-		if b.err == nil {
-			b.err = errOpenNest
-		}
+	if m.start == 0 || b.open != m.start {
+		b.err = errOpenNest
 		return
 	}
-	b.open = outer
-	if n := len(b.buf) - start; b.fits(typ, n) {
-		binary.NativeEndian.PutUint16(b.buf[start-attrHeaderLen:], uint16(attrHeaderLen+n))
+	b.open = m.outer
+	header := b.buf[m.start-attrHeaderLen:]
+	typ := binary.NativeEndian.Uint16(header[2:])
+	if n := len(b.buf) - m.start; b.fits(typ, n) {
+		binary.NativeEndian.PutUint16(header, uint16(attrHeaderLen+n))
 	}
 }
 

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -59,6 +60,32 @@ func TestBuilder(t *testing.T) {
 		{"Int in 8, low", func(b *B) { b.Int(5, -1<<31-1) }, attr(12, 5, int64(-1<<31-1))},
 		{"Int in 8, high", func(b *B) { b.Int(5, 1<<31) }, attr(12, 5, int64(1<<31))},
 		{"flags in a type", func(b *B) { b.Uint16BE(5|wire.NLA_F_NET_BYTEORDER, 1) }, attr(6, 0x4005, "\x00\x01\x00\x00")},
+		{"Extend", func(b *B) { copy(b.Extend(5), "abcde") }, []byte("abcde\x00\x00\x00")},
+		{"Extend by nothing", func(b *B) { b.Extend(0) }, nil},
+		{"Reserve", func(b *B) { copy(b.Reserve(5, 6), "abcdef") }, attr(10, 5, "abcdef\x00\x00")},
+		{"Reserve nothing", func(b *B) { b.Reserve(5, 0) }, attr(4, 5)},
+		{"Extend, not filled in", func(b *B) { b.Flag(5); b.Extend(4); b.Flag(6) }, native(uint16(4), uint16(5), uint32(0), uint16(4), uint16(6))},
+		{"Fail with nil", func(b *B) { b.Fail(nil); b.Flag(5) }, attr(4, 5)},
+		{"Open", func(b *B) { b.Close(b.Open(5)) }, attr(4, 5)},
+		{
+			"Open in Nest in Open", func(b *B) {
+				m := b.Open(5 | wire.NLA_F_NESTED)
+				b.Nest(2, func(b *B) {
+					inner := b.Open(3)
+					b.Uint8(1, 7)
+					b.Close(inner)
+				})
+				b.Close(m)
+				b.Flag(6)
+			},
+			native(
+				uint16(20), uint16(0x8005),
+				uint16(16), uint16(0x8002),
+				uint16(12), uint16(3),
+				uint16(5), uint16(1), "\x07\x00\x00\x00",
+				uint16(4), uint16(6),
+			),
+		},
 		{"Nest empty", func(b *B) { b.Nest(5, func(*B) {}) }, attr(4, 0x8005)},
 		{
 			// The length of the nest includes its last attribute's padding.
@@ -90,8 +117,8 @@ func TestBuilder(t *testing.T) {
 			b.String(1, "\x00")
 			b.Reset()
 			tt.build(&b)
-			if got, err := b.Encode(); err != nil || !bytes.Equal(got, tt.want) {
-				t.Errorf("after Reset: got %x, %v", got, err)
+			if got, err := b.Encode(); err != nil || !bytes.Equal(got, tt.want) || b.Len() != len(tt.want) {
+				t.Errorf("after Reset: got %x of %d bytes, %v", got, b.Len(), err)
 			}
 		})
 	}
@@ -114,6 +141,10 @@ func TestBuilderLimit(t *testing.T) {
 		},
 		{
 			"String", func(b *B, n int) { b.String(5, strings.Repeat("x", n)) }, limit - 1,
+			"wire: attribute type 5: value of 65532 bytes, at most 65531 fit",
+		},
+		{
+			"Reserve", func(b *B, n int) { b.Reserve(5, n) }, limit,
 			"wire: attribute type 5: value of 65532 bytes, at most 65531 fit",
 		},
 		{
@@ -178,6 +209,13 @@ func TestBuilderFirstErrorSticks(t *testing.T) {
 	b.Bytes(7, make([]byte, 1<<16))
 	b.Uint32(8, 1)
 	b.Nest(9, func(*wire.Builder) { t.Error("Nest calls its function after an error") })
+	b.Close(b.Open(10))
+	b.Fail(errors.New("another"))
+	for n, p := range map[int][]byte{5: b.Extend(5), 6: b.Reserve(11, 6)} {
+		if !bytes.Equal(p, make([]byte, n)) {
+			t.Errorf("after an error, %d bytes to fill in are %x", n, p)
+		}
+	}
 	if p, err := b.Encode(); first == nil || err != first || p != nil {
 		t.Errorf("got %x, %v, want %v", p, err, first)
 	}
@@ -185,6 +223,17 @@ func TestBuilderFirstErrorSticks(t *testing.T) {
 	b.Flag(1)
 	if p, err := b.Encode(); err != nil || len(p) != 4 {
 		t.Errorf("after Reset: %x, %v", p, err)
+	}
+}
+
+// The error of a caller is returned as it is, from inside a nest as well.
+func TestBuilderFail(t *testing.T) {
+	var b wire.Builder
+	mine := errors.New("mine")
+	b.Nest(1, func(b *wire.Builder) { b.Fail(mine) })
+	b.String(2, "\x00")
+	if p, err := b.Encode(); err != mine || p != nil {
+		t.Errorf("%x, %v, want %v", p, err, mine)
 	}
 }
 
@@ -220,6 +269,12 @@ func TestBuilderOpenNest(t *testing.T) {
 		}},
 		{"panic", panicking},
 		{"panic, then another nest", func(b *B) { panicking(b); b.Nest(3, func(*B) {}) }},
+		{"Open", func(b *B) { b.Open(1) }},
+		{"Open in Nest", func(b *B) { b.Nest(1, func(b *B) { b.Open(2) }) }},
+		{"Close of the outer nest", func(b *B) { m := b.Open(1); b.Open(2); b.Close(m) }},
+		{"Close twice", func(b *B) { m := b.Open(1); b.Close(m); b.Close(m) }},
+		{"Close without Open", func(b *B) { b.Close(wire.Mark{}) }},
+		{"Reset between Open and Close", func(b *B) { m := b.Open(1); b.Reset(); b.Close(m) }},
 		{"panic in an inner nest", func(b *B) { b.Nest(3, panicking) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -269,6 +324,10 @@ func TestBuilderAllocs(t *testing.T) {
 			b.Bytes(4, fixed)
 			b.Nest(8, func(b *wire.Builder) { b.Flag(5) })
 		})
+		m := b.Open(9)
+		copy(b.Extend(4), fixed)
+		copy(b.Reserve(10, 4), fixed)
+		b.Close(m)
 		p, err := b.Encode()
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"fmt"
 	"log"
+	"math"
 
 	"github.com/nlmux/netlink/wire"
 )
@@ -33,6 +34,19 @@ func ExampleBuilder_Encode() {
 	_, err := b.Encode()
 	fmt.Println(err)
 	// Output: wire: attribute type 3: NUL in string "eth\x000"
+}
+
+// A caller adds errors of its own, and checks for them where it checks for the others.
+func ExampleBuilder_Fail() {
+	var b wire.Builder
+	mtu := uint64(1 << 40)
+	if mtu > math.MaxUint32 {
+		b.Fail(fmt.Errorf("MTU %d is too large", mtu))
+	}
+	b.Uint32(4, uint32(mtu)) // IFLA_MTU
+	_, err := b.Encode()
+	fmt.Println(err)
+	// Output: MTU 1099511627776 is too large
 }
 
 // Families have big-endian integers, integers of variable size, and flags without a

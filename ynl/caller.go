@@ -1,0 +1,202 @@
+package ynl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/genl"
+	"github.com/nlmux/netlink/wire"
+)
+
+// Caller requests the operations of one family on a Conn. It is for generated code,
+// whose type Client has one. Its functions may be called by any number of goroutines at
+// once.
+type Caller struct {
+	conn   *client.Conn
+	family *Family
+	err    error // of every call
+
+	resolved atomic.Pointer[genl.Family] // nil until the first call of a generic family
+}
+
+// NewCaller returns a Caller for a family on c. If c is nil or speaks another protocol,
+// every call fails.
+func NewCaller(c *client.Conn, f *Family) *Caller {
+	k := &Caller{conn: c, family: f}
+	switch {
+	case c == nil:
+		k.err = errNilConn
+	case c.Family() != f.Protocol():
+		k.err = fmt.Errorf("Conn has family %v, want %v", c.Family(), f.Protocol())
+	}
+	return k
+}
+
+// Exec requests an operation that has no reply.
+func Exec(ctx context.Context, k *Caller, op *Op, req Message, flags []netlink.Flags) error {
+	_, err := k.do(ctx, op, req, flags)
+	return err
+}
+
+// Do requests an operation and returns the first reply, of type T.
+func Do[T any, P interface {
+	*T
+	Message
+}](ctx context.Context, k *Caller, op *Op, req Message, flags []netlink.Flags) (*T, error) {
+	payload, err := k.do(ctx, op, req, flags)
+	if err != nil {
+		return nil, err
+	}
+	if payload == nil {
+		return nil, op.sent(ErrNoReply)
+	}
+	x := new(T)
+	if err := P(x).Decode(payload); err != nil {
+		return nil, op.sent(err)
+	}
+	return x, nil
+}
+
+// do requests an operation and returns the payload of the first reply, nil if there is
+// none.
+func (k *Caller) do(ctx context.Context, op *Op, req Message, flags []netlink.Flags) ([]byte, error) {
+	r, err := k.begin(ctx, op, req)
+	if err != nil {
+		return nil, err
+	}
+	defer r.end()
+	var all netlink.Flags
+	for _, f := range flags {
+		all |= f
+	}
+	if r.generic != nil {
+		return r.doGeneric(ctx, all)
+	}
+	msgs, err := k.conn.Request(ctx, netlink.MessageType(op.Row.Request), r.payload, all)
+	if err != nil {
+		return nil, r.explain(err)
+	}
+	for _, m := range msgs {
+		if op.replies(uint16(m.Header.Type)) {
+			return m.Payload, nil
+		}
+	}
+	return nil, nil
+}
+
+// doGeneric is do for generic netlink.
+func (r *request) doGeneric(ctx context.Context, flags netlink.Flags) ([]byte, error) {
+	msgs, err := r.generic.Request(ctx, r.conn, uint8(r.op.Row.Request), r.payload, flags)
+	if err != nil {
+		return nil, r.explain(err)
+	}
+	for _, m := range msgs {
+		if r.op.replies(uint16(m.Command)) {
+			return m.Payload, nil
+		}
+	}
+	return nil, nil
+}
+
+// replies reports whether a message of that type or command is a reply of the operation.
+func (o *Op) replies(typ uint16) bool { return int32(typ) == o.Row.Reply }
+
+// request is an encoded request.
+type request struct {
+	op      *Op
+	conn    *client.Conn
+	builder *wire.Builder
+	payload []byte       // the builder's
+	generic *genl.Family // nil for another protocol
+}
+
+var builders = sync.Pool{New: func() any { return new(wire.Builder) }}
+
+// begin encodes a request and resolves the family. The caller ends the request.
+func (k *Caller) begin(ctx context.Context, op *Op, req Message) (request, error) {
+	r := request{op: op, conn: k.conn}
+	err := k.err
+	if err == nil && ctx == nil {
+		err = errNilContext
+	}
+	if err != nil {
+		return r, op.unsent(err)
+	}
+	if k.family.Rows.Generic {
+		if r.generic, err = k.resolve(ctx); err != nil {
+			return r, op.unsent(err)
+		}
+	}
+	r.builder = builders.Get().(*wire.Builder)
+	if r.payload, err = encode(r.builder, op, req); err != nil {
+		r.end()
+		return r, op.unsent(err)
+	}
+	return r, nil
+}
+
+// encode returns the payload of a request. It is b's.
+func encode(b *wire.Builder, op *Op, req Message) ([]byte, error) {
+	b.Reset()
+	if req == nil {
+		req = op.New()
+	}
+	req.Encode(b)
+	return b.Encode()
+}
+
+// end gives the memory of the payload back.
+func (r *request) end() { builders.Put(r.builder) }
+
+// resolve returns the generic family. Concurrent first calls share one look-up.
+func (k *Caller) resolve(ctx context.Context) (*genl.Family, error) {
+	if f := k.resolved.Load(); f != nil {
+		return f, nil
+	}
+	f, err := genl.Resolve(ctx, k.conn, k.family.Name())
+	if err != nil {
+		return nil, err
+	}
+	k.resolved.Store(&f)
+	return &f, nil
+}
+
+// explain returns the error of a request that failed with err. If the kernel refused the
+// request, the error names the attribute.
+func (r *request) explain(err error) *callError {
+	if refusal, ok := err.(*wire.KernelError); ok {
+		named := *refusal // others may have a reference to it
+		named.Path = r.path(refusal.Ext)
+		err = &named
+	}
+	e := r.op.sent(err)
+	if errors.Is(err, client.ErrDumpInterrupted) {
+		e.retries = r.conn.DumpRetries(r.messageType())
+	}
+	return e
+}
+
+// messageType returns the type in the request's header.
+func (r *request) messageType() netlink.MessageType {
+	if r.generic != nil {
+		return r.generic.ID
+	}
+	return netlink.MessageType(r.op.Row.Request)
+}
+
+// path returns the names of the attribute that x is about.
+func (r *request) path(x wire.ExtAck) string {
+	at := wire.HeaderLen
+	if r.generic != nil {
+		at += genlHeaderLen
+	}
+	return r.op.Family.Path(r.op.Row.Set, r.payload, x, at)
+}
+
+// genlHeaderLen is the size of struct genlmsghdr in bytes.
+const genlHeaderLen = 4
