@@ -12,7 +12,7 @@ const (
 // addrs4 is the table of IPv4 addresses. The kernel identifies one by its link, local
 // address, prefix length and peer (__inet_insert_ifa in net/ipv4/devinet.c).
 var addrs4 = &kind{
-	name: "addrs4", bit: Addrs4, family: afInet,
+	name: "addrs4", bit: TableAddrs4, family: afInet,
 	get: rtmGetAddr, new: rtmNewAddr, del: rtmDelAddr, multicast: groupIPv4Addr,
 	layout: layout{
 		header: 8,
@@ -34,7 +34,7 @@ var addrs4 = &kind{
 // addrs6 is the table of IPv6 addresses. The kernel identifies one by its link and
 // address, which is IFA_LOCAL if there is a peer.
 var addrs6 = &kind{
-	name: "addrs6", bit: Addrs6, family: afInet6,
+	name: "addrs6", bit: TableAddrs6, family: afInet6,
 	get: rtmGetAddr, new: rtmNewAddr, del: rtmDelAddr, multicast: groupIPv6Addr,
 	layout: layout{
 		header: 8,
@@ -62,7 +62,7 @@ func addrRequest(family uint8, _ uint32) []byte { return []byte{family, 7: 0} }
 // (fib_inetaddr_event in net/ipv4/fib_frontend.c calls fib_disable_ip).
 func addr4Changed(m *Mirror, t *table, key []byte, old, new group) {
 	if prefix := key[:4]; len(new) == 0 && len(t.under(prefix)) == 0 {
-		m.wantByLink(Routes4, keyNumber(prefix), AddrGone)
+		m.wantByLink(TableRoutes4, keyNumber(prefix), AddrGone)
 	}
 }
 
@@ -72,7 +72,7 @@ func addr6Changed(m *Mirror, t *table, key []byte, old, new group) {
 	if len(new) > 0 {
 		return
 	}
-	if r := m.table(Routes6); r != nil && r.some(func(v []byte) bool {
+	if r := m.table(TableRoutes6); r != nil && r.some(func(v []byte) bool {
 		a, found := attribute(v[rtmsgSize:], rtaPrefsrc)
 		return found && bytes.Equal(a, key[4:])
 	}) {

@@ -104,14 +104,17 @@ func (m *Mirror) apply(t *table, msg *message, why Why) {
 // set replaces a group, and finds what goes along. old must not alias the store.
 func (m *Mirror) set(t *table, key []byte, old, new group, why Why) {
 	switch {
+	case len(old) == 0 && len(new) == 0:
+		// The kernel announces the end of what was absent, too: see kind.absent.
 	case bytes.Equal(old, new):
 		return
 	case len(new) == 0:
 		t.txn.Delete(key)
+		t.noteKey(key, why)
 	default:
 		t.txn.Put(key, new)
+		t.noteKey(key, why)
 	}
-	t.noteKey(key, why)
 	if t.kind.changed != nil {
 		t.kind.changed(m, t, key, old, new)
 	}

@@ -27,6 +27,8 @@ type kind struct {
 	// clean removes from a value what changes without a message. It may return other
 	// memory. It returns nil if the message does not belong to the table.
 	clean func(value []byte) []byte
+	// restore returns a value as the kernel would send it. Nil: as it is stored.
+	restore func(value []byte) []byte
 	// absent reports whether an entry is as good as not there. Nil: never.
 	absent func(value []byte) bool
 	// arrange orders the members of a group that a dump has. Nil: they stay as they are.
@@ -43,8 +45,9 @@ type kind struct {
 	uses func(value []byte, link uint32) bool
 	// usesOnly reports whether it depends on no other link.
 	usesOnly func(value []byte, link uint32) bool
-	// changed is called when a group has changed; an empty one is not there. It finds
-	// what goes along without a message.
+	// changed is called when a group has changed, and when one was removed that was
+	// absent; old or new are empty if the group is not there. It finds what goes along
+	// without a message.
 	changed func(m *Mirror, t *table, key []byte, old, new group)
 }
 

@@ -43,7 +43,7 @@ const (
 // AF_UNSPEC say what a link is to a bridge or to IPv6, and an RTM_DELLINK of AF_BRIDGE
 // that it has left its bridge.
 var links = &kind{
-	name: "links", bit: Links, family: afUnspec,
+	name: "links", bit: TableLinks, family: afUnspec,
 	get: rtmGetLink, new: rtmNewLink, del: rtmDelLink, multicast: groupLink,
 	layout: layout{
 		header: 16,
@@ -181,13 +181,13 @@ func linkChanged(m *Mirror, t *table, key []byte, old, new group) {
 		// IPv4 routes of a link that is down go without a message (fib_sync_down_dev in
 		// net/ipv4/fib_semantics.c), those of IPv6 and its addresses, too, with
 		// skip_notify_on_dev_down. A link that joins a VRF loses its routes.
-		m.wantByLink(Routes, link, LinkDown)
-		m.want(m.table(Addrs6), LinkDown)
-		m.want(m.table(Nexthops), LinkDown)
+		m.wantByLink(TableRoutes, link, LinkDown)
+		m.want(m.table(TableAddrs6), LinkDown)
+		m.want(m.table(TableNexthops), LinkDown)
 	case was&carrier != 0 && is&carrier == 0:
 		// Next hops of a link without a carrier go without a message
 		// (nh_netdev_event in net/ipv4/nexthop.c).
-		m.want(m.table(Nexthops), LinkDown)
+		m.want(m.table(TableNexthops), LinkDown)
 	case len(old) == 0 && t.tree.Len() > 0 && hasZeroLink(new):
 		// The first message of a veth has IFLA_LINK 0 where its peer does not exist
 		// yet, and no message corrects that.
@@ -205,16 +205,16 @@ func hasZeroLink(g group) bool {
 // announced before are gone.
 func (m *Mirror) linkGone(link uint32) {
 	prefix := binary.BigEndian.AppendUint32(nil, link)
-	for _, bit := range []Tables{Addrs4, Addrs6, Neighs4, Neighs6} {
+	for _, bit := range []Tables{TableAddrs4, TableAddrs6, TableNeighs4, TableNeighs6} {
 		if t := m.table(bit); t != nil {
 			m.removeImplied(t, t.under(prefix))
 		}
 	}
-	for _, bit := range []Tables{Nexthops, Routes4} {
+	for _, bit := range []Tables{TableNexthops, TableRoutes4} {
 		if t := m.table(bit); t != nil {
 			m.removeImplied(t, t.members(func(v []byte) bool { return t.kind.uses(v, link) }))
 		}
 	}
-	m.wantByLink(Routes6, link, LinkDown)
-	m.want(m.table(Nexthops), LinkDown)
+	m.wantByLink(TableRoutes6, link, LinkDown)
+	m.want(m.table(TableNexthops), LinkDown)
 }

@@ -15,8 +15,8 @@ const (
 // neighs4 and neighs6 are the tables of neighbours, by link and address. Entries of
 // bridges (AF_BRIDGE) and proxies are other tables of the kernel.
 var (
-	neighs4 = neighKind("neighs4", Neighs4, afInet, 4)
-	neighs6 = neighKind("neighs6", Neighs6, afInet6, 16)
+	neighs4 = neighKind("neighs4", TableNeighs4, afInet, 4)
+	neighs6 = neighKind("neighs6", TableNeighs6, afInet6, 16)
 )
 
 func neighKind(name string, bit Tables, family uint8, size int) *kind {

@@ -9,7 +9,7 @@ const (
 
 // nexthops is the table of next hop objects and their groups, by id.
 var nexthops = &kind{
-	name: "nexthops", bit: Nexthops, anyFamily: true, needs: Links,
+	name: "nexthops", bit: TableNexthops, anyFamily: true, needs: TableLinks,
 	get: rtmGetNexthop, new: rtmNewNexthop, del: rtmDelNexthop, multicast: groupNexthop,
 	layout: layout{
 		header: nhmsgSize,
@@ -43,10 +43,10 @@ func nexthopChanged(m *Mirror, t *table, key []byte, old, new group) {
 		a, found := attribute(v[rtmsgSize:], rtaNhID)
 		return found && integer(a) == id
 	}
-	if r := m.table(Routes4); r != nil {
+	if r := m.table(TableRoutes4); r != nil {
 		m.removeImplied(r, r.members(uses))
 	}
-	if r := m.table(Routes6); r != nil && r.some(uses) {
+	if r := m.table(TableRoutes6); r != nil && r.some(uses) {
 		m.want(r, NexthopGone)
 	}
 }

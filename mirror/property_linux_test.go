@@ -309,7 +309,9 @@ func property(t *testing.T, during func(w *world, execute func()), opts ...Optio
 			during(w, func() { w.execute(p) })
 			if diff := w.mismatch(); len(diff) > 0 {
 				t.Errorf("seed %d, round %d: exact, but\n%s\n%v", seed, len(history), strings.Join(diff[:min(len(diff), 4)], "\n"), w.m.Status())
-				t.Logf("commands:\n%v", shrink(t, history, during, opts))
+				if p := shrink(t, history, during, opts); p.length() <= 60 {
+					t.Logf("commands:\n%v", p)
+				}
 				return
 			}
 		}

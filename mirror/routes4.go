@@ -11,7 +11,7 @@ import (
 // prefix, type of service and priority: an ordered list, of which the kernel uses the
 // first usable one.
 var routes4 = &kind{
-	name: "routes4", bit: Routes4, family: afInet, needs: Links | Addrs4 | Nexthops,
+	name: "routes4", bit: TableRoutes4, family: afInet, needs: TableLinks | TableAddrs4 | TableNexthops,
 	get: rtmGetRoute, new: rtmNewRoute, del: rtmDelRoute, multicast: groupIPv4Route,
 	layout: layout{
 		header: rtmsgSize,

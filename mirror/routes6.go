@@ -14,7 +14,7 @@ import (
 // are one member with RTA_MULTIPATH, which comes last and has its hops in the order of
 // their bytes; the others are an ordered list.
 var routes6 = &kind{
-	name: "routes6", bit: Routes6, family: afInet6, needs: Links | Addrs6 | Nexthops,
+	name: "routes6", bit: TableRoutes6, family: afInet6, needs: TableLinks | TableAddrs6 | TableNexthops,
 	get: rtmGetRoute, new: rtmNewRoute, del: rtmDelRoute, multicast: groupIPv6Route,
 	layout: layout{
 		header: rtmsgSize,
@@ -33,6 +33,7 @@ var routes6 = &kind{
 	clean:    cleanRoute6,
 	uses:     usesLink,
 	usesOnly: usesOnlyLink,
+	restore:  lone,
 	arrange:  arrangeRoutes6,
 	apply:    applyRoute6,
 	follows:  followsRoute6,

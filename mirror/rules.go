@@ -5,8 +5,8 @@ import "slices"
 // rules4 and rules6 are the tables of policy routing rules, by priority. The rules of
 // one priority are a list in the order of their insertion.
 var (
-	rules4 = ruleKind("rules4", Rules4, afInet, groupIPv4Rule)
-	rules6 = ruleKind("rules6", Rules6, afInet6, groupIPv6Rule)
+	rules4 = ruleKind("rules4", TableRules4, afInet, groupIPv4Rule)
+	rules6 = ruleKind("rules6", TableRules6, afInet6, groupIPv6Rule)
 )
 
 const (

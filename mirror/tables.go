@@ -7,23 +7,23 @@ type Tables uint16
 
 // The tables. They can be or-ed.
 const (
-	Links Tables = 1 << iota
-	Addrs4
-	Addrs6
-	Nexthops
-	Neighs4
-	Neighs6
-	Rules4
-	Rules6
-	Routes4
-	Routes6
+	TableLinks Tables = 1 << iota
+	TableAddrs4
+	TableAddrs6
+	TableNexthops
+	TableNeighs4
+	TableNeighs6
+	TableRules4
+	TableRules6
+	TableRoutes4
+	TableRoutes6
 
-	Addrs  = Addrs4 | Addrs6   // addresses
-	Neighs = Neighs4 | Neighs6 // neighbours of IPv4 and IPv6
-	Rules  = Rules4 | Rules6   // policy routing rules
-	Routes = Routes4 | Routes6 // routes in all routing tables
+	TableAddrs  = TableAddrs4 | TableAddrs6   // addresses
+	TableNeighs = TableNeighs4 | TableNeighs6 // neighbours of IPv4 and IPv6
+	TableRules  = TableRules4 | TableRules6   // policy routing rules
+	TableRoutes = TableRoutes4 | TableRoutes6 // routes in all routing tables
 
-	All = Links | Addrs | Nexthops | Neighs | Rules | Routes
+	All = TableLinks | TableAddrs | TableNexthops | TableNeighs | TableRules | TableRoutes
 )
 
 // String returns the names of the tables, separated by "|".
@@ -45,5 +45,5 @@ func (t Tables) withNeeded() Tables {
 			t |= k.needs
 		}
 	}
-	return t | Links
+	return t | TableLinks
 }
