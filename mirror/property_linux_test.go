@@ -42,7 +42,7 @@ func (r operations) linkChange() string {
 	case 5:
 		return "link del " + r.of("a0", "b0", "br0", "d0")
 	case 6:
-		return "link add " + r.of("a0 type veth peer name a1", "b0 type veth peer name b1", "br0 type bridge", "d0 type dummy", "d0 link a0 type vlan id 7")
+		return "link add " + r.of("a0 type veth peer name a1", "b0 type veth peer name b1", "br0 type bridge", "d0 type veth peer name d1")
 	case 7:
 		return "link set " + r.of("a1", "b1", "c1") +
 			r.of(" master br0", " nomaster", " mtu 1400", " mtu 1500", " promisc on", " promisc off", " txqueuelen 100")
