@@ -91,12 +91,11 @@ func (m *Mirror) apply(t *table, msg *message, why Why) {
 		t.log[string(msg.key)] = append(t.log[string(msg.key)], msg.clone())
 	}
 	old := append(t.scratch[0][:0], t.group(msg.key)...)
-	list, sure := t.kind.apply(old.appendTo(t.list[:0]), msg)
+	list, verdict := t.kind.apply(old.appendTo(t.list[:0]), msg)
 	new := appendGroup(t.scratch[1][:0], list)
 	t.scratch, t.list = [2]group{old, new}, list[:0]
-	// A pass over the whole table finds out by itself what such a message means.
-	if !sure && !(t.log != nil && t.whole) {
-		m.want(t, Ambiguous)
+	if verdict != certain {
+		m.suspect(t, msg.key)
 	}
 	m.set(t, msg.key, old, new, why)
 }
@@ -134,10 +133,26 @@ func (m *Mirror) want(t *table, why Reason) {
 	if t == nil {
 		return
 	}
-	if t.wanted == None {
+	if t.wanted == None || !t.suspects.all {
 		t.wanted = why
 	}
+	t.suspects.all = true
 	m.inDoubt(t, why)
+}
+
+// suspect puts a table in doubt because of one key, until that was read. A pass over the
+// whole table that is under way finds out what the message means.
+func (m *Mirror) suspect(t *table, key []byte) {
+	if t.pass != nil && t.pass.link == 0 {
+		t.pass.suspects.add(key)
+		m.inDoubt(t, Ambiguous)
+		return
+	}
+	if t.wanted == None {
+		t.wanted = Ambiguous
+	}
+	t.suspects.add(key)
+	m.inDoubt(t, Ambiguous)
 }
 
 // wantByLink puts tables in doubt until their entries of one link were read.

@@ -33,9 +33,8 @@ type kind struct {
 	absent func(value []byte) bool
 	// arrange orders the members of a group that a dump has. Nil: they stay as they are.
 	arrange func(list [][]byte) [][]byte
-	// apply does to the members of a group what the message says, in place or not. It
-	// reports whether the result is certain.
-	apply func(list [][]byte, m *message) (result [][]byte, sure bool)
+	// apply does to the members of a group what the message says, in place or not.
+	apply func(list [][]byte, m *message) ([][]byte, verdict)
 	// follows reports whether a group can be in this state right after the message.
 	follows func(list [][]byte, m *message) bool
 	// single is set if a group has one member, and each message says all about it.
@@ -62,6 +61,15 @@ const (
 	// unmarked: if nothing else in the table changed. The kernel continues a dump at a
 	// count (fib6_dump_table in net/ipv6/ip6_fib.c, dump_rules in net/core/fib_rules.c).
 	unmarked
+)
+
+// verdict says what a message reveals about the group that it was applied to.
+type verdict uint8
+
+const (
+	certain    verdict = iota // the group is now what the kernel has
+	uncertain                 // it may be something else
+	impossible                // the kernel had something else before
 )
 
 // message is a message about a table, or what stands for one that the kernel did not
@@ -97,11 +105,11 @@ func (k *kind) parse(payload, key, value []byte) (m message, mine, ok bool) {
 }
 
 // applySingle is kind.apply for tables whose groups have one member.
-func applySingle(list [][]byte, m *message) ([][]byte, bool) {
+func applySingle(list [][]byte, m *message) ([][]byte, verdict) {
 	if m.new {
-		return append(list[:0], m.value), true
+		return append(list[:0], m.value), certain
 	}
-	return list[:0], true
+	return list[:0], certain
 }
 
 // followsMember is kind.follows where a message is about one member of its group.

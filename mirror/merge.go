@@ -40,7 +40,7 @@ type merger struct {
 	// complete is set if the dump has every entry that did not change meanwhile.
 	complete bool
 	repaired int    // groups that have changed
-	again    Reason // why another pass has to follow
+	again    Reason // why another pass has to follow, None: it has not
 }
 
 // mergeTable merges a dump of the whole table.
@@ -126,12 +126,18 @@ func (g *merger) judge() {
 
 // settle makes a group what the dump and then the log say.
 func (g *merger) settle(key string, dumped group) {
+	k := []byte(key)
 	final, sure := replay(g.t.kind, dumped, g.t.log[key])
 	if !sure {
-		g.again = Ambiguous
+		// Messages alone have kept the copy exact unless it was in doubt before.
+		if g.p.suspects.has(key) {
+			g.t.suspects.add(k)
+			if g.again == None {
+				g.again = Ambiguous
+			}
+		}
 		return
 	}
-	k := []byte(key)
 	held := slices.Clone(g.t.group(k))
 	if bytes.Equal(held, final) {
 		return
@@ -158,10 +164,10 @@ func (g *merger) mergeLink() {
 		case index(dumped, s.value) >= 0:
 		case len(t.log[string(s.key)]) > 0:
 			if index(t.group(s.key).values(), s.value) >= 0 {
-				g.again = Ambiguous
+				g.unclear()
 			}
 		case len(dumped) > 0 || !t.kind.usesOnly(s.value, link):
-			g.again = Ambiguous // changed, or without this link
+			g.unclear() // changed, or without this link
 		default:
 			gone = append(gone, s)
 		}
@@ -171,10 +177,16 @@ func (g *merger) mergeLink() {
 		held := t.group(key).values()
 		for _, v := range group(dumped).values() {
 			if index(held, v) < 0 && len(t.log[string(key)]) == 0 {
-				g.again = Ambiguous
+				g.unclear()
 			}
 		}
 	}
+}
+
+// unclear makes a pass over the whole table follow.
+func (g *merger) unclear() {
+	g.again = Ambiguous
+	g.t.suspects.all = true
 }
 
 // dumpedLink returns the members of a group that the dump of a link has.
@@ -202,30 +214,40 @@ func replay(k *kind, dumped group, log []message) (final group, sure bool) {
 		return nil, true
 	}
 	// What the group may be after each message, if the dump has shown it before that.
-	states := []group{dumped}
+	states := []possible{{group: dumped}}
 	for i := range log {
 		msg := log[i]
 		msg.doubt = false
 		next := states[:0:0]
 		for _, s := range states {
-			if list, sure := k.apply(slices.Clone(s).values(), &msg); sure {
-				next = addState(next, appendGroup(nil, list))
+			list, v := k.apply(slices.Clone(s.group).values(), &msg)
+			if v != impossible {
+				next = addState(next, possible{appendGroup(nil, list), s.open || v == uncertain})
 			}
 		}
 		if k.follows(dumped.values(), &msg) {
-			next = addState(next, dumped)
+			next = addState(next, possible{group: dumped})
 		}
 		states = next
 	}
-	if len(states) != 1 {
+	if len(states) != 1 || states[0].open {
 		return nil, false
 	}
-	return states[0], true
+	return states[0].group, true
 }
 
-func addState(states []group, s group) []group {
-	if slices.ContainsFunc(states, func(o group) bool { return bytes.Equal(o, s) }) {
-		return states
+// possible is what a group may be; open: or something else.
+type possible struct {
+	group group
+	open  bool
+}
+
+func addState(states []possible, s possible) []possible {
+	for i := range states {
+		if bytes.Equal(states[i].group, s.group) {
+			states[i].open = states[i].open || s.open
+			return states
+		}
 	}
 	return append(states, s)
 }

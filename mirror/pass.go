@@ -29,6 +29,8 @@ type pass struct {
 	base  tree.Tree
 	link  uint32 // 0: the whole table
 	began time.Time
+
+	suspects suspects // the keys that it has to settle
 }
 
 // resync makes one pass after the other.
@@ -78,10 +80,14 @@ func (m *Mirror) nextPass() (p *pass, wait time.Duration) {
 func (m *Mirror) begin(t *table, now time.Time) *pass {
 	m.publish()
 	p := &pass{t: t, base: t.tree, began: now}
-	if t.wanted == None && len(t.links) > maxLinks {
-		t.wanted = LinkDown
+	if len(t.links) > maxLinks {
+		m.want(t, LinkDown)
 	}
 	if t.wanted != None {
+		if len(t.links) > 0 {
+			t.suspects.all = true
+		}
+		p.suspects, t.suspects = t.suspects, suspects{}
 		t.wanted = None
 		clear(t.links)
 	} else {
@@ -90,7 +96,7 @@ func (m *Mirror) begin(t *table, now time.Time) *pass {
 		}
 		delete(t.links, p.link)
 	}
-	t.log, t.whole, t.gap = map[string][]message{}, p.link == 0, false
+	t.pass, t.log, t.gap = p, map[string][]message{}, false
 	return p
 }
 
@@ -138,7 +144,8 @@ func (m *Mirror) read(ctx context.Context, p *pass) (*dump, error) {
 	return d, nil
 }
 
-// finish ends a pass. A reason other than None is why another one has to follow.
+// finish ends a pass. A reason other than None is why another one has to follow, about
+// the keys in t.suspects or, if there are none, all.
 func (m *Mirror) finish(p *pass, again Reason) {
 	t, now := p.t, time.Now()
 	t.pace.done(now, now.Sub(p.began), m.settle, again == None, t.gap)
@@ -147,9 +154,18 @@ func (m *Mirror) finish(p *pass, again Reason) {
 	} else {
 		t.stats.Partial++
 	}
-	t.log = nil
+	t.pass, t.log = nil, nil
 	if again != None {
 		t.stats.Repeated++
+	}
+	switch {
+	case again == Ambiguous && !t.suspects.all && len(t.suspects.keys) > 0:
+		if t.wanted == None {
+			t.wanted = again
+		}
+		m.inDoubt(t, again)
+		return
+	case again != None:
 		m.want(t, again)
 		return
 	}

@@ -40,49 +40,49 @@ var routes4 = &kind{
 //   - NLM_F_EXCL: it is the only one
 //   - NLM_F_APPEND: at the end
 //   - otherwise at the front
-func applyRoute4(list [][]byte, m *message) ([][]byte, bool) {
+func applyRoute4(list [][]byte, m *message) ([][]byte, verdict) {
 	i := index(list, m.value)
-	if !m.new {
-		if i < 0 {
-			return list, false
-		}
-		return slices.Delete(list, i, i+1), true
-	}
-	if m.flags&netlink.NLM_F_REPLACE != 0 {
+	switch {
+	case !m.new && i < 0:
+		return list, impossible
+	case !m.new:
+		return slices.Delete(list, i, i+1), certain
+	case m.flags&netlink.NLM_F_REPLACE != 0:
 		return replaceRoute4(list, m, i)
 	}
-	sure := i < 0
-	if !sure {
+	v := certain
+	if i >= 0 {
 		// The kernel refuses a duplicate: the old one has gone without a message.
-		list = slices.Delete(list, i, i+1)
+		list, v = slices.Delete(list, i, i+1), impossible
 	}
 	switch {
 	case m.flags&netlink.NLM_F_APPEND != 0:
-		return append(list, m.value), sure
-	case m.flags&netlink.NLM_F_EXCL != 0:
-		return append(list[:0], m.value), sure && len(list) == 0
+		return append(list, m.value), v
+	case m.flags&netlink.NLM_F_EXCL != 0 && len(list) > 0:
+		return append(list[:0], m.value), impossible
 	}
-	return slices.Insert(list, 0, m.value), sure
+	return slices.Insert(list, 0, m.value), v
 }
 
 // replaceRoute4 is applyRoute4 for NLM_F_REPLACE; i is the index of an equal route.
-func replaceRoute4(list [][]byte, m *message, i int) ([][]byte, bool) {
+func replaceRoute4(list [][]byte, m *message, i int) ([][]byte, verdict) {
 	if i >= 0 {
-		return list, true // its next hop object was replaced
+		return list, certain // its next hop object was replaced
 	}
 	if id, found := attribute(m.value[rtmsgSize:], rtaNhID); found {
 		for i, v := range list {
 			if other, found := attribute(v[rtmsgSize:], rtaNhID); found && bytes.Equal(id, other) {
 				list[i] = m.value
-				return list, true
+				return list, certain
 			}
 		}
 	}
 	if len(list) == 0 {
-		return append(list, m.value), false
+		return append(list, m.value), impossible
 	}
-	// The first one may have gone without a message.
-	sure := len(list) == 1 || !m.doubt
 	list[0] = m.value
-	return list, sure
+	if len(list) > 1 && m.doubt {
+		return list, uncertain // the first one may have gone without a message
+	}
+	return list, certain
 }

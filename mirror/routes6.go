@@ -178,12 +178,15 @@ func lone(v []byte) []byte {
 // A dump lacks the members of a group that the kernel's list has between two hops of the
 // ECMP set: after the set, fib6_dump_node continues at the last hop. So a change of a set
 // with several hops can show or hide others, and only a dump says which.
-func applyRoute6(list [][]byte, m *message) ([][]byte, bool) {
+func applyRoute6(list [][]byte, m *message) ([][]byte, verdict) {
 	replace := m.new && m.flags&netlink.NLM_F_REPLACE != 0
 	shows := spread(list) && balanced(m.value) && (!m.new || replace)
-	list, sure := changeRoute6(list, m)
+	list, v := changeRoute6(list, m)
 	hides := len(list) > 1 && spread(list)
-	return list, sure && !shows && !hides
+	if v == certain && (shows || hides) {
+		v = uncertain
+	}
+	return list, v
 }
 
 // spread reports whether a group has an ECMP set of several hops.
@@ -191,61 +194,93 @@ func spread(list [][]byte) bool {
 	return slices.ContainsFunc(list, func(v []byte) bool { return balanced(v) && len(linksOf(v)) > 1 })
 }
 
-func changeRoute6(list [][]byte, m *message) ([][]byte, bool) {
+func changeRoute6(list [][]byte, m *message) ([][]byte, verdict) {
 	ecmp := balanced(m.value)
 	switch {
-	case !m.new && ecmp:
-		return removeHops(list, m.value)
-	case !m.new:
-		i := index(list, m.value)
-		if i < 0 {
-			return list, false
-		}
-		return slices.Delete(list, i, i+1), true
-	case m.flags&netlink.NLM_F_REPLACE != 0:
-		return replaceRoute6(list, m.value, ecmp), true
+	case m.new && m.flags&netlink.NLM_F_REPLACE != 0:
+		return replaceRoute6(list, m.value, ecmp), certain
+	case m.new && ecmp:
+		return addHops(list, m.value)
+	case m.new:
+		return addRoute6(list, m.value), certain
 	case ecmp:
-		// A message has the whole set, with the header of the hop that was added.
-		i := slices.IndexFunc(list, balanced)
-		if i < 0 {
-			return append(list, m.value), true
-		}
-		sure := bytes.Equal(setOf(list[i]).head, setOf(m.value).head)
-		list[i] = m.value
-		return list, sure
+		return removeHops(list, m.value)
 	}
-	oif, _ := attribute(m.value[rtmsgSize:], rtaOif)
+	i := index(list, m.value)
+	switch {
+	case i >= 0:
+		return slices.Delete(list, i, i+1), certain
+	case spread(list):
+		return list, uncertain
+	}
+	return list, impossible
+}
+
+// addHops puts the ECMP set of a message in the place of the old one, to which it adds
+// hops. It has the header of a hop that was added, a dump that of the first hop.
+func addHops(list [][]byte, value []byte) ([][]byte, verdict) {
+	i := slices.IndexFunc(list, balanced)
+	if i < 0 {
+		return append(list, value), certain
+	}
+	held, said := setOf(list[i]), setOf(value)
+	list[i] = value
+	switch {
+	case !held.within(said) || said.within(held):
+		return list, impossible
+	case !bytes.Equal(held.head, said.head):
+		return list, uncertain
+	}
+	return list, certain
+}
+
+// within reports whether o has all hops of s.
+func (s set) within(o set) bool {
+	for _, hop := range s.hops {
+		if !slices.ContainsFunc(o.hops, func(other []byte) bool { return sameHop(hop, other) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// addRoute6 adds a route that is not ECMP at the end of its kind. One with the same link
+// has changed, or is announced a second time.
+func addRoute6(list [][]byte, value []byte) [][]byte {
+	oif, _ := attribute(value[rtmsgSize:], rtaOif)
 	for i, v := range list {
 		if other, _ := attribute(v[rtmsgSize:], rtaOif); !balanced(v) && bytes.Equal(oif, other) {
-			list[i] = m.value // changed, or announced twice
-			return list, true
+			list[i] = value
+			return list
 		}
 	}
 	if n := len(list); n > 0 && balanced(list[n-1]) {
-		return slices.Insert(list, n-1, m.value), true
+		return slices.Insert(list, n-1, value)
 	}
-	return append(list, m.value), true
+	return append(list, value)
 }
 
 // removeHops removes hops from the ECMP set. A message about one hop has no weight, and
 // a protocol of its own. If others are left, a dump has the header of the first of them,
 // which no message shows.
-func removeHops(list [][]byte, value []byte) ([][]byte, bool) {
+func removeHops(list [][]byte, value []byte) ([][]byte, verdict) {
 	i := slices.IndexFunc(list, balanced)
 	if i < 0 {
-		return list, false
+		return list, impossible
 	}
-	held, sure := setOf(list[i]), true
-	for _, gone := range setOf(value).hops {
-		n := len(held.hops)
-		held.hops = slices.DeleteFunc(held.hops, func(hop []byte) bool { return sameHop(hop, gone) })
-		sure = sure && len(held.hops) < n
+	held, gone := setOf(list[i]), setOf(value)
+	v := certain
+	if !gone.within(held) {
+		v = impossible
 	}
+	held.hops = slices.DeleteFunc(held.hops, func(hop []byte) bool {
+		return slices.ContainsFunc(gone.hops, func(other []byte) bool { return sameHop(hop, other) })
+	})
 	if len(held.hops) == 0 {
-		return slices.Delete(list, i, i+1), sure
+		return slices.Delete(list, i, i+1), v
 	}
 	list[i] = held.appendTo(nil)
-	return list, false
+	return list, max(v, uncertain)
 }
 
 // replaceRoute6: a route takes the place of the first of its kind (ECMP or not), or else

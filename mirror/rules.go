@@ -40,15 +40,15 @@ func ruleKind(name string, bit Tables, family uint8, multicast uint32) *kind {
 
 // applyRule follows fib_newrule and fib_delrule: a new rule comes after those of its
 // priority. Two equal rules are possible.
-func applyRule(list [][]byte, m *message) ([][]byte, bool) {
+func applyRule(list [][]byte, m *message) ([][]byte, verdict) {
 	i := index(list, m.value)
 	switch {
-	case m.new && i < 0:
-		return append(list, m.value), true
+	case m.new && i >= 0 && m.doubt:
+		return append(list, m.value), uncertain
 	case m.new:
-		return append(list, m.value), !m.doubt
+		return append(list, m.value), certain
 	case i < 0:
-		return list, false
+		return list, impossible
 	}
-	return slices.Delete(list, i, i+1), true
+	return slices.Delete(list, i, i+1), certain
 }

@@ -15,14 +15,15 @@ type table struct {
 	tree tree.Tree // what was published last
 
 	// The pass under way.
-	log   map[string][]message // messages since it began, by key; nil: no pass
-	whole bool                 // it reads the whole table
-	gap   bool                 // messages were lost since it began
+	pass *pass                // nil: none
+	log  map[string][]message // messages since it began, by key; nil: no pass
+	gap  bool                 // messages were lost since it began
 
 	// The passes to come.
-	wanted Reason          // why the whole table has to be read; None: it has not
-	links  map[uint32]bool // links whose entries have to be read
-	pace   pace
+	wanted   Reason          // why the whole table has to be read; None: it has not
+	suspects suspects        // the keys that this is about
+	links    map[uint32]bool // links whose entries have to be read
+	pace     pace
 
 	missing map[string]bool // what the last incomplete dump lacked
 	agreed  int             // incomplete dumps in a row that agreed with the copy
@@ -39,9 +40,25 @@ type table struct {
 func newTable(k *kind, now time.Time) *table {
 	t := &table{kind: k, tree: tree.New(k.layout.size), links: map[uint32]bool{}, since: now}
 	t.txn = t.tree.Begin()
-	t.doubt, t.wanted = Starting, Starting
+	t.doubt, t.wanted, t.suspects.all = Starting, Starting, true
 	return t
 }
+
+// suspects are the keys under which a copy may differ from the kernel's table. The copy
+// of the others is kept exact by messages.
+type suspects struct {
+	all  bool
+	keys map[string]bool
+}
+
+func (s *suspects) add(key []byte) {
+	if s.keys == nil {
+		s.keys = map[string]bool{}
+	}
+	s.keys[string(key)] = true
+}
+
+func (s *suspects) has(key string) bool { return s.all || s.keys[key] }
 
 // group returns the members under key as they are now, valid until the next change.
 func (t *table) group(key []byte) group { return t.txn.Get(key) }
