@@ -25,7 +25,6 @@ var addrs4 = &kind{
 		drop: []uint16{ifaCacheinfo},
 	}.complete(),
 	request: addrRequest,
-	trust:   marked,
 	single:  true,
 	apply:   applySingle,
 	changed: addr4Changed,
@@ -45,7 +44,6 @@ var addrs6 = &kind{
 		drop: []uint16{ifaCacheinfo},
 	}.complete(),
 	request: addrRequest,
-	trust:   marked,
 	single:  true,
 	// A tentative address is in dumps, but neither it nor its changes are announced
 	// before duplicate address detection has ended, which without a carrier is never.

@@ -22,7 +22,12 @@ type kind struct {
 	// request returns the payload of a dump request. With a link it asks for the
 	// entries that use the link only.
 	request func(family uint8, link uint32) []byte
-	trust   trust
+	// loses is set if a dump lacks unchanged entries while others change, and the kernel
+	// does not mark it: it continues a dump at a count (fib6_dump_table in
+	// net/ipv6/ip6_fib.c, dump_rules in net/core/fib_rules.c). Dumps of links,
+	// addresses and next hops are marked (NLM_F_DUMP_INTR), those of IPv4 routes and
+	// neighbours have what does not change.
+	loses bool
 
 	// clean removes from a value what changes without a message. It may return other
 	// memory. It returns nil if the message does not belong to the table.
@@ -49,19 +54,6 @@ type kind struct {
 	// without a message.
 	changed func(m *Mirror, t *table, key []byte, old, new group)
 }
-
-// trust says when a dump has every entry that did not change meanwhile.
-type trust uint8
-
-const (
-	// marked: the kernel marks a dump that may lack entries (NLM_F_DUMP_INTR).
-	marked trust = iota
-	// complete: always.
-	complete
-	// unmarked: if nothing else in the table changed. The kernel continues a dump at a
-	// count (fib6_dump_table in net/ipv6/ip6_fib.c, dump_rules in net/core/fib_rules.c).
-	unmarked
-)
 
 // verdict says what a message reveals about the group that it was applied to.
 type verdict uint8

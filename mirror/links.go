@@ -60,7 +60,6 @@ var links = &kind{
 	request: func(uint8, uint32) []byte {
 		return appendAttribute(make([]byte, 16), iflaExtMask, native.AppendUint32(nil, rtextFilterSkipStats))
 	},
-	trust:   marked,
 	single:  true,
 	clean:   cleanLink,
 	apply:   applySingle,

@@ -11,9 +11,7 @@ func (m *Mirror) merge(p *pass, d *dump) {
 	m.publish()
 	g := &merger{m: m, p: p, t: p.t, d: d}
 	t := p.t
-	quiet := len(t.log) == 0
-	g.complete = !d.undecoded && !t.gap &&
-		(t.kind.trust == complete || quiet || t.kind.trust == marked && !d.interrupted)
+	g.complete = !d.interrupted && !d.undecoded && !t.gap && (!t.kind.loses || len(t.log) == 0)
 	if p.link != 0 {
 		g.mergeLink()
 	} else {

@@ -32,7 +32,6 @@ func neighKind(name string, bit Tables, family uint8, size int) *kind {
 			drop: []uint16{ndaCacheinfo, ndaProbes},
 		}.complete(),
 		request: func(family uint8, _ uint32) []byte { return []byte{family, 11: 0} },
-		trust:   complete,
 		single:  true,
 		clean:   cleanNeigh,
 		absent:  absentNeigh,

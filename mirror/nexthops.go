@@ -16,7 +16,6 @@ var nexthops = &kind{
 		key:    []part{{size: 4, attr: nhaID, number: true}},
 	}.complete(),
 	request: func(uint8, uint32) []byte { return make([]byte, nhmsgSize) },
-	trust:   marked,
 	single:  true,
 	clean: func(v []byte) []byte {
 		flags := native.Uint32(v[nhmsgFlags:])

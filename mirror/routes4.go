@@ -25,7 +25,6 @@ var routes4 = &kind{
 		drop: []uint16{rtaCacheinfo},
 	}.complete(),
 	request:  routeRequest,
-	trust:    complete,
 	clean:    cleanRoute,
 	uses:     usesLink,
 	usesOnly: usesOnlyLink,

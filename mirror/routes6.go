@@ -29,7 +29,7 @@ var routes6 = &kind{
 		drop: []uint16{rtaCacheinfo},
 	}.complete(),
 	request:  routeRequest,
-	trust:    unmarked,
+	loses:    true,
 	clean:    cleanRoute6,
 	uses:     usesLink,
 	usesOnly: usesOnlyLink,

@@ -27,7 +27,7 @@ func ruleKind(name string, bit Tables, family uint8, multicast uint32) *kind {
 			key:    []part{{size: 4, attr: fraPriority, number: true}},
 		}.complete(),
 		request: func(family uint8, _ uint32) []byte { return []byte{family, fibRuleHeader - 1: 0} },
-		trust:   unmarked,
+		loses:   true,
 		clean: func(v []byte) []byte {
 			flags := native.Uint32(v[fibRuleFlags:])
 			native.PutUint32(v[fibRuleFlags:], flags&^fibRuleVolatile)
