@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -23,6 +24,7 @@ import (
 // real one does. Each group has one member at most.
 type scripted struct {
 	*nltest.Kernel
+	mu            sync.Mutex      // guards following; held while a request is handled
 	routes, rules map[byte][]byte // payloads by number
 	requests      int
 	fault         func(number int, req wire.Message) []wire.Message // nil: no fault
@@ -38,7 +40,16 @@ func (k *scripted) dial(_ netlink.Family, opts ...client.Option) (*client.Conn, 
 	return k.Dial(opts...), nil
 }
 
+// do runs f between two requests.
+func (k *scripted) do(f func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f()
+}
+
 func (k *scripted) handle(req wire.Message) []wire.Message {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.requests++
 	if k.fault != nil {
 		if answer := k.fault(k.requests, req); answer != nil {
@@ -124,6 +135,8 @@ func (k *scripted) change(r *rand.Rand) {
 // agree compares a state with the kernel.
 func (k *scripted) agree(t *testing.T, m *Mirror, what string) {
 	t.Helper()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for kind, entries := range map[*kind]map[byte][]byte{routes4: k.routes, rules4: k.rules} {
 		if m.table(kind.bit) == nil {
 			continue
@@ -246,13 +259,17 @@ func TestFaultsAtEveryStep(t *testing.T) {
 				if err := m.Synced(t.Context()); err != nil {
 					t.Fatalf("%s: %v", what, err)
 				}
-				for range 5 {
-					k.change(r)
-				}
+				k.do(func() {
+					for range 5 {
+						k.change(r)
+					}
+				})
 				m.Barrier(t.Context())
 				// A gap makes the Mirror read everything again: more steps.
-				k.Overrun()
-				k.change(r)
+				k.do(func() {
+					k.Overrun()
+					k.change(r)
+				})
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
 				if s := m.state.Load(); s.exact != s.have {
@@ -292,7 +309,7 @@ func TestTheKernelStopsAnswering(t *testing.T) {
 				t.Errorf("status: %v, %v", s.Why, s.Err)
 			}
 		}
-		refuse = false
+		k.do(func() { refuse = false })
 		if err := m.Synced(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -317,7 +334,7 @@ func TestUnmarkedDumpsLackEntries(t *testing.T) {
 			t.Fatal(err)
 		}
 		lacking := byte(0)
-		k.fault = func(_ int, req wire.Message) []wire.Message {
+		fault := func(_ int, req wire.Message) []wire.Message {
 			if req.Header.Type != rtmGetRule {
 				return nil
 			}
@@ -328,6 +345,7 @@ func TestUnmarkedDumpsLackEntries(t *testing.T) {
 			k.deleteRule(9)
 			return slices.Delete(answer, i, i+1)
 		}
+		k.do(func() { k.fault = fault })
 		go func() {
 			for range 50 {
 				k.Overrun()
@@ -340,7 +358,7 @@ func TestUnmarkedDumpsLackEntries(t *testing.T) {
 				t.Fatalf("%d rules, want 6 at all times", n)
 			}
 		}
-		k.fault = nil
+		k.do(func() { k.fault = nil })
 		time.Sleep(5 * time.Second)
 		k.agree(t, m, "afterwards")
 		if s := m.state.Load(); s.exact != s.have {
