@@ -24,8 +24,10 @@ import (
 // real one does. Each group has one member at most.
 type scripted struct {
 	*nltest.Kernel
-	mu            sync.Mutex      // guards following; held while a request is handled
-	routes, rules map[byte][]byte // payloads by number
+	mu            sync.Mutex                             // guards following; held while a request is handled
+	routes, rules map[byte][]byte                        // payloads by number
+	others        map[netlink.MessageType][]wire.Message // dumps of other tables, by request
+	unannounced   []byte                                 // a rule that is there already
 	requests      int
 	fault         func(number int, req wire.Message) []wire.Message // nil: no fault
 }
@@ -71,6 +73,8 @@ func (k *scripted) answer(req wire.Message) []wire.Message {
 		entries = k.routes
 	case req.Header.Type == rtmGetRule && req.Payload[0] == afInet:
 		entries, typ = k.rules, rtmNewRule
+	default:
+		return append(out, k.others[req.Header.Type]...)
 	}
 	for _, n := range slices.Sorted(maps.Keys(entries)) {
 		out = append(out, wire.Message{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: entries[n]})
@@ -100,9 +104,23 @@ func (k *scripted) deleteRoute(n byte) {
 
 func (k *scripted) setRule(n byte) {
 	if k.rules[n] == nil {
-		p := []byte{afInet, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0}
-		k.rules[n] = appendAttribute(p, fraPriority, native.AppendUint32(nil, uint32(n)+1))
-		k.push(groupIPv4Rule, rtmNewRule, 0, k.rules[n])
+		k.setRuleSilently(n)
+		k.announce()
+	}
+}
+
+// setRuleSilently adds a rule that is announced later.
+func (k *scripted) setRuleSilently(n byte) {
+	p := []byte{afInet, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0}
+	k.rules[n] = appendAttribute(p, fraPriority, native.AppendUint32(nil, uint32(n)+1))
+	k.unannounced = k.rules[n]
+}
+
+// announce announces what setRuleSilently has added.
+func (k *scripted) announce() {
+	if k.unannounced != nil {
+		k.push(groupIPv4Rule, rtmNewRule, 0, k.unannounced)
+		k.unannounced = nil
 	}
 }
 
@@ -279,6 +297,91 @@ func TestFaultsAtEveryStep(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestMessageAfterTheDump: a dump can show what is announced after its end. A second
+// barrier makes the message come before the merge, or the rule would be there twice.
+func TestMessageAfterTheDump(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		shown := false
+		k.fault = func(_ int, req wire.Message) []wire.Message {
+			dump := req.Header.Type == rtmGetRule
+			switch {
+			case dump && !shown:
+				shown = true
+				k.setRuleSilently(1)
+			case !dump:
+				k.announce()
+			}
+			return nil
+		}
+		m, err := Open(t.Context(), TableRules4, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		time.Sleep(5 * time.Second)
+		k.do(k.announce)
+		time.Sleep(5 * time.Second)
+		k.agree(t, m, "afterwards")
+	})
+}
+
+// TestLinkGoneTakesAlong: after RTM_DELLINK nothing of the link is there, in the same
+// state, whether it was announced or not.
+func TestLinkGoneTakesAlong(t *testing.T) {
+	const index = 7
+	link := append(make([]byte, 4), index, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	addr := appendAttribute([]byte{afInet, 24, 0, 0, index, 0, 0, 0}, ifaLocal, []byte{10, 0, 0, 1})
+	addr = appendAttribute(addr, ifaAddress, []byte{10, 0, 0, 1})
+	neigh := appendAttribute([]byte{afInet, 0, 0, 0, index, 0, 0, 0, 0x80, 0, 0, 0}, ndaDst, []byte{10, 0, 0, 2})
+	nexthop := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
+	nexthop = appendAttribute(nexthop, nhaOif, []byte{index, 0, 0, 0})
+	message := func(typ netlink.MessageType, p []byte) []wire.Message {
+		return []wire.Message{{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: p}}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		k.others = map[netlink.MessageType][]wire.Message{
+			rtmGetLink:    message(rtmNewLink, link),
+			rtmGetAddr:    message(rtmNewAddr, addr),
+			rtmGetNeigh:   message(rtmNewNeigh, neigh),
+			rtmGetNexthop: message(rtmNewNexthop, nexthop),
+		}
+		k.setRoute(1, 1)
+		k.routes[2] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 2}, 1), rtaOif, []byte{index, 0, 0, 0})
+		k.routes[3] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 3}, 1), rtaNhID, []byte{1, 0, 0, 0})
+		m, err := Open(t.Context(), All, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := m.state.Load()
+		for bit, want := range map[Tables]int{TableLinks: 1, TableAddrs4: 1, TableNeighs4: 1, TableNexthops: 1, TableRoutes4: 3} {
+			if n := before.trees[bit.number()].Len(); n != want {
+				t.Errorf("%v: %d entries, want %d", bit, n, want)
+			}
+		}
+		k.do(func() {
+			k.others = nil
+			k.routes = map[byte][]byte{1: k.routes[1]}
+			k.push(groupLink, rtmDelLink, 0, link)
+		})
+		<-before.newer
+		after := m.state.Load()
+		if after.rev != before.rev+1 {
+			t.Errorf("revision %d after %d", after.rev, before.rev)
+		}
+		for bit, want := range map[Tables]int{TableLinks: 0, TableAddrs4: 0, TableNeighs4: 0, TableNexthops: 0, TableRoutes4: 1} {
+			if n := after.trees[bit.number()].Len(); n != want {
+				t.Errorf("%v: %d entries, want %d", bit, n, want)
+			}
+		}
+	})
 }
 
 // TestTheKernelStopsAnswering: a Mirror says why it is not exact, and recovers.

@@ -121,8 +121,8 @@ var routeCodec = &codec[RouteKey, []*rtroute.Route]{
 		return out
 	},
 	locate: func(r RouteKey) (*kind, []byte, int) {
-		key := binary.BigEndian.AppendUint32(nil, r.Table)
-		key = append(key, r.Dst.Addr().AsSlice()...)
+		key := binary.BigEndian.AppendUint32(make([]byte, 0, routes6.layout.size), r.Table)
+		key = appendAddr(key, r.Dst.Addr())
 		switch {
 		case r.Dst.Addr().Is4() && r.Dst.IsValid() && !r.Src.IsValid():
 			key = append(key, ^byte(r.Dst.Bits()), ^r.TOS)
@@ -153,7 +153,7 @@ func appendRouteKey6(key []byte, r RouteKey) []byte {
 		src = r.Src
 	}
 	key = append(key, byte(r.Dst.Bits()))
-	key = append(key, src.Addr().AsSlice()...)
+	key = appendAddr(key, src.Addr())
 	key = append(key, byte(src.Bits()))
 	return binary.BigEndian.AppendUint32(key, r.Priority)
 }

@@ -95,7 +95,7 @@ var addrCodec = &codec[AddrKey, *rtaddr.Addr]{
 	},
 	value: decode[rtaddr.Addr],
 	locate: func(a AddrKey) (*kind, []byte, int) {
-		key := append(appendLink(nil, a.Index), a.Local.AsSlice()...)
+		key := appendAddr(appendLink(nil, a.Index), a.Local)
 		switch {
 		case a.Local.Is6() && a.PrefixLen == 0 && !a.Peer.IsValid():
 			return addrs6, key, 0
@@ -105,9 +105,9 @@ var addrCodec = &codec[AddrKey, *rtaddr.Addr]{
 		key = append(key, a.PrefixLen)
 		switch {
 		case !a.Peer.IsValid():
-			return addrs4, append(key, a.Local.AsSlice()...), 0
+			return addrs4, appendAddr(key, a.Local), 0
 		case a.Peer.Is4():
-			return addrs4, append(key, a.Peer.AsSlice()...), 0
+			return addrs4, appendAddr(key, a.Peer), 0
 		}
 		return nil, nil, 0
 	},
@@ -117,6 +117,19 @@ var addrCodec = &codec[AddrKey, *rtaddr.Addr]{
 func address(b []byte) netip.Addr {
 	a, _ := netip.AddrFromSlice(b)
 	return a
+}
+
+// appendAddr appends the bytes of an address, none if it is not valid.
+func appendAddr(key []byte, a netip.Addr) []byte {
+	switch {
+	case a.Is4():
+		b := a.As4()
+		return append(key, b[:]...)
+	case a.Is6():
+		b := a.As16()
+		return append(key, b[:]...)
+	}
+	return key
 }
 
 // NeighKey identifies a neighbour.
@@ -143,7 +156,7 @@ var neighCodec = &codec[NeighKey, *rtneigh.Neighbour]{
 	},
 	value: decode[rtneigh.Neighbour],
 	locate: func(n NeighKey) (*kind, []byte, int) {
-		key := append(appendLink(nil, n.Index), n.Dst.AsSlice()...)
+		key := appendAddr(appendLink(nil, n.Index), n.Dst)
 		switch {
 		case n.Dst.Is4():
 			return neighs4, key, 0

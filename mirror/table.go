@@ -52,6 +52,9 @@ type suspects struct {
 }
 
 func (s *suspects) add(key []byte) {
+	if s.all {
+		return
+	}
 	if s.keys == nil {
 		s.keys = map[string]bool{}
 	}
