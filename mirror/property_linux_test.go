@@ -275,8 +275,11 @@ const propertyLinks = `
 func (w *world) mismatch() (diff []string) {
 	w.Helper()
 	for range 20 {
-		if diff = w.differences(w.exact()); len(diff) == 0 {
-			return nil
+		s := w.exact()
+		if diff = w.differences(s); len(diff) == 0 {
+			if diff = w.ipDifferences(Snapshot{s}); len(diff) == 0 {
+				return nil
+			}
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
