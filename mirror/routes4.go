@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/nlmux/netlink"
@@ -34,8 +33,8 @@ var routes4 = &kind{
 
 // applyRoute4 follows fib_table_insert and fib_table_delete in net/ipv4/fib_trie.c. The
 // flags of the message say where in its group the kernel has put a route:
-//   - NLM_F_REPLACE: in the place of the first one, or, if a next hop object was
-//     replaced, of the route that has the same object
+//   - NLM_F_REPLACE: in the place of the first one. If the route is there already, its
+//     next hop object was replaced, and it stays where it is
 //   - NLM_F_EXCL: it is the only one
 //   - NLM_F_APPEND: at the end
 //   - otherwise at the front
@@ -66,15 +65,7 @@ func applyRoute4(list [][]byte, m *message) ([][]byte, verdict) {
 // replaceRoute4 is applyRoute4 for NLM_F_REPLACE; i is the index of an equal route.
 func replaceRoute4(list [][]byte, m *message, i int) ([][]byte, verdict) {
 	if i >= 0 {
-		return list, certain // its next hop object was replaced
-	}
-	if id, found := attribute(m.value[rtmsgSize:], rtaNhID); found {
-		for i, v := range list {
-			if other, found := attribute(v[rtmsgSize:], rtaNhID); found && bytes.Equal(id, other) {
-				list[i] = m.value
-				return list, certain
-			}
-		}
+		return list, certain
 	}
 	if len(list) == 0 {
 		return append(list, m.value), impossible

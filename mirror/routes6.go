@@ -177,7 +177,8 @@ func lone(v []byte) []byte {
 //
 // A dump lacks the members of a group that the kernel's list has between two hops of the
 // ECMP set: after the set, fib6_dump_node continues at the last hop. So a change of a set
-// with several hops can show or hide others, and only a dump says which.
+// with several hops can show or hide others, and only a dump says which. And if hops are
+// left, a dump has the header of the first of them, which no message shows.
 func applyRoute6(list [][]byte, m *message) ([][]byte, verdict) {
 	replace := m.new && m.flags&netlink.NLM_F_REPLACE != 0
 	shows := spread(list) && balanced(m.value) && (!m.new || replace)
@@ -261,8 +262,7 @@ func addRoute6(list [][]byte, value []byte) [][]byte {
 }
 
 // removeHops removes hops from the ECMP set. A message about one hop has no weight, and
-// a protocol of its own. If others are left, a dump has the header of the first of them,
-// which no message shows.
+// a protocol of its own.
 func removeHops(list [][]byte, value []byte) ([][]byte, verdict) {
 	i := slices.IndexFunc(list, balanced)
 	if i < 0 {
@@ -280,7 +280,7 @@ func removeHops(list [][]byte, value []byte) ([][]byte, verdict) {
 		return slices.Delete(list, i, i+1), v
 	}
 	list[i] = held.appendTo(nil)
-	return list, max(v, uncertain)
+	return list, v
 }
 
 // replaceRoute6: a route takes the place of the first of its kind (ECMP or not), or else
