@@ -80,6 +80,12 @@ func (d *dump) flush() {
 		d.list = d.kind.arrange(g.appendTo(d.list[:0]))
 		g = appendGroup(nil, d.list)
 	}
+	if d.base.Len() == 0 {
+		if earlier := group(d.changed.Insert(d.key, g)); earlier != nil {
+			d.again(earlier, g)
+		}
+		return
+	}
 	held, number := d.finder.Find(d.key)
 	switch {
 	case held != nil && !d.seen.has(number):
@@ -87,16 +93,21 @@ func (d *dump) flush() {
 		if !bytes.Equal(held, g) {
 			d.changed.Put(d.key, g)
 		}
-	case d.kind.single:
-		d.changed.Put(d.key, g)
 	default:
-		// A group in two places of the dump, unless it is new.
 		earlier := group(d.changed.Get(d.key))
 		if earlier == nil {
 			earlier = held
 		}
-		d.changed.Put(d.key, union(earlier, g))
+		d.again(earlier, g)
 	}
+}
+
+// again takes a group that was in the dump before, or is new.
+func (d *dump) again(earlier, g group) {
+	if !d.kind.single {
+		g = union(earlier, g)
+	}
+	d.changed.Put(d.key, g)
 }
 
 // union returns the members of a, and then those of b that a lacks.

@@ -58,11 +58,21 @@ func (x *Txn) Current() Tree { return x.tree() }
 
 // Put sets the value of key. It copies both; value must not be empty.
 func (x *Txn) Put(key, value []byte) {
+	if x.Insert(key, value) == nil {
+		return
+	}
+	n := x.seek(key)
+	i, _ := n.search(key)
+	n.setValue(i, value)
+}
+
+// Insert is Put for a key that is not there. If it is, Insert returns its value, valid
+// until the next change, and changes nothing.
+func (x *Txn) Insert(key, value []byte) (held []byte) {
 	n := x.seek(key)
 	i, found := n.search(key)
 	if found {
-		n.setValue(i, value)
-		return
+		return n.value(i)
 	}
 	if n.full() {
 		x.split(i, key)
@@ -71,6 +81,7 @@ func (x *Txn) Put(key, value []byte) {
 	}
 	n.insertEntry(i, key, value)
 	x.addCount(1)
+	return nil
 }
 
 // Delete removes key, if it is there.
