@@ -384,6 +384,81 @@ func TestLinkGoneTakesAlong(t *testing.T) {
 	})
 }
 
+// TestLinkGoneDuringAPass: a dump that was made before a link went does not bring its
+// routes back.
+func TestLinkGoneDuringAPass(t *testing.T) {
+	const index = 7
+	link := append(make([]byte, 4), index, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		k.others = map[netlink.MessageType][]wire.Message{
+			rtmGetLink: {{Header: wire.Header{Type: rtmNewLink, Flags: netlink.NLM_F_MULTI}, Payload: link}},
+		}
+		k.setRoute(1, 1)
+		k.routes[2] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 2}, 1), rtaOif, []byte{index, 0, 0, 0})
+		m, err := Open(t.Context(), TableRoutes4, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		gone := false
+		k.do(func() {
+			k.fault = func(_ int, req wire.Message) []wire.Message {
+				if req.Header.Type != rtmGetRoute || gone {
+					return nil
+				}
+				gone = true
+				answer := k.answer(req)
+				k.others = nil
+				delete(k.routes, 2)
+				k.push(groupLink, rtmDelLink, 0, link)
+				return answer
+			}
+			k.Overrun()
+		})
+		least := 2
+		for s := range watchRevisionsUntil(m, time.Now().Add(5*time.Second)) {
+			n := s.trees[routes4.bit.number()].Len()
+			if n > least {
+				t.Errorf("%d routes became %d", least, n)
+			}
+			least = n
+		}
+		k.agree(t, m, "afterwards")
+	})
+}
+
+// TestUndecodable: a message that cannot be cut apart is counted, and its table is read
+// again.
+func TestUndecodable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		k.setRoute(1, 1)
+		m, err := Open(t.Context(), TableRoutes4, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		k.do(func() {
+			k.routes[1][len(k.routes[1])-1] = 77 // a change whose message is broken
+			k.push(groupIPv4Route, rtmNewRoute, netlink.NLM_F_REPLACE, k.routes[1][:len(k.routes[1])-2])
+		})
+		time.Sleep(5 * time.Second)
+		k.agree(t, m, "afterwards")
+		for _, s := range m.Status().Tables {
+			if want := map[Tables]uint64{TableRoutes4: 1}[s.Table]; s.Undecodable != want || s.Resyncs != 1+want {
+				t.Errorf("%v: %d not decoded, %d passes", s.Table, s.Undecodable, s.Resyncs)
+			}
+		}
+	})
+}
+
 // TestTheKernelStopsAnswering: a Mirror says why it is not exact, and recovers.
 func TestTheKernelStopsAnswering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -488,7 +563,7 @@ func watchRevisionsUntil(m *Mirror, end time.Time) func(func(*state) bool) {
 	}
 }
 
-// TestOpenRefuses: the error of Open names what is wrong, and nothing is left behind.
+// TestOpenRefuses: the error of Open names what is wrong.
 func TestOpenRefuses(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()

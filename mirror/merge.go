@@ -18,9 +18,6 @@ func (m *Mirror) merge(p *pass, d *dump) {
 		g.mergeTable()
 	}
 	again := g.again
-	if again == None && t.gap {
-		again = Overrun
-	}
 	if again == None && d.undecoded {
 		again = Undecodable
 		t.stats.Undecodable++

@@ -148,7 +148,7 @@ func (m *Mirror) read(ctx context.Context, p *pass) (*dump, error) {
 // the keys in t.suspects or, if there are none, all.
 func (m *Mirror) finish(p *pass, again Reason) {
 	t, now := p.t, time.Now()
-	t.pace.done(now, now.Sub(p.began), m.settle, again == None, t.gap)
+	t.pace.done(now, now.Sub(p.began), m.settle, again == None && !t.gap, t.gap)
 	if p.link == 0 {
 		t.stats.Resyncs++
 	} else {

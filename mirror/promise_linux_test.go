@@ -164,10 +164,7 @@ func TestPromise4WatchersMissNothing(t *testing.T) {
 	const watchers = 4
 	ctx, stop := context.WithCancel(context.Background())
 	var tasks sync.WaitGroup
-	type key struct {
-		route RouteKey
-		link  int32
-	}
+	type key struct{ route RouteKey }
 	sums := make([]map[key]string, watchers)
 	last := make([]Rev, watchers)
 	for i := range watchers {

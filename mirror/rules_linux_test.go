@@ -271,6 +271,30 @@ func TestLinkMovedAway(t *testing.T) {
 	w.agree()
 }
 
+// TestLargeLink: a dump has a link whose message is larger than 32 KiB only if it asks with
+// IFLA_EXT_MASK.
+func TestLargeLink(t *testing.T) {
+	ns := nstest.New(t)
+	ip(t, ns, twoLinks)
+	var names strings.Builder
+	for i := range 350 {
+		fmt.Fprintf(&names, "link property add dev a0 altname %0120d\n", i)
+	}
+	w := &world{TB: t, ns: ns}
+	w.batch("-4", strings.Split(strings.TrimSpace(names.String()), "\n"))
+	w = inNamespace(t, ns, TableLinks)
+	for _, l := range w.exactSnapshot().Links().All() {
+		if l.Ifname.Value != "a0" {
+			continue
+		}
+		if n := len(l.PropList.AltIfname); n != 350 {
+			t.Errorf("%d alternative names, want 350", n)
+		}
+		return
+	}
+	t.Error("the link is missing")
+}
+
 // TestStartInTheMiddle: a Mirror that starts while the tables change gets exact, too.
 func TestStartInTheMiddle(t *testing.T) {
 	ns := nstest.New(t)
