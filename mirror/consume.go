@@ -91,7 +91,7 @@ func (m *Mirror) apply(t *table, msg *message, why Why) {
 		t.log[string(msg.key)] = append(t.log[string(msg.key)], msg.clone())
 	}
 	old := append(t.scratch[0][:0], t.group(msg.key)...)
-	list, verdict := t.kind.apply(old.appendTo(t.list[:0]), msg)
+	list, verdict := msg.do(t.kind, old.appendTo(t.list[:0]))
 	new := appendGroup(t.scratch[1][:0], list)
 	t.scratch, t.list = [2]group{old, new}, list[:0]
 	if verdict != certain {
@@ -125,6 +125,18 @@ func (m *Mirror) removeImplied(t *table, gone []message) {
 	for i := range gone {
 		t.stats.Implied++
 		m.apply(t, &gone[i], Implied)
+	}
+}
+
+// removeMatching removes all members that match, of which the kernel has none any more.
+func (m *Mirror) removeMatching(t *table, why Reason, match func(value []byte) bool) {
+	gone := t.members(match)
+	for i := range gone {
+		gone[i].gone = match
+	}
+	m.removeImplied(t, gone)
+	if t.pass != nil {
+		m.want(t, why) // its dump may have others
 	}
 }
 

@@ -366,12 +366,19 @@ func TestLinkGoneTakesAlong(t *testing.T) {
 				t.Errorf("%v: %d entries, want %d", bit, n, want)
 			}
 		}
+		checked := make(chan struct{}) // no pass mends the state before that
+		defer close(checked)
 		k.do(func() {
 			k.others = nil
 			k.routes = map[byte][]byte{1: k.routes[1]}
+			k.fault = func(int, wire.Message) []wire.Message {
+				<-checked
+				return nil
+			}
 			k.push(groupLink, rtmDelLink, 0, link)
 		})
 		<-before.newer
+		synctest.Wait()
 		after := m.state.Load()
 		if after.rev != before.rev+1 {
 			t.Errorf("revision %d after %d", after.rev, before.rev)

@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"slices"
+
 	"github.com/nlmux/netlink"
 )
 
@@ -72,8 +74,27 @@ type message struct {
 	key   []byte
 	value []byte
 
+	// gone is set if the message stands for an implied removal: of all members of the
+	// group whose values it reports true for, whatever else they are.
+	gone func(value []byte) bool
 	// doubt is set if the group may already differ from the kernel's.
 	doubt bool
+}
+
+// do does to the members of a group what the message says.
+func (m *message) do(k *kind, list [][]byte) ([][]byte, verdict) {
+	if m.gone != nil {
+		return slices.DeleteFunc(list, m.gone), certain
+	}
+	return k.apply(list, m)
+}
+
+// precedes reports whether a group can be in this state right after the message.
+func (m *message) precedes(k *kind, list [][]byte) bool {
+	if m.gone != nil {
+		return !slices.ContainsFunc(list, m.gone)
+	}
+	return k.follows(list, m)
 }
 
 // parse cuts a payload and returns the message, whose key and value are appended to buf.

@@ -207,11 +207,14 @@ func (m *Mirror) linkGone(link uint32) {
 	for _, bit := range []Tables{TableAddrs4, TableAddrs6, TableNeighs4, TableNeighs6} {
 		if t := m.table(bit); t != nil {
 			m.removeImplied(t, t.under(prefix))
+			if t.pass != nil {
+				m.want(t, LinkDown)
+			}
 		}
 	}
 	for _, bit := range []Tables{TableNexthops, TableRoutes4} {
 		if t := m.table(bit); t != nil {
-			m.removeImplied(t, t.members(func(v []byte) bool { return t.kind.uses(v, link) }))
+			m.removeMatching(t, LinkDown, func(v []byte) bool { return t.kind.uses(v, link) })
 		}
 	}
 	m.wantByLink(TableRoutes6, link, LinkDown)

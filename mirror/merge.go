@@ -215,12 +215,12 @@ func replay(k *kind, dumped group, log []message) (final group, sure bool) {
 		msg.doubt = false
 		next := states[:0:0]
 		for _, s := range states {
-			list, v := k.apply(slices.Clone(s.group).values(), &msg)
+			list, v := msg.do(k, slices.Clone(s.group).values())
 			if v != impossible {
 				next = addState(next, possible{appendGroup(nil, list), s.open || v == uncertain})
 			}
 		}
-		if k.follows(dumped.values(), &msg) {
+		if msg.precedes(k, dumped.values()) {
 			next = addState(next, possible{group: dumped})
 		}
 		states = next

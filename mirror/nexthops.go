@@ -43,7 +43,7 @@ func nexthopChanged(m *Mirror, t *table, key []byte, old, new group) {
 		return found && integer(a) == id
 	}
 	if r := m.table(TableRoutes4); r != nil {
-		m.removeImplied(r, r.members(uses))
+		m.removeMatching(r, NexthopGone, uses)
 	}
 	if r := m.table(TableRoutes6); r != nil && r.some(uses) {
 		m.want(r, NexthopGone)
