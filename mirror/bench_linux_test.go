@@ -19,6 +19,8 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
+var stormFlag = flag.Duration("mirror.storm", 5*time.Second, "how long the storm goes on")
+
 var routesFlag = flag.Int("mirror.routes", 200_000, "routes of the benchmarks")
 
 // gateways is the number of different gateways of the routes in the benchmarks.
@@ -37,6 +39,12 @@ func benchRoute(i, gateway int, oif uint32) []byte {
 // fill makes routes from number from until to.
 func fill(b testing.TB, ns *nstest.NS, from, to int, oif uint32) {
 	b.Helper()
+	send(b, ns, from, to, netlink.NLM_F_CREATE|netlink.NLM_F_APPEND, func(i int) []byte { return benchRoute(i, i*7919%gateways, oif) })
+}
+
+// send sends requests that are not acknowledged.
+func send(b testing.TB, ns *nstest.NS, from, to int, flags netlink.Flags, payload func(i int) []byte) {
+	b.Helper()
 	err := ns.Do(func() error {
 		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 		if err != nil {
@@ -45,9 +53,8 @@ func fill(b testing.TB, ns *nstest.NS, from, to int, oif uint32) {
 		defer unix.Close(fd)
 		var buf []byte
 		for i := from; i < to; i++ {
-			m := wire.Message{Payload: benchRoute(i, i*7919%gateways, oif)}
-			m.Header.Type = rtmNewRoute
-			m.Header.Flags = netlink.NLM_F_REQUEST | netlink.NLM_F_CREATE | netlink.NLM_F_APPEND
+			m := wire.Message{Payload: payload(i)}
+			m.Header.Type, m.Header.Flags = rtmNewRoute, netlink.NLM_F_REQUEST|flags
 			if buf = wire.AppendMessage(buf, m); len(buf) > 60_000 || i == to-1 {
 				if err := unix.Sendto(fd, buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 					return err
@@ -90,10 +97,6 @@ func filled(b testing.TB) (ns *nstest.NS, conn *client.Conn, oif uint32) {
 	}
 	oif = indices["b0"]
 	fill(b, ns, 0, *routesFlag, oif)
-	err = ns.Do(func() error { return nil })
-	if err != nil {
-		b.Fatal(err)
-	}
 	fillOver(b, conn, *routesFlag, 1000, indices["a0"])
 	return ns, conn, oif
 }
@@ -209,6 +212,55 @@ func median(v []float64) float64 {
 		}
 	}
 	return sum[len(sum)/2]
+}
+
+// BenchmarkStorm changes 50,000 routes a second. It reports the share of the time in which
+// tables were read, the heap at its largest, and how long after the end the copy was exact.
+func BenchmarkStorm(b *testing.B) {
+	ns, _, oif := filled(b)
+	w := inNamespace(b, ns, All)
+	w.exact()
+	before := reading(w.m.Status())
+	const burst, every = 500, 10 * time.Millisecond
+	largest := 0.0
+	begin := time.Now()
+	for i := 0; time.Since(begin) < *stormFlag; i++ {
+		replace(b, ns, i*burst%*routesFlag, burst, 1+i%gateways, oif)
+		if i%100 == 0 {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			largest = max(largest, float64(m.HeapInuse))
+		}
+		time.Sleep(time.Until(begin.Add(time.Duration(i) * every)))
+	}
+	end := time.Now()
+	share := (reading(w.m.Status()) - before).Seconds() / end.Sub(begin).Seconds()
+	w.exact()
+	b.ReportMetric(time.Since(end).Seconds(), "s-to-exact")
+	b.ReportMetric(100*share, "%-reading")
+	b.ReportMetric(largest/(1<<20), "heap-MiB")
+	for _, t := range w.m.Status().Tables {
+		if t.Table == TableRoutes4 {
+			b.ReportMetric(float64(t.Gaps), "gaps")
+			b.ReportMetric(float64(t.Resyncs), "passes")
+		}
+	}
+	if diff := w.differences(w.exact()); len(diff) > 0 {
+		b.Errorf("%d differences, such as %s", len(diff), diff[0])
+	}
+}
+
+func reading(s Status) (total time.Duration) {
+	for _, t := range s.Tables {
+		total += t.Reading
+	}
+	return total
+}
+
+// replace changes the gateway of n routes.
+func replace(b testing.TB, ns *nstest.NS, from, n, gateway int, oif uint32) {
+	b.Helper()
+	send(b, ns, from, from+n, netlink.NLM_F_CREATE|netlink.NLM_F_REPLACE, func(i int) []byte { return benchRoute(i, gateway, oif) })
 }
 
 // BenchmarkLinkDown measures from the end of `ip link set down` until the Mirror is exact

@@ -149,6 +149,7 @@ func (m *Mirror) read(ctx context.Context, p *pass) (*dump, error) {
 func (m *Mirror) finish(p *pass, again Reason) {
 	t, now := p.t, time.Now()
 	t.pace.done(now, now.Sub(p.began), m.settle, again == None && !t.gap, t.gap)
+	t.stats.Reading += now.Sub(p.began)
 	if p.link == 0 {
 		t.stats.Resyncs++
 	} else {

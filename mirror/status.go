@@ -62,13 +62,14 @@ type TableStatus struct {
 	Since time.Time // since when it is exact or not
 	Err   error     // the last refusal, if Why is Refused
 
-	Resyncs     uint64 // passes over the whole table
-	Partial     uint64 // passes over the entries of one link
-	Repeated    uint64 // passes that left the table in doubt
-	Implied     uint64 // entries that were removed without a message of the kernel
-	Repaired    uint64 // entries that a pass has added, removed or changed after the first one
-	Gaps        uint64 // losses of messages
-	Undecodable uint64 // messages that could not be decoded
+	Resyncs     uint64        // passes over the whole table
+	Partial     uint64        // passes over the entries of one link
+	Reading     time.Duration // time that all passes took
+	Repeated    uint64        // passes that left the table in doubt
+	Implied     uint64        // entries that were removed without a message of the kernel
+	Repaired    uint64        // entries that a pass has added, removed or changed after the first one
+	Gaps        uint64        // losses of messages
+	Undecodable uint64        // messages that could not be decoded
 }
 
 // Exact reports whether all tables are exact.
