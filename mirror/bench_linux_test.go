@@ -443,3 +443,27 @@ func BenchmarkDifference(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkDump takes a dump of all routes, into an empty table and into one that has them.
+func BenchmarkDump(b *testing.B) {
+	m := unconnected(b)
+	full := m.table(TableRoutes4)
+	payloads := make([][]byte, *routesFlag)
+	for i := range payloads {
+		payloads[i] = benchRoute(i, i*7919%gateways, 3)
+	}
+	for name, base := range map[string]*table{"empty": newTable(routes4, time.Now()), "full": full} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			start := cpu()
+			for b.Loop() {
+				d := newDump(routes4, base.tree, 0)
+				for _, p := range payloads {
+					d.add(p)
+				}
+				d.flush()
+			}
+			b.ReportMetric(float64(cpu()-start)/float64(b.N**routesFlag), "cpu-ns/route")
+		})
+	}
+}

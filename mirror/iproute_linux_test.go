@@ -3,10 +3,12 @@
 package mirror
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -48,11 +50,19 @@ func (w *world) ipDifferences(s Snapshot) (out []string) {
 // ipJSON decodes what ip(8) prints for a command.
 func (w *world) ipJSON(v any, args ...string) {
 	w.Helper()
-	out := w.ns.Run(w, "ip", append([]string{"-j", "-d"}, args...)...)
-	if strings.TrimSpace(out) == "" {
+	var out []byte
+	err := w.ns.Do(func() (err error) {
+		// Standard error is for next hops that are gone meanwhile.
+		out, err = exec.Command("ip", append([]string{"-j", "-d"}, args...)...).Output()
+		return err
+	})
+	if err != nil {
+		w.Fatalf("ip %s: %v", strings.Join(args, " "), err)
+	}
+	if len(bytes.TrimSpace(out)) == 0 {
 		return
 	}
-	if err := json.Unmarshal([]byte(out), v); err != nil {
+	if err := json.Unmarshal(out, v); err != nil {
 		w.Fatalf("ip %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }

@@ -73,7 +73,9 @@ func (l *layout) split(payload, key, value []byte) (k, v []byte, ok bool) {
 	for i := range l.key {
 		p := &l.key[i]
 		p.put(k, head[p.at:p.at+p.width])
-		clear(head[p.at : p.at+p.width])
+		for j := p.at; j < p.at+p.width; j++ { // clear is slow for few bytes
+			head[j] = 0
+		}
 	}
 	start := len(value) - l.header
 	var found uint32
@@ -109,11 +111,11 @@ func (l *layout) split(payload, key, value []byte) (k, v []byte, ok bool) {
 // put writes the part into the key k.
 func (p *part) put(k, v []byte) {
 	dst := k[p.offset : p.offset+p.size]
-	clear(dst)
-	if p.number {
+	switch {
+	case p.number:
 		binary.BigEndian.PutUint32(dst, integer(v))
-	} else {
-		copy(dst, v)
+	case copy(dst, v) < p.size:
+		clear(dst[min(len(v), p.size):])
 	}
 	if p.inverse {
 		invert(dst)

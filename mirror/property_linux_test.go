@@ -271,10 +271,12 @@ const propertyLinks = `
 	link set c1 up
 	link set br0 up`
 
-// mismatch returns what differs for good although the copy is exact.
+// mismatch returns what differs for good although the copy is exact. The kernel announces a
+// carrier up to a second after a dump shows it (linkwatch_schedule_work in
+// net/core/link_watch.c).
 func (w *world) mismatch() (diff []string) {
 	w.Helper()
-	for range 20 {
+	for range 60 {
 		s := w.exact()
 		if diff = w.differences(s); len(diff) == 0 {
 			if diff = w.ipDifferences(Snapshot{s}); len(diff) == 0 {

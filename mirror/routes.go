@@ -49,17 +49,23 @@ func cleanRoute(v []byte) []byte {
 		return nil
 	}
 	native.PutUint32(v[rtmsgFlags:], flags&^rtnhVolatile)
-	if _, found := attribute(v[rtmsgSize:], rtaNhID); found {
-		native.PutUint32(v[rtmsgFlags:], flags&^rtnhFlags)
-		if v[rtmsgType] == rtnBlackhole {
-			v[rtmsgType] = rtnUnicast // what the object is
+	for attrs := v[rtmsgSize:]; len(attrs) > 0; {
+		a, rest, err := wire.NextAttr(attrs)
+		switch {
+		case err != nil:
+			return v
+		case a.Type == rtaNhID:
+			native.PutUint32(v[rtmsgFlags:], flags&^rtnhFlags)
+			if v[rtmsgType] == rtnBlackhole {
+				v[rtmsgType] = rtnUnicast // what the object is
+			}
+			return withoutHops(v)
+		case a.Type == rtaMultipath:
+			for hop := range hopsOf(a.Value) {
+				hop[2] &^= rtnhVolatile
+			}
 		}
-		return withoutHops(v)
-	}
-	if hops, found := attribute(v[rtmsgSize:], rtaMultipath); found {
-		for hop := range hopsOf(hops) {
-			hop[2] &^= rtnhVolatile
-		}
+		attrs = rest
 	}
 	return v
 }
