@@ -42,32 +42,7 @@ func BenchmarkEvents(b *testing.B) { benchmark(b, "events") }
 // benchmark runs one work with every client and count of goroutines, under names that
 // benchstat can split.
 func benchmark(b *testing.B, name string) {
-	if err := preparePayloads(); err != nil {
-		b.Fatal(err)
-	}
-	var w *Work
-	for _, w = range works(fullSizes, isPrivate()) {
-		if w.Name == name {
-			break
-		}
-	}
-	if w.Private && !isPrivate() {
-		b.Skip(errPrivate)
-	}
-	if w.Setup != nil {
-		undo, err := w.Setup()
-		if errors.Is(err, errLacking) {
-			b.Skip(err)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer func() {
-			if err := undo(); err != nil {
-				b.Error(err)
-			}
-		}()
-	}
+	w := setUp(b, name)
 	entries := goEntries()
 	if c, remove, err := buildC(); err == nil {
 		defer remove()
@@ -92,6 +67,38 @@ func benchmark(b *testing.B, name string) {
 			})
 		}
 	}
+}
+
+// setUp returns a work whose setup lasts as long as the benchmark.
+func setUp(b *testing.B, name string) *Work {
+	if err := preparePayloads(); err != nil {
+		b.Fatal(err)
+	}
+	var w *Work
+	for _, w = range works(fullSizes, isPrivate()) {
+		if w.Name == name {
+			break
+		}
+	}
+	if w.Private && !isPrivate() {
+		b.Skip(errPrivate)
+	}
+	if w.Setup == nil {
+		return w
+	}
+	undo, err := w.Setup()
+	if errors.Is(err, errLacking) {
+		b.Skip(err)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := undo(); err != nil {
+			b.Error(err)
+		}
+	})
+	return w
 }
 
 func benchmarkCell(b *testing.B, e *Entry, w *Work, goroutines int) {

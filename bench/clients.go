@@ -62,7 +62,7 @@ func (e *Entry) takesPart(w *Work) bool {
 	case workVerdicts:
 		return e.Queue != nil
 	}
-	return w.Op != nil || w.Rows == nil && e.Listen != nil
+	return w.Op != nil || w.Rows == nil && w.Rivals == nil && e.Listen != nil
 }
 
 // Names in the ratios.

@@ -5,6 +5,8 @@ go 1.25.0
 replace github.com/nlmux/netlink => ../
 
 require (
+	github.com/google/nftables v0.3.0
+	github.com/mdlayher/genetlink v1.4.0
 	github.com/mdlayher/netlink v1.11.2
 	github.com/nlmux/netlink v0.0.0-00010101000000-000000000000
 	github.com/vishvananda/netlink v1.3.1

@@ -73,6 +73,17 @@ func tail(a, b string, limit float64) goal {
 	}
 }
 
+// againstRival is the ratio of what one rival of a work needs to what another does.
+func againstRival(work, rival, than, what string, of func(*Sample) float64, limit float64) goal {
+	return goal{
+		text: fmt.Sprintf("%s, %s: %s to %s's", work, rival, what, than),
+		measure: func(r *Results) (float64, bool) {
+			return ratio(r.values(work, rival, 1, of), r.values(work, than, 1, of))
+		},
+		atMost: true, limit: limit,
+	}
+}
+
 var goals = []goal{
 	againstRaw("noop", 1, 1.5),
 	againstPeer("noop", 1, nameMdShared, 3),
@@ -117,6 +128,11 @@ var goals = []goal{
 	tail(pacedStorm+rowEventSocket, pacedStorm+rowNoMember, 1.5),
 	tail(pacedStorm+rowUnread, pacedStorm+rowRead, 1.5),
 	tail(rowDump, rowSleep, 2),
+	againstRival(workDecode, "typed", "hand", "time", nsPerOp, 1.5),
+	againstRival(workTypedRoutes, "reuse", "bare", "processor time", processorNs, 1.15),
+	againstRival(workTypedRoutes, "list", "vishvananda", "time", nsPerOp, 0.5),
+	againstRival(workTypedRoutes, "list", "vishvananda", "bytes", allocated, 0.25),
+	againstRival(workTypedLink, "typed", "vishvananda", "time", nsPerOp, 0.6),
 }
 
 // printGoals prints the goals whose works were measured.
@@ -138,6 +154,6 @@ func (r *Results) printGoals(out io.Writer) {
 		if !reached {
 			verdict = "missed"
 		}
-		fmt.Fprintf(t, "%s\t%s %.1f\t%.2f\t%s\t\n", g.text, sign, g.limit, v, verdict)
+		fmt.Fprintf(t, "%s\t%s %.4g\t%.2f\t%s\t\n", g.text, sign, g.limit, v, verdict)
 	}
 }

@@ -62,10 +62,12 @@ func (r *Results) measureWork(round int, w *Work, entries []*Entry) (err error) 
 	}
 	if w.Rows != nil {
 		samples, err := w.Rows(r.Budget)
-		for _, s := range samples {
-			s.Round, s.Work = round, w.Name
-			r.Samples = append(r.Samples, s)
-		}
+		r.add(round, w, samples)
+		return err
+	}
+	if w.Rivals != nil {
+		samples, err := race(w.Rivals, r.Budget)
+		r.add(round, w, samples)
 		return err
 	}
 	for _, n := range w.Goroutines {
@@ -90,6 +92,14 @@ func (r *Results) measureWork(round int, w *Work, entries []*Entry) (err error) 
 		}
 	}
 	return nil
+}
+
+// add adds the samples of a work.
+func (r *Results) add(round int, w *Work, samples []Sample) {
+	for _, s := range samples {
+		s.Round, s.Work = round, w.Name
+		r.Samples = append(r.Samples, s)
+	}
 }
 
 // write writes the results as JSON with a sample per line.

@@ -22,6 +22,7 @@ type Sample struct {
 	NsPerOp    float64       `json:"ns_per_op"`
 	Allocs     float64       `json:"allocs_per_op"`
 	Bytes      float64       `json:"bytes_per_op"`
+	Processor  float64       `json:"cpu_ns_per_op,omitempty"` // of rivals
 
 	// Of a storm of events.
 

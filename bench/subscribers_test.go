@@ -77,7 +77,7 @@ func benchmarkSubscribers(b *testing.B, pause time.Duration, n int) {
 			taken.Add(own)
 		})
 	}
-	before := processorTime(b)
+	before := processorTime()
 	events, err := startStorm(time.Duration(b.N)*time.Millisecond, pause)
 	if err != nil {
 		b.Fatal(err)
@@ -88,19 +88,9 @@ func benchmarkSubscribers(b *testing.B, pause time.Duration, n int) {
 		}
 	}
 	consumers.Wait()
-	used := processorTime(b) - before
+	used := processorTime() - before
 	b.ReportMetric(0, "ns/op") // of a millisecond of storm, which says nothing
 	b.ReportMetric(float64(used)/float64(taken.Load()), "cpu-ns/delivery")
 	b.ReportMetric(float64(taken.Load())/float64(len(present))/float64(b.N)*1000, "events/s")
 	b.ReportMetric(100*float64(taken.Load())/float64(len(present))/float64(events), "%taken")
-}
-
-// processorTime returns the processor time that this process has used.
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -21,6 +21,8 @@ func (r *Results) printTables(out io.Writer, all []*Work, entries []*Entry) {
 		switch {
 		case w.Rows != nil:
 			r.printLatency(out, w)
+		case w.Rivals != nil:
+			r.printRivals(out, w)
 		case w.Op == nil:
 			r.printEvents(out, w, entries)
 		default:

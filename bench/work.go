@@ -35,11 +35,14 @@ type Work struct {
 	Payload []byte
 
 	// Op is one operation by worker number i. It is nil for the storm of events,
-	// where the clients listen, and where Rows is set.
+	// where the clients listen, and where Rows or Rivals is set.
 	Op func(c Client, i int) error
 
 	// Rows measures all rows once, each for a time, if the rows are not the clients.
 	Rows func(d time.Duration) ([]Sample, error)
+
+	// Rivals are the rows if the clients are not, each a way to do the same.
+	Rivals []rival
 }
 
 // Names of works that not all clients take part in, or that goals refer to.
@@ -123,6 +126,7 @@ const (
 	addrBase  = 10 << 24 // 10.0.0.0: one address for each goroutine
 	dumpBase  = 11 << 24
 	routeBase = 12 << 24
+	typedBase = 13 << 24
 	stormBase = 16 << 24 // 16.0.0.0/4
 )
 
@@ -240,6 +244,7 @@ func works(s Sizes, private bool) []*Work {
 			Rows:  latencies,
 		},
 	)
+	ws = append(ws, typedWorks(s)...)
 	for _, w := range ws {
 		switch w.Name {
 		case "dump", "dump-stream":

@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -15,6 +13,7 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/readmetest"
 	"github.com/nlmux/netlink/wire"
 )
 
@@ -55,30 +54,8 @@ func Example() {
 	// nosuchlink0: netlink: RTM_GETLINK: no such device
 }
 
-// TestReadmeProgramIsTheExample: what README.md shows is what Example compiles and runs.
+// TestReadmeProgramIsTheExample: what README.md shows second is what Example compiles and
+// runs.
 func TestReadmeProgramIsTheExample(t *testing.T) {
-	between := func(file, begin, end string) string {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, text, ok := strings.Cut(string(b), begin)
-		text, _, found := strings.Cut(text, end)
-		if !ok || !found {
-			t.Fatalf("%s: no %q and %q", file, begin, end)
-		}
-		return text
-	}
-	program := between("../README.md", "```go\npackage main\n", "```")
-	_, body, _ := strings.Cut(program, "func main() {\n")
-	want := between("readme_test.go", "func Example() {\n", "\t// Unordered output:")
-	if body != want+"}\n" {
-		t.Errorf("README.md has\n%s\nwant\n%s", body, want)
-	}
-	for _, imported := range []string{"context", "fmt", "log", "sync", "golang.org/x/sys/unix", "github.com/nlmux/netlink",
-		"github.com/nlmux/netlink/client", "github.com/nlmux/netlink/wire"} {
-		if !strings.Contains(program, "\t\""+imported+"\"\n") {
-			t.Errorf("the program of README.md does not import %s", imported)
-		}
-	}
+	readmetest.Compare(t, 1, "../README.md", "readme_test.go")
 }

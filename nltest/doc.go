@@ -13,7 +13,6 @@
 // its state. The handler may keep the request. What it returns is copied: a Seq or
 // PortID of 0 becomes the request's, and Length is computed. The end of the answer is
 // added as the family's kernel sends it, unless the handler returns one:
-// kernel would send it, unless the handler returns one:
 //
 //   - nil: the request is acknowledged
 //   - data: the messages, then the acknowledgement, or NLMSG_DONE for a dump
@@ -50,4 +49,8 @@
 // A Kernel uses only channels, mutexes and the goroutines of its Conns, so it works in
 // a testing/synctest bubble. A message that is pushed before a request is made is
 // queued before its answer.
+//
+// # Types
+//
+// Package ynl/ynltest makes handlers from functions on the types of package ynl.
 package nltest

@@ -86,7 +86,7 @@ var messages = []table.Message{
 	{Type: delGadget, Set: setGadget, Name: "delgadget"},
 }
 
-// A raw family, on a protocol whose dumps may be repeated.
+// A raw family. Dumps of its protocol may be repeated.
 var (
 	acmeRows = table.Family{
 		Name: "acme", Number: int(netlink.NETLINK_ROUTE), Sets: sets, Structs: headers, Messages: messages,

@@ -3,7 +3,6 @@ package ynl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -13,9 +12,9 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// Caller requests the operations of one family on a Conn. It is for generated code,
-// whose type Client has one. Its functions may be called by any number of goroutines at
-// once.
+// Caller requests the operations of one family on a Conn, by [Exec], [Do] and [Dump]. It
+// is for generated code: each type Client has one. It may be used by any number of
+// goroutines at once.
 type Caller struct {
 	conn   *client.Conn
 	family *Family
@@ -27,14 +26,7 @@ type Caller struct {
 // NewCaller returns a Caller for a family on c. If c is nil or speaks another protocol,
 // every call fails.
 func NewCaller(c *client.Conn, f *Family) *Caller {
-	k := &Caller{conn: c, family: f}
-	switch {
-	case c == nil:
-		k.err = errNilConn
-	case c.Family() != f.Protocol():
-		k.err = fmt.Errorf("Conn has family %v, want %v", c.Family(), f.Protocol())
-	}
-	return k
+	return &Caller{conn: c, family: f, err: f.checkConn(c)}
 }
 
 // Exec requests an operation that has no reply.
@@ -127,13 +119,12 @@ func (k *Caller) begin(ctx context.Context, op *Op, req Message) (request, error
 	if err != nil {
 		return r, op.unsent(err)
 	}
-	if k.family.Rows.Generic {
-		if r.generic, err = k.resolve(ctx); err != nil {
-			return r, op.unsent(err)
-		}
-	}
 	r.builder = builders.Get().(*wire.Builder)
-	if r.payload, err = encode(r.builder, op, req); err != nil {
+	r.payload, err = encode(r.builder, op, req)
+	if err == nil && k.family.Rows.Generic {
+		r.generic, err = k.resolve(ctx)
+	}
+	if err != nil {
 		r.end()
 		return r, op.unsent(err)
 	}

@@ -101,15 +101,19 @@ func TestRefusalIsCopied(t *testing.T) {
 
 // Promise 6: nothing is sent if a value cannot be encoded.
 func TestValueThatCannotBeEncoded(t *testing.T) {
-	c := newGadgets(dial(t, func(wire.Message) []wire.Message {
+	handler := func(wire.Message) []wire.Message {
 		t.Error("a request was sent")
 		return nil
-	}))
+	}
+	generic := nltest.Dial(netlink.NETLINK_GENERIC, handler)
+	defer generic.Close()
+	c, other := newGadgets(dial(t, handler)), newGeneric(generic)
 	g := &gadget{Size: ynl.U32(70000)}
 	for name, err := range map[string]error{
 		"newgadget": c.NewGadget(bg, g),
 		"getgadget": second(c.GetGadget(bg, g)),
 		"dump":      second(c.DumpGadget(bg, g).List()),
+		"generic":   other.NewGadget(bg, g), // not even a look-up
 	} {
 		if err == nil || !client.NotSent(err) || !strings.HasSuffix(err.Error(), "gadget: "+tooLarge) {
 			t.Errorf("%s: %v", name, err)
@@ -150,8 +154,8 @@ func TestWrongArguments(t *testing.T) {
 		text string
 	}{
 		{"nil Conn", newGadgets(nil), bg, nil, "acme %: nil Conn"},
-		{"wrong family", newGadgets(generic), bg, nil, "acme %: Conn has family NETLINK_GENERIC, want NETLINK_ROUTE"},
-		{"wrong family, generic", newGeneric(raw), bg, nil, "acmegen %: Conn has family NETLINK_ROUTE, want NETLINK_GENERIC"},
+		{"wrong family", newGadgets(generic), bg, nil, "acme %: the family of the Conn is NETLINK_GENERIC, want NETLINK_ROUTE"},
+		{"wrong family, generic", newGeneric(raw), bg, nil, "acmegen %: the family of the Conn is NETLINK_ROUTE, want NETLINK_GENERIC"},
 		{"nil ctx", newGadgets(raw), nilContext, nil, "acme %: nil context"},
 		{"nil ctx, generic", newGeneric(generic), nilContext, nil, "acmegen %: nil context"},
 		{"ended ctx", newGadgets(raw), ended, context.Canceled, "acme %: netlink: "},

@@ -23,7 +23,7 @@
 //
 // Decoding is tolerant. Attributes that the type has no field for, that have another size
 // than described, or that cannot be read are kept in the field Unknown, see [Attrs], and
-// sent again. Only a message without its header, or one whose attributes cannot be told
+// sent again. Only a message without its header, or one whose attributes cannot be cut
 // apart, is an error. Encoding is strict: a number wider than its place, or an address
 // of another length than its place has, fails the request before it is sent.
 //

@@ -14,6 +14,7 @@ var ErrNoReply = errors.New("no reply")
 var (
 	errNilContext = errors.New("nil context")
 	errNilConn    = errors.New("nil Conn")
+	errNoFamilies = errors.New("no families")
 )
 
 // callError is the failure of an operation. The family, the operation and the cause are

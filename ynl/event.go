@@ -78,14 +78,14 @@ func listen(ctx context.Context, c *client.Conn, families []*Family) (*listener,
 	switch {
 	case ctx == nil:
 		return nil, errNilContext
-	case c == nil:
-		return nil, errNilConn
+	case len(families) == 0:
+		return nil, errNoFamilies
 	}
 	l := &listener{families: families, ids: make([]netlink.MessageType, len(families))}
 	var groups []uint32
 	for i, f := range families {
-		if c.Family() != f.Protocol() {
-			return nil, fmt.Errorf("%s: Conn has family %v, want %v", f.Name(), c.Family(), f.Protocol())
+		if err := f.checkConn(c); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name(), err)
 		}
 		ids, err := l.groups(ctx, c, i)
 		if err != nil {

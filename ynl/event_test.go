@@ -194,9 +194,9 @@ func TestGroupsThatCannotBeJoined(t *testing.T) {
 		text     string
 	}{
 		{"nil ctx", nilContext, raw, []*ynl.Family{&acme}, nil, "events: nil context"},
-		{"nil Conn", bg, nil, []*ynl.Family{&acme}, nil, "events: nil Conn"},
-		{"no family", bg, raw, nil, nil, "events: netlink: subscribe: no groups: "},
-		{"wrong family", bg, generic, []*ynl.Family{&acme}, nil, "events: acme: Conn has family NETLINK_GENERIC, want NETLINK_ROUTE"},
+		{"nil Conn", bg, nil, []*ynl.Family{&acme}, nil, "events: acme: nil Conn"},
+		{"no family", bg, raw, nil, nil, "events: no families"},
+		{"wrong family", bg, generic, []*ynl.Family{&acme}, nil, "events: acme: the family of the Conn is NETLINK_GENERIC, want NETLINK_ROUTE"},
 		{"no groups", bg, raw, []*ynl.Family{&acme, &silent}, fs.ErrNotExist, "events: silent: no such multicast group"},
 		{"not loaded", bg, generic, []*ynl.Family{&acmegen}, fs.ErrNotExist, `events: acmegen: genl: no family "acmegen"`},
 		{"closed", bg, closed, []*ynl.Family{&acme}, nil, "events: acme: group gadgets: netlink: "},

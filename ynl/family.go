@@ -1,9 +1,11 @@
 package ynl
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/wire"
 	"github.com/nlmux/netlink/ynl/internal/table"
 )
@@ -37,6 +39,17 @@ func (f *Family) Name() string { return f.Rows.Name }
 // Protocol returns the family that a [client.Conn] has to be dialled to,
 // NETLINK_GENERIC for generic netlink.
 func (f *Family) Protocol() netlink.Family { return netlink.Family(f.Rows.Number) }
+
+// checkConn returns an error if c cannot be used for the family.
+func (f *Family) checkConn(c *client.Conn) error {
+	switch {
+	case c == nil:
+		return errNilConn
+	case c.Family() != f.Protocol():
+		return fmt.Errorf("the family of the Conn is %v, want %v", c.Family(), f.Protocol())
+	}
+	return nil
+}
 
 // Ops returns the operations and the notifications of the family. The list is the
 // caller's own.
@@ -99,5 +112,31 @@ func (o *Op) CanDo() bool { return o.Row.Do }
 // CanDump reports whether the operation can be requested as a dump.
 func (o *Op) CanDump() bool { return o.Row.Dump }
 
-// New returns an empty message of the type that requests and replies have.
+// InBatch reports whether the kernel takes the request only within a batch, see
+// [BatchMessage].
+func (o *Op) InBatch() bool { return o.Row.Batch }
+
+// Privilege returns the capability that a request needs: "CAP_NET_ADMIN", in the user
+// namespace of the network namespace, or "CAP_NET_ADMIN in the initial user namespace".
+// It is "" if the specification names none.
+func (o *Op) Privilege() string {
+	switch o.Row.Admin {
+	case table.AdminUserNS:
+		return "CAP_NET_ADMIN"
+	case table.AdminInit:
+		return "CAP_NET_ADMIN in the initial user namespace"
+	}
+	return ""
+}
+
+// New returns an empty request.
 func (o *Op) New() Message { return newMessage(o.Family, o.Row.Set) }
+
+// NewReply returns an empty reply or notification. For most operations it has the type of
+// the request.
+func (o *Op) NewReply() Message {
+	if o.Row.ReplySet != 0 {
+		return newMessage(o.Family, o.Row.ReplySet)
+	}
+	return o.New()
+}

@@ -10,6 +10,9 @@ import (
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/wire"
 	"github.com/nlmux/netlink/ynl"
+	"github.com/nlmux/netlink/ynl/netdev"
+	"github.com/nlmux/netlink/ynl/nftables"
+	"github.com/nlmux/netlink/ynl/sockdiag"
 )
 
 func TestFamily(t *testing.T) {
@@ -33,8 +36,33 @@ func TestOp(t *testing.T) {
 	if opNew.Reply() != 0 || opNew.CanDump() {
 		t.Errorf("%+v", opNew)
 	}
-	if g, ok := opGet.New().(*gadget); !ok || !reflect.DeepEqual(g, new(gadget)) {
-		t.Errorf("%+v", opGet.New())
+	for _, m := range []ynl.Message{opGet.New(), opGet.NewReply()} {
+		if !reflect.DeepEqual(m, new(gadget)) {
+			t.Errorf("%+v", m)
+		}
+	}
+	if m, ok := sockdiag.OpGetUnix.New().(*sockdiag.UnixReq); !ok {
+		t.Errorf("%T", m)
+	}
+	if m, ok := sockdiag.OpGetUnix.NewReply().(*sockdiag.Unix); !ok {
+		t.Errorf("%T", m)
+	}
+}
+
+func TestOpNeeds(t *testing.T) {
+	for _, tt := range []struct {
+		op        *ynl.Op
+		inBatch   bool
+		privilege string
+	}{
+		{nftables.OpNewTable, true, "CAP_NET_ADMIN"},
+		{nftables.OpGetTable, false, "CAP_NET_ADMIN"},
+		{netdev.OpDevGet, false, ""},
+		{netdev.OpNapiSet, false, "CAP_NET_ADMIN in the initial user namespace"},
+	} {
+		if tt.op.InBatch() != tt.inBatch || tt.op.Privilege() != tt.privilege {
+			t.Errorf("%s: in a batch %v, %q; want %v, %q", tt.op.Name(), tt.op.InBatch(), tt.op.Privilege(), tt.inBatch, tt.privilege)
+		}
 	}
 }
 

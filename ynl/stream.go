@@ -78,7 +78,7 @@ func markSent(err error) {
 	}
 }
 
-// Dump requests a dump, whose entries are of type T.
+// Dump requests a dump with entries of type T.
 func Dump[T any, P interface {
 	*T
 	Message

@@ -17,6 +17,7 @@ import (
 	"github.com/nlmux/netlink/bench/migration/vishvananda"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/ynl"
 )
 
 // library is the page's code of one library, connected to one namespace, in
@@ -64,7 +65,7 @@ func (l nlmuxLibrary) link(name string) (index, mtu int, err error) {
 }
 
 func (l nlmuxLibrary) addAddress(index int, addr netip.Prefix) (bool, error) {
-	return nlmux.AddAddress(l.ctx, l.conn, uint32(index), addr)
+	return nlmux.AddAddress(l.ctx, l.conn, int32(index), addr)
 }
 
 func (l nlmuxLibrary) deleteRoute(dst netip.Prefix) (bool, error) {
@@ -88,7 +89,7 @@ func (l nlmuxLibrary) watch(stop <-chan struct{}, changed func(uint16), resync f
 		<-stop
 		c.Close()
 	}()
-	return nlmux.Watch(c, changed, resync)
+	return nlmux.Watch(l.ctx, c, func(e ynl.Event) { changed(e.Type) }, resync)
 }
 
 func (l nlmuxLibrary) setMTU(index, mtu int, patience time.Duration) error {

@@ -45,10 +45,10 @@ func TestPageShowsTheCode(t *testing.T) {
 	if broken != nil {
 		t.Fatal(broken)
 	}
-	for _, library := range libraries {
-		for _, name := range exported(t, library.name) {
-			if !shown[library.name+"."+name] {
-				t.Errorf("the page does not show %s of %s", name, library.name)
+	for _, library := range []string{"nlmux", "mdlayher", "vishvananda", "shared"} {
+		for _, name := range declared(t, library) {
+			if !shown[library+"."+name] {
+				t.Errorf("the page does not show %s of %s", name, library)
 			}
 		}
 	}
@@ -77,7 +77,10 @@ func TestPageNamesTheVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, peer := range []string{"github.com/mdlayher/netlink", "github.com/vishvananda/netlink"} {
+	for _, peer := range []string{
+		"github.com/mdlayher/netlink", "github.com/vishvananda/netlink",
+		"github.com/mdlayher/genetlink", "github.com/google/nftables",
+	} {
 		version := regexp.MustCompile(regexp.QuoteMeta(peer) + ` (v\S+)`).FindSubmatch(mod)
 		if version == nil {
 			t.Fatalf("go.mod does not require %s", peer)
@@ -100,33 +103,57 @@ func parse(library string) (*ast.File, []byte, error) {
 	return f, src, err
 }
 
-// declaration returns the text of a function in the file, with its comment.
+// declaration returns the text of a function, a method or a type in the file, with its
+// comment.
 func declaration(library, name string) (string, error) {
 	f, src, err := parse(library)
 	if err != nil {
 		return "", err
 	}
 	for _, d := range f.Decls {
-		if d, ok := d.(*ast.FuncDecl); ok && d.Name.Name == name {
+		if declares(d, name) {
 			start := d.Pos()
-			if d.Doc != nil {
-				start = d.Doc.Pos()
+			if doc := doc(d); doc != nil {
+				start = doc.Pos()
 			}
 			return string(src[start-1 : d.End()-1]), nil
 		}
 	}
-	return "", fmt.Errorf("no function %s in package %s", name, library)
+	return "", fmt.Errorf("package %s does not declare %s", library, name)
 }
 
-// exported returns the names of the functions that are for the page.
-func exported(t *testing.T, library string) (names []string) {
+// declares reports whether d is the function or the type of that name.
+func declares(d ast.Decl, name string) bool {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		return d.Name.Name == name
+	case *ast.GenDecl:
+		t, ok := d.Specs[0].(*ast.TypeSpec)
+		return ok && t.Name.Name == name
+	}
+	return false
+}
+
+// doc returns the comment of a declaration.
+func doc(d ast.Decl) *ast.CommentGroup {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		return d.Doc
+	case *ast.GenDecl:
+		return d.Doc
+	}
+	return nil
+}
+
+// declared returns the names of the functions and methods, all of which are for the page.
+func declared(t *testing.T, library string) (names []string) {
 	t.Helper()
 	f, _, err := parse(library)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range f.Decls {
-		if d, ok := d.(*ast.FuncDecl); ok && d.Name.IsExported() {
+		if d, ok := d.(*ast.FuncDecl); ok {
 			names = append(names, d.Name.Name)
 		}
 	}

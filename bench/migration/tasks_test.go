@@ -14,6 +14,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/bench/migration/nlmux"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/nstest"
 )
@@ -284,6 +286,18 @@ func TestHasCarrier(t *testing.T) {
 			t.Errorf("carrier: %v, %v", carrier, err)
 		}
 	})
+}
+
+// TestRawHasCarrier: a program without the typed packages gets what one with them gets.
+func TestRawHasCarrier(t *testing.T) {
+	c := dialFamily(t, nstest.New(t), netlink.NETLINK_GENERIC)
+	for _, link := range []string{lo, "nosuchlink0"} {
+		exists, carrier, err := nlmux.HasCarrier(t.Context(), c, link)
+		rawExists, rawCarrier, rawErr := nlmux.RawHasCarrier(t.Context(), c, link)
+		if rawExists != exists || rawCarrier != carrier || errors.Is(rawErr, unix.ENODEV) != errors.Is(err, unix.ENODEV) {
+			t.Errorf("%s: %v, %v, %v; want %v, %v, %v", link, rawExists, rawCarrier, rawErr, exists, carrier, err)
+		}
+	}
 }
 
 // TestMTUs: each of many goroutines gets the answer to its own question.

@@ -354,6 +354,9 @@ func (c *checker) layout(l *table.Layout) {
 			c.errorf("begins at %d, before the end of the member before at %d", m.At, end)
 		}
 		end = int(m.At) + c.member(m, f.Type)
+		if m.Run != 0 {
+			c.run(l.Members[i:])
+		}
 	}
 	c.at = t.String()
 	if end > int(l.Wire) {
@@ -363,6 +366,26 @@ func (c *checker) layout(l *table.Layout) {
 		if !rows[f.Name] {
 			c.errorf("field %s has no row", f.Name)
 		}
+	}
+}
+
+// run checks that the first members are as many bytes as the run says, and are the same in
+// Go as on the wire.
+func (c *checker) run(members []table.Member) {
+	first := members[0]
+	n := 0
+	for _, m := range members {
+		if n == int(first.Run) {
+			return
+		}
+		plain := integer(m.Kind) && int(m.Width) == wireSize(m.Kind) && m.Width == first.Width && m.Flags&(table.BigEndian|table.Count) == 0
+		if !plain || int(m.At-first.At) != n || int(m.Off-first.Off) != n {
+			c.errorf("%s is no part of the run of %d bytes", m.Name, first.Run)
+		}
+		n += int(m.Width)
+	}
+	if n != int(first.Run) {
+		c.errorf("a run of %d bytes, but members of %d", first.Run, n)
 	}
 }
 
@@ -433,6 +456,9 @@ func (c *checker) operations(family *ynl.Family) {
 			c.errorf("is of another family")
 		}
 		ref(c, c.f.Sets, op.Row.Set)
+		if op.Row.ReplySet != 0 {
+			ref(c, c.f.Sets, op.Row.ReplySet)
+		}
 		if op.Row.Reply < 0 && (op.CanDump() || !op.CanDo()) {
 			c.errorf("has no reply")
 		}

@@ -24,13 +24,13 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpGet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: IPCTNL_MSG_CT_GET, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Do: true, Dump: true}}
-	OpGetStats       = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-stats", Request: IPCTNL_MSG_CT_GET_STATS_CPU, Reply: IPCTNL_MSG_CT_GET_STATS_CPU, Set: setStats, Dump: true}}
-	OpNew            = &ynl.Op{Family: &rows, Row: table.Op{Name: "new", Request: IPCTNL_MSG_CT_NEW, Reply: -1, Set: setFlow, Do: true}}
-	OpDelete         = &ynl.Op{Family: &rows, Row: table.Op{Name: "delete", Request: IPCTNL_MSG_CT_DELETE, Reply: -1, Set: setFlow, Do: true}}
-	OpGetCtrzero     = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-ctrzero", Request: IPCTNL_MSG_CT_GET_CTRZERO, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Do: true, Dump: true}}
-	OpGetGlobalStats = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-global-stats", Request: IPCTNL_MSG_CT_GET_STATS, Reply: IPCTNL_MSG_CT_GET_STATS, Set: setGlobalStats, Do: true}}
-	OpGetDying       = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-dying", Request: IPCTNL_MSG_CT_GET_DYING, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Dump: true}}
+	OpGet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: IPCTNL_MSG_CT_GET, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpGetStats       = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-stats", Request: IPCTNL_MSG_CT_GET_STATS_CPU, Reply: IPCTNL_MSG_CT_GET_STATS_CPU, Set: setStats, Dump: true, Admin: table.AdminUserNS}}
+	OpNew            = &ynl.Op{Family: &rows, Row: table.Op{Name: "new", Request: IPCTNL_MSG_CT_NEW, Reply: -1, Set: setFlow, Do: true, Admin: table.AdminUserNS}}
+	OpDelete         = &ynl.Op{Family: &rows, Row: table.Op{Name: "delete", Request: IPCTNL_MSG_CT_DELETE, Reply: -1, Set: setFlow, Do: true, Admin: table.AdminUserNS}}
+	OpGetCtrzero     = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-ctrzero", Request: IPCTNL_MSG_CT_GET_CTRZERO, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpGetGlobalStats = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-global-stats", Request: IPCTNL_MSG_CT_GET_STATS, Reply: IPCTNL_MSG_CT_GET_STATS, Set: setGlobalStats, Do: true, Admin: table.AdminUserNS}}
+	OpGetDying       = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-dying", Request: IPCTNL_MSG_CT_GET_DYING, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Dump: true, Admin: table.AdminUserNS}}
 )
 
 // The types of the messages.
@@ -52,7 +52,7 @@ const (
 )
 
 // Client makes requests of the family conntrack. Its methods may be called by any
-// number of goroutines at once.
+// number of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -295,7 +295,7 @@ var rows = table.Family{
 		structNfgenmsg - 1: {
 			Name: "nfgenmsg", Type: (*Nfgenmsg)(nil), Wire: 4, Size: unsafe.Sizeof(Nfgenmsg{}),
 			Members: []table.Member{
-				{Name: "nfgen-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Nfgenmsg{}.NfgenFamily)},
+				{Name: "nfgen-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Nfgenmsg{}.NfgenFamily), Run: 2},
 				{Name: "version", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Nfgenmsg{}.Version)},
 				{Name: "res-id", At: 2, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Nfgenmsg{}.ResID)},
 			},
@@ -396,7 +396,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: IPCTNL_MSG_CT_NEW, Set: setFlow, Name: "get"},
+		{Type: IPCTNL_MSG_CT_NEW, Set: setFlow, Name: "new"},
 		{Type: IPCTNL_MSG_CT_GET, Set: setFlow, Name: "get"},
 		{Type: IPCTNL_MSG_CT_DELETE, Set: setFlow, Name: "delete"},
 		{Type: IPCTNL_MSG_CT_GET_CTRZERO, Set: setFlow, Name: "get-ctrzero"},

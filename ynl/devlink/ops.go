@@ -78,60 +78,60 @@ var (
 	OpGet                     = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: DEVLINK_CMD_GET, Reply: 3, Set: setDevlink, Do: true, Dump: true}}
 	OpDumpPort                = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-get", Request: DEVLINK_CMD_PORT_GET, Reply: 3, Set: setDevlink, Dump: true}}
 	OpPortGet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-get", Request: DEVLINK_CMD_PORT_GET, Reply: 7, Set: setDevlink, Do: true}}
-	OpPortSet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-set", Request: DEVLINK_CMD_PORT_SET, Reply: -1, Set: setDevlink, Do: true}}
-	OpPortNew                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-new", Request: DEVLINK_CMD_PORT_NEW, Reply: 7, Set: setDevlink, Do: true}}
-	OpPortDel                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-del", Request: DEVLINK_CMD_PORT_DEL, Reply: -1, Set: setDevlink, Do: true}}
-	OpPortSplit               = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-split", Request: DEVLINK_CMD_PORT_SPLIT, Reply: -1, Set: setDevlink, Do: true}}
-	OpPortUnsplit             = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-unsplit", Request: DEVLINK_CMD_PORT_UNSPLIT, Reply: -1, Set: setDevlink, Do: true}}
+	OpPortSet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-set", Request: DEVLINK_CMD_PORT_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpPortNew                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-new", Request: DEVLINK_CMD_PORT_NEW, Reply: 7, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpPortDel                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-del", Request: DEVLINK_CMD_PORT_DEL, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpPortSplit               = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-split", Request: DEVLINK_CMD_PORT_SPLIT, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpPortUnsplit             = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-unsplit", Request: DEVLINK_CMD_PORT_UNSPLIT, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpSbGet                   = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-get", Request: DEVLINK_CMD_SB_GET, Reply: 13, Set: setDevlink, Do: true, Dump: true}}
 	OpSbPoolGet               = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-pool-get", Request: DEVLINK_CMD_SB_POOL_GET, Reply: 17, Set: setDevlink, Do: true, Dump: true}}
-	OpSbPoolSet               = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-pool-set", Request: DEVLINK_CMD_SB_POOL_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpSbPoolSet               = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-pool-set", Request: DEVLINK_CMD_SB_POOL_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpSbPortPoolGet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-port-pool-get", Request: DEVLINK_CMD_SB_PORT_POOL_GET, Reply: 21, Set: setDevlink, Do: true, Dump: true}}
-	OpSbPortPoolSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-port-pool-set", Request: DEVLINK_CMD_SB_PORT_POOL_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpSbPortPoolSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-port-pool-set", Request: DEVLINK_CMD_SB_PORT_POOL_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpSbTcPoolBindGet         = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-tc-pool-bind-get", Request: DEVLINK_CMD_SB_TC_POOL_BIND_GET, Reply: 25, Set: setDevlink, Do: true, Dump: true}}
-	OpSbTcPoolBindSet         = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-tc-pool-bind-set", Request: DEVLINK_CMD_SB_TC_POOL_BIND_SET, Reply: -1, Set: setDevlink, Do: true}}
-	OpSbOccSnapshot           = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-occ-snapshot", Request: DEVLINK_CMD_SB_OCC_SNAPSHOT, Reply: -1, Set: setDevlink, Do: true}}
-	OpSbOccMaxClear           = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-occ-max-clear", Request: DEVLINK_CMD_SB_OCC_MAX_CLEAR, Reply: -1, Set: setDevlink, Do: true}}
-	OpEswitchGet              = &ynl.Op{Family: &rows, Row: table.Op{Name: "eswitch-get", Request: DEVLINK_CMD_ESWITCH_GET, Reply: 29, Set: setDevlink, Do: true}}
-	OpEswitchSet              = &ynl.Op{Family: &rows, Row: table.Op{Name: "eswitch-set", Request: DEVLINK_CMD_ESWITCH_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpSbTcPoolBindSet         = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-tc-pool-bind-set", Request: DEVLINK_CMD_SB_TC_POOL_BIND_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpSbOccSnapshot           = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-occ-snapshot", Request: DEVLINK_CMD_SB_OCC_SNAPSHOT, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpSbOccMaxClear           = &ynl.Op{Family: &rows, Row: table.Op{Name: "sb-occ-max-clear", Request: DEVLINK_CMD_SB_OCC_MAX_CLEAR, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpEswitchGet              = &ynl.Op{Family: &rows, Row: table.Op{Name: "eswitch-get", Request: DEVLINK_CMD_ESWITCH_GET, Reply: 29, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpEswitchSet              = &ynl.Op{Family: &rows, Row: table.Op{Name: "eswitch-set", Request: DEVLINK_CMD_ESWITCH_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpDpipeTableGet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "dpipe-table-get", Request: DEVLINK_CMD_DPIPE_TABLE_GET, Reply: 31, Set: setDevlink, Do: true}}
 	OpDpipeEntriesGet         = &ynl.Op{Family: &rows, Row: table.Op{Name: "dpipe-entries-get", Request: DEVLINK_CMD_DPIPE_ENTRIES_GET, Reply: 32, Set: setDevlink, Do: true}}
 	OpDpipeHeadersGet         = &ynl.Op{Family: &rows, Row: table.Op{Name: "dpipe-headers-get", Request: DEVLINK_CMD_DPIPE_HEADERS_GET, Reply: 33, Set: setDevlink, Do: true}}
-	OpDpipeTableCountersSet   = &ynl.Op{Family: &rows, Row: table.Op{Name: "dpipe-table-counters-set", Request: DEVLINK_CMD_DPIPE_TABLE_COUNTERS_SET, Reply: -1, Set: setDevlink, Do: true}}
-	OpResourceSet             = &ynl.Op{Family: &rows, Row: table.Op{Name: "resource-set", Request: DEVLINK_CMD_RESOURCE_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpDpipeTableCountersSet   = &ynl.Op{Family: &rows, Row: table.Op{Name: "dpipe-table-counters-set", Request: DEVLINK_CMD_DPIPE_TABLE_COUNTERS_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpResourceSet             = &ynl.Op{Family: &rows, Row: table.Op{Name: "resource-set", Request: DEVLINK_CMD_RESOURCE_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpResourceDump            = &ynl.Op{Family: &rows, Row: table.Op{Name: "resource-dump", Request: DEVLINK_CMD_RESOURCE_DUMP, Reply: 36, Set: setDevlink, Do: true, Dump: true}}
-	OpReload                  = &ynl.Op{Family: &rows, Row: table.Op{Name: "reload", Request: DEVLINK_CMD_RELOAD, Reply: 37, Set: setDevlink, Do: true}}
+	OpReload                  = &ynl.Op{Family: &rows, Row: table.Op{Name: "reload", Request: DEVLINK_CMD_RELOAD, Reply: 37, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpParamGet                = &ynl.Op{Family: &rows, Row: table.Op{Name: "param-get", Request: DEVLINK_CMD_PARAM_GET, Reply: 38, Set: setDevlink, Do: true, Dump: true}}
-	OpParamSet                = &ynl.Op{Family: &rows, Row: table.Op{Name: "param-set", Request: DEVLINK_CMD_PARAM_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpParamSet                = &ynl.Op{Family: &rows, Row: table.Op{Name: "param-set", Request: DEVLINK_CMD_PARAM_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpRegionGet               = &ynl.Op{Family: &rows, Row: table.Op{Name: "region-get", Request: DEVLINK_CMD_REGION_GET, Reply: 42, Set: setDevlink, Do: true, Dump: true}}
-	OpRegionNew               = &ynl.Op{Family: &rows, Row: table.Op{Name: "region-new", Request: DEVLINK_CMD_REGION_NEW, Reply: 44, Set: setDevlink, Do: true}}
-	OpRegionDel               = &ynl.Op{Family: &rows, Row: table.Op{Name: "region-del", Request: DEVLINK_CMD_REGION_DEL, Reply: -1, Set: setDevlink, Do: true}}
-	OpRegionRead              = &ynl.Op{Family: &rows, Row: table.Op{Name: "region-read", Request: DEVLINK_CMD_REGION_READ, Reply: 46, Set: setDevlink, Dump: true}}
+	OpRegionNew               = &ynl.Op{Family: &rows, Row: table.Op{Name: "region-new", Request: DEVLINK_CMD_REGION_NEW, Reply: 44, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpRegionDel               = &ynl.Op{Family: &rows, Row: table.Op{Name: "region-del", Request: DEVLINK_CMD_REGION_DEL, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpRegionRead              = &ynl.Op{Family: &rows, Row: table.Op{Name: "region-read", Request: DEVLINK_CMD_REGION_READ, Reply: 46, Set: setDevlink, Dump: true, Admin: table.AdminInit}}
 	OpPortParamGet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-param-get", Request: DEVLINK_CMD_PORT_PARAM_GET, Reply: 47, Set: setDevlink, Do: true, Dump: true}}
-	OpPortParamSet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-param-set", Request: DEVLINK_CMD_PORT_PARAM_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpPortParamSet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-param-set", Request: DEVLINK_CMD_PORT_PARAM_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpInfoGet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "info-get", Request: DEVLINK_CMD_INFO_GET, Reply: 51, Set: setDevlink, Do: true, Dump: true}}
 	OpHealthReporterGet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-get", Request: DEVLINK_CMD_HEALTH_REPORTER_GET, Reply: 52, Set: setDevlink, Do: true, Dump: true}}
-	OpHealthReporterSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-set", Request: DEVLINK_CMD_HEALTH_REPORTER_SET, Reply: -1, Set: setDevlink, Do: true}}
-	OpHealthReporterRecover   = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-recover", Request: DEVLINK_CMD_HEALTH_REPORTER_RECOVER, Reply: -1, Set: setDevlink, Do: true}}
-	OpHealthReporterDiagnose  = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-diagnose", Request: DEVLINK_CMD_HEALTH_REPORTER_DIAGNOSE, Reply: -1, Set: setDevlink, Do: true}}
-	OpHealthReporterDumpGet   = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-dump-get", Request: DEVLINK_CMD_HEALTH_REPORTER_DUMP_GET, Reply: 56, Set: setDevlink, Dump: true}}
-	OpHealthReporterDumpClear = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-dump-clear", Request: DEVLINK_CMD_HEALTH_REPORTER_DUMP_CLEAR, Reply: -1, Set: setDevlink, Do: true}}
-	OpFlashUpdate             = &ynl.Op{Family: &rows, Row: table.Op{Name: "flash-update", Request: DEVLINK_CMD_FLASH_UPDATE, Reply: -1, Set: setDevlink, Do: true}}
+	OpHealthReporterSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-set", Request: DEVLINK_CMD_HEALTH_REPORTER_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpHealthReporterRecover   = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-recover", Request: DEVLINK_CMD_HEALTH_REPORTER_RECOVER, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpHealthReporterDiagnose  = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-diagnose", Request: DEVLINK_CMD_HEALTH_REPORTER_DIAGNOSE, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpHealthReporterDumpGet   = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-dump-get", Request: DEVLINK_CMD_HEALTH_REPORTER_DUMP_GET, Reply: 56, Set: setDevlink, Dump: true, Admin: table.AdminInit}}
+	OpHealthReporterDumpClear = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-dump-clear", Request: DEVLINK_CMD_HEALTH_REPORTER_DUMP_CLEAR, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpFlashUpdate             = &ynl.Op{Family: &rows, Row: table.Op{Name: "flash-update", Request: DEVLINK_CMD_FLASH_UPDATE, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpTrapGet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-get", Request: DEVLINK_CMD_TRAP_GET, Reply: 63, Set: setDevlink, Do: true, Dump: true}}
-	OpTrapSet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-set", Request: DEVLINK_CMD_TRAP_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpTrapSet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-set", Request: DEVLINK_CMD_TRAP_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpTrapGroupGet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-group-get", Request: DEVLINK_CMD_TRAP_GROUP_GET, Reply: 67, Set: setDevlink, Do: true, Dump: true}}
-	OpTrapGroupSet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-group-set", Request: DEVLINK_CMD_TRAP_GROUP_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpTrapGroupSet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-group-set", Request: DEVLINK_CMD_TRAP_GROUP_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpTrapPolicerGet          = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-policer-get", Request: DEVLINK_CMD_TRAP_POLICER_GET, Reply: 71, Set: setDevlink, Do: true, Dump: true}}
-	OpTrapPolicerSet          = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-policer-set", Request: DEVLINK_CMD_TRAP_POLICER_SET, Reply: -1, Set: setDevlink, Do: true}}
-	OpHealthReporterTest      = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-test", Request: DEVLINK_CMD_HEALTH_REPORTER_TEST, Reply: -1, Set: setDevlink, Do: true}}
+	OpTrapPolicerSet          = &ynl.Op{Family: &rows, Row: table.Op{Name: "trap-policer-set", Request: DEVLINK_CMD_TRAP_POLICER_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpHealthReporterTest      = &ynl.Op{Family: &rows, Row: table.Op{Name: "health-reporter-test", Request: DEVLINK_CMD_HEALTH_REPORTER_TEST, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpRateGet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "rate-get", Request: DEVLINK_CMD_RATE_GET, Reply: 76, Set: setDevlink, Do: true, Dump: true}}
-	OpRateSet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "rate-set", Request: DEVLINK_CMD_RATE_SET, Reply: -1, Set: setDevlink, Do: true}}
-	OpRateNew                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "rate-new", Request: DEVLINK_CMD_RATE_NEW, Reply: -1, Set: setDevlink, Do: true}}
-	OpRateDel                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "rate-del", Request: DEVLINK_CMD_RATE_DEL, Reply: -1, Set: setDevlink, Do: true}}
+	OpRateSet                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "rate-set", Request: DEVLINK_CMD_RATE_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpRateNew                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "rate-new", Request: DEVLINK_CMD_RATE_NEW, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
+	OpRateDel                 = &ynl.Op{Family: &rows, Row: table.Op{Name: "rate-del", Request: DEVLINK_CMD_RATE_DEL, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpLinecardGet             = &ynl.Op{Family: &rows, Row: table.Op{Name: "linecard-get", Request: DEVLINK_CMD_LINECARD_GET, Reply: 80, Set: setDevlink, Do: true, Dump: true}}
-	OpLinecardSet             = &ynl.Op{Family: &rows, Row: table.Op{Name: "linecard-set", Request: DEVLINK_CMD_LINECARD_SET, Reply: -1, Set: setDevlink, Do: true}}
+	OpLinecardSet             = &ynl.Op{Family: &rows, Row: table.Op{Name: "linecard-set", Request: DEVLINK_CMD_LINECARD_SET, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpSelftestsGet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "selftests-get", Request: DEVLINK_CMD_SELFTESTS_GET, Reply: 82, Set: setDevlink, Do: true, Dump: true}}
-	OpSelftestsRun            = &ynl.Op{Family: &rows, Row: table.Op{Name: "selftests-run", Request: DEVLINK_CMD_SELFTESTS_RUN, Reply: -1, Set: setDevlink, Do: true}}
+	OpSelftestsRun            = &ynl.Op{Family: &rows, Row: table.Op{Name: "selftests-run", Request: DEVLINK_CMD_SELFTESTS_RUN, Reply: -1, Set: setDevlink, Do: true, Admin: table.AdminInit}}
 	OpNotifyFilterSet         = &ynl.Op{Family: &rows, Row: table.Op{Name: "notify-filter-set", Request: DEVLINK_CMD_NOTIFY_FILTER_SET, Reply: -1, Set: setDevlink, Do: true}}
 )
 
@@ -197,7 +197,7 @@ const (
 )
 
 // Client makes requests of the family devlink. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

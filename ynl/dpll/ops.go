@@ -29,15 +29,15 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpDeviceIDGet     = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-id-get", Request: DPLL_CMD_DEVICE_ID_GET, Reply: DPLL_CMD_DEVICE_ID_GET, Set: setDpll, Do: true}}
-	OpDeviceGet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-get", Request: DPLL_CMD_DEVICE_GET, Reply: DPLL_CMD_DEVICE_GET, Set: setDpll, Do: true, Dump: true}}
-	OpDeviceSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-set", Request: DPLL_CMD_DEVICE_SET, Reply: -1, Set: setDpll, Do: true}}
+	OpDeviceIDGet     = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-id-get", Request: DPLL_CMD_DEVICE_ID_GET, Reply: DPLL_CMD_DEVICE_ID_GET, Set: setDpll, Do: true, Admin: table.AdminInit}}
+	OpDeviceGet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-get", Request: DPLL_CMD_DEVICE_GET, Reply: DPLL_CMD_DEVICE_GET, Set: setDpll, Do: true, Dump: true, Admin: table.AdminInit}}
+	OpDeviceSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-set", Request: DPLL_CMD_DEVICE_SET, Reply: -1, Set: setDpll, Do: true, Admin: table.AdminInit}}
 	OpDeviceCreateNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-create-ntf", Reply: DPLL_CMD_DEVICE_CREATE_NTF, Set: setDpll}}
 	OpDeviceDeleteNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-delete-ntf", Reply: DPLL_CMD_DEVICE_DELETE_NTF, Set: setDpll}}
 	OpDeviceChangeNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "device-change-ntf", Reply: DPLL_CMD_DEVICE_CHANGE_NTF, Set: setDpll}}
-	OpPinIDGet        = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-id-get", Request: DPLL_CMD_PIN_ID_GET, Reply: DPLL_CMD_PIN_ID_GET, Set: setPin, Do: true}}
-	OpPinGet          = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-get", Request: DPLL_CMD_PIN_GET, Reply: DPLL_CMD_PIN_GET, Set: setPin, Do: true, Dump: true}}
-	OpPinSet          = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-set", Request: DPLL_CMD_PIN_SET, Reply: -1, Set: setPin, Do: true}}
+	OpPinIDGet        = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-id-get", Request: DPLL_CMD_PIN_ID_GET, Reply: DPLL_CMD_PIN_ID_GET, Set: setPin, Do: true, Admin: table.AdminInit}}
+	OpPinGet          = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-get", Request: DPLL_CMD_PIN_GET, Reply: DPLL_CMD_PIN_GET, Set: setPin, Do: true, Dump: true, Admin: table.AdminInit}}
+	OpPinSet          = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-set", Request: DPLL_CMD_PIN_SET, Reply: -1, Set: setPin, Do: true, Admin: table.AdminInit}}
 	OpPinCreateNtf    = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-create-ntf", Reply: DPLL_CMD_PIN_CREATE_NTF, Set: setPin}}
 	OpPinDeleteNtf    = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-delete-ntf", Reply: DPLL_CMD_PIN_DELETE_NTF, Set: setPin}}
 	OpPinChangeNtf    = &ynl.Op{Family: &rows, Row: table.Op{Name: "pin-change-ntf", Reply: DPLL_CMD_PIN_CHANGE_NTF, Set: setPin}}
@@ -65,7 +65,7 @@ const (
 )
 
 // Client makes requests of the family dpll. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

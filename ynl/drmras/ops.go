@@ -20,9 +20,9 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpListNodes         = &ynl.Op{Family: &rows, Row: table.Op{Name: "list-nodes", Request: DRM_RAS_CMD_LIST_NODES, Reply: DRM_RAS_CMD_LIST_NODES, Set: setNode, Dump: true}}
-	OpGetErrorCounter   = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-error-counter", Request: DRM_RAS_CMD_GET_ERROR_COUNTER, Reply: DRM_RAS_CMD_GET_ERROR_COUNTER, Set: setErrorCounter, Do: true, Dump: true}}
-	OpClearErrorCounter = &ynl.Op{Family: &rows, Row: table.Op{Name: "clear-error-counter", Request: DRM_RAS_CMD_CLEAR_ERROR_COUNTER, Reply: -1, Set: setErrorCounter, Do: true}}
+	OpListNodes         = &ynl.Op{Family: &rows, Row: table.Op{Name: "list-nodes", Request: DRM_RAS_CMD_LIST_NODES, Reply: DRM_RAS_CMD_LIST_NODES, Set: setNode, Dump: true, Admin: table.AdminInit}}
+	OpGetErrorCounter   = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-error-counter", Request: DRM_RAS_CMD_GET_ERROR_COUNTER, Reply: DRM_RAS_CMD_GET_ERROR_COUNTER, Set: setErrorCounter, Do: true, Dump: true, Admin: table.AdminInit}}
+	OpClearErrorCounter = &ynl.Op{Family: &rows, Row: table.Op{Name: "clear-error-counter", Request: DRM_RAS_CMD_CLEAR_ERROR_COUNTER, Reply: -1, Set: setErrorCounter, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.
@@ -33,7 +33,7 @@ const (
 )
 
 // Client makes requests of the family drm-ras. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -701,7 +701,7 @@ var rows = table.Family{
 				{Name: "pad", Type: 1, Kind: table.Pad},
 				{Name: "id", Type: 2, Kind: table.U32, Width: 4, Enum: enumStatsGroup, Off: unsafe.Offsetof(StatsGrp{}.ID), Set: unsafe.Offsetof(StatsGrp{}.ID.Set)},
 				{Name: "ss-id", Type: 3, Kind: table.U32, Width: 4, Enum: enumStringsetID, Off: unsafe.Offsetof(StatsGrp{}.SsID), Set: unsafe.Offsetof(StatsGrp{}.SsID.Set)},
-				{Name: "stat", Type: 4, Kind: table.TypeValue, Elem: table.U64, Flags: table.Multi, Width: 8, Element: elementStatsGrpStat, Off: unsafe.Offsetof(StatsGrp{}.Stat)},
+				{Name: "stat", Type: 4, Kind: table.TypeValue, Elem: table.U64, Width: 8, Element: elementStatsGrpStat, Off: unsafe.Offsetof(StatsGrp{}.Stat)},
 				{Name: "hist-rx", Type: 5, Kind: table.Nest, Flags: table.Multi, Ref: setStatsGrpHist, Off: unsafe.Offsetof(StatsGrp{}.HistRx)},
 				{Name: "hist-tx", Type: 6, Kind: table.Nest, Flags: table.Multi, Ref: setStatsGrpHist, Off: unsafe.Offsetof(StatsGrp{}.HistTx)},
 				{Name: "hist-bkt-low", Type: 7, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(StatsGrp{}.HistBktLow), Set: unsafe.Offsetof(StatsGrp{}.HistBktLow.Set)},

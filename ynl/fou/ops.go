@@ -20,8 +20,8 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpAdd = &ynl.Op{Family: &rows, Row: table.Op{Name: "add", Request: FOU_CMD_ADD, Reply: -1, Set: setFou, Do: true}}
-	OpDel = &ynl.Op{Family: &rows, Row: table.Op{Name: "del", Request: FOU_CMD_DEL, Reply: -1, Set: setFou, Do: true}}
+	OpAdd = &ynl.Op{Family: &rows, Row: table.Op{Name: "add", Request: FOU_CMD_ADD, Reply: -1, Set: setFou, Do: true, Admin: table.AdminInit}}
+	OpDel = &ynl.Op{Family: &rows, Row: table.Op{Name: "del", Request: FOU_CMD_DEL, Reply: -1, Set: setFou, Do: true, Admin: table.AdminInit}}
 	OpGet = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: FOU_CMD_GET, Reply: FOU_CMD_GET, Set: setFou, Do: true, Dump: true}}
 )
 
@@ -33,7 +33,7 @@ const (
 )
 
 // Client makes requests of the family fou. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -10,6 +10,7 @@ import (
 // methods are the methods of the types of sets, which no field may be called.
 var methods = []string{"Encode", "Decode", "Settable", "MarshalJSON", "UnmarshalJSON"}
 
+// set makes the type of a set, and its row.
 func (g *generator) set(s *spec.Set) *set {
 	t := &set{Set: s, GoName: g.name(s), Ref: g.ref("set", s), InList: g.inList[s]}
 	fields := newScope(&g.errs, append([]string{"Unknown"}, methods...)...)
@@ -23,6 +24,7 @@ func (g *generator) set(s *spec.Set) *set {
 			}
 		}
 	}
+	g.checkJSON(memberKeys(s.Header), attrKeys(s))
 	attributes := slices.Clone(s.Attributes)
 	slices.SortStableFunc(attributes, func(a, b *spec.Attr) int { return int(a.Number) - int(b.Number) })
 	for _, a := range attributes {
@@ -32,7 +34,7 @@ func (g *generator) set(s *spec.Set) *set {
 			fields.take(a.Pos, fmt.Sprintf("attribute %q", a.Name), name)
 		}
 		t.Fields = append(t.Fields, g.field(s, a, name))
-		if a.KernelName != spec.KernelName(s.KernelPrefix, a.Name) {
+		if a.KernelName != spec.KernelName(s.KernelPrefix, jsonName(a.Name, a.JSON)) {
 			t.KernelNames = append(t.KernelNames, fmt.Sprintf("{Type: %d, Name: %q}", a.Number, a.KernelName))
 		}
 		if a.ReadOnlyBits != 0 {
@@ -59,7 +61,7 @@ func (g *generator) checkShadow(a *spec.Attr, name string, clash bool) {
 // field makes the field of an attribute, and its row.
 func (g *generator) field(s *spec.Set, a *spec.Attr, name string) field {
 	var r row
-	r.add("Name", quote(a.Name))
+	r.add("Name", quote(jsonName(a.Name, a.JSON)))
 	r.add("Type", a.Number)
 	if a.Dropped() {
 		kind := "Unused"
@@ -72,11 +74,15 @@ func (g *generator) field(s *spec.Set, a *spec.Attr, name string) field {
 	if a.Order == "little-endian" {
 		g.fail(a.Pos, "attribute %q: the tables have no little endian", a.Name)
 	}
+	if isSelector(s, a) && a.JSON != "" {
+		g.fail(a.Pos, "attribute %q is a selector, which keeps its name", a.Name)
+	}
 	typ, v := g.fieldType(s, a, name)
 	r.constant("Kind", v.kind)
 	r.constant("Elem", v.elem)
-	r.constant("Flags", when(a.Order == "big-endian" && v.ordered(), "BigEndian"), when(a.Multi, "Multi"),
-		when(a.Header != nil, "Header"), when(v.mask, "Mask"), when(a.ReadOnly, "ReadOnly"), when(isSelector(s, a), "Selects"))
+	r.constant("Flags", when(a.Order == "big-endian" && v.ordered(), "BigEndian"), when(a.Multi && v.kind != "TypeValue", "Multi"),
+		when(a.Header != nil, "Header"), when(v.mask, "Mask"), when(a.ReadOnly, "ReadOnly"), when(isSelector(s, a), "Selects"),
+		when(unnumbered(a), "Unnumbered"))
 	r.constant("Hint", v.hint)
 	r.add("Width", v.width)
 	r.add("Ref", v.ref)
@@ -88,6 +94,20 @@ func (g *generator) field(s *spec.Set, a *spec.Attr, name string) field {
 		r.add("Set", offset(g.name(s), name+".Set"))
 	}
 	return field{GoName: name, Type: typ, Comment: a.KernelName + when(a.ReadOnly, ", read-only"), Row: r.String()}
+}
+
+// unnumbered reports whether all elements of an array have the same number.
+func unnumbered(a *spec.Attr) bool { return a.Numbered != nil && !*a.Numbered }
+
+// first returns the number of the first element of an array.
+func first(a *spec.Attr) int {
+	switch {
+	case a.First != nil:
+		return int(*a.First)
+	case unnumbered(a):
+		return 0
+	}
+	return 1
 }
 
 // isSelector reports whether an attribute is the selector of a sub-message of its set.
@@ -107,10 +127,7 @@ func (g *generator) fieldType(s *spec.Set, a *spec.Attr, name string) (string, v
 			return g.elements(s, a, name)
 		}
 		v := g.value(a, a.SubType)
-		v.elem, v.kind, v.opt, v.first = v.kind, "Indexed", false, 1
-		if a.First != nil {
-			v.first = int(*a.First)
-		}
+		v.elem, v.kind, v.opt, v.first = v.kind, "Indexed", false, first(a)
 		return "[]" + v.typ, v
 	}
 	v := g.value(a, a.Type)
@@ -152,6 +169,7 @@ func (g *generator) elements(s *spec.Set, a *spec.Attr, name string) (string, va
 		e.Keys = []key{{"Index", "index"}}
 		e.Doc = "is an element of " + a.KernelName + " with its number"
 	}
+	g.checkJSON(e.jsonKeys(a.Pos), memberKeys(a.Struct), attrKeys(a.Nested))
 	in := g.value(a, inner)
 	e.Value = field{GoName: "Value", Type: in.typ}
 	if in.kind == "Nest" {
@@ -171,55 +189,4 @@ func (g *generator) choiceRef(a *spec.Attr) string {
 		ref += camel(a.Selector)
 	}
 	return ref
-}
-
-// member makes the field of a struct's member, and its row.
-func (g *generator) member(d *spec.Definition, m *spec.Member, name string) field {
-	if m.Order == "little-endian" {
-		g.fail(m.Pos, "member %q: the tables have no little endian", m.Name)
-	}
-	typ, v := g.memberType(m)
-	var r row
-	r.add("Name", quote(m.Name))
-	r.add("At", m.At)
-	if v.kind == "Binary" || v.kind == "Array" {
-		r.add("Len", m.Size)
-	}
-	r.constant("Kind", v.kind)
-	r.constant("Elem", v.elem)
-	r.constant("Flags", when(m.Order == "big-endian" && v.ordered(), "BigEndian"), when(v.mask, "Mask"), when(m.AddressFamily, "AddressFamily"),
-		when(m.CountName != "", "Count"))
-	r.constant("Hint", v.hint)
-	r.add("Width", v.width)
-	r.add("Ref", v.ref)
-	r.add("Enum", v.enum)
-	r.add("Off", offset(g.name(d), name))
-	if m.ReadOnlyBits != 0 {
-		r.add("ReadOnly", fmt.Sprintf("%#x", m.ReadOnlyBits))
-	}
-	return field{GoName: name, Type: typ, Row: r.String()}
-}
-
-// memberType returns the Go type of a member of a struct, and the value of its row.
-func (g *generator) memberType(m *spec.Member) (string, value) {
-	switch {
-	case spec.IsAddr(m.Hint) && (m.Size == 4 || m.Size == 16) && (m.Type == "u32" || m.Type == "binary"):
-		return "netip.Addr", value{kind: "Addr", hint: map[int]string{4: "IPv4", 16: "IPv6"}[m.Size]}
-	case spec.IsInt(m.Type):
-		v := g.number(m.Type, m.Enum, m.AsFlags)
-		v.hint = hints[m.Hint]
-		return v.typ, v
-	case m.Type == "list":
-		return "[]" + g.name(m.Struct), value{kind: "Records", ref: g.ref("struct", m.Struct)}
-	case m.Struct != nil:
-		return g.name(m.Struct), value{kind: "Struct", ref: g.ref("struct", m.Struct)}
-	case m.SubType != "":
-		v := g.number(m.SubType, m.Enum, m.AsFlags)
-		v.kind, v.elem = "Array", v.kind
-		return fmt.Sprintf("[%d]%s", m.Size/spec.Width(m.SubType), v.typ), v
-	case m.Type == "binary":
-		return fmt.Sprintf("[%d]byte", m.Size), value{kind: "Binary", hint: hints[m.Hint]}
-	}
-	g.fail(m.Pos, "member %q: no Go type for type %s", m.Name, m.Type)
-	return "", value{}
 }

@@ -113,6 +113,7 @@ func (g *generator) findLists() {
 	}
 }
 
+// definition makes what a definition is in Go. A struct that no message has is nothing.
 func (g *generator) definition(d *spec.Definition) {
 	switch d.Type {
 	case "const":
@@ -129,22 +130,4 @@ func (g *generator) definition(d *spec.Definition) {
 			g.out.Structs = append(g.out.Structs, g.structure(d))
 		}
 	}
-}
-
-func (g *generator) structure(d *spec.Definition) *structure {
-	s := &structure{Definition: d, GoName: g.name(d), Ref: g.ref("struct", d), Alone: g.alone[d], InList: g.inList[d]}
-	fields := newScope(&g.errs, "MarshalJSON", "UnmarshalJSON")
-	if s.Alone {
-		fields.take(d.Pos, "method", "Encode")
-		fields.take(d.Pos, "method", "Decode")
-	}
-	for _, m := range d.Members {
-		if m.Type == "pad" {
-			continue
-		}
-		name := memberName(d, m)
-		fields.take(m.Pos, fmt.Sprintf("member %q", m.Name), name)
-		s.Fields = append(s.Fields, g.member(d, m, name))
-	}
-	return s
 }

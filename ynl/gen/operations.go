@@ -118,12 +118,23 @@ func (g *generator) typeName(typ uint16) string {
 	return fmt.Sprint(typ)
 }
 
+// privilege returns the flag of an operation that says what a request needs, "" if it
+// has none.
+func privilege(o *spec.Operation) string {
+	for _, flag := range []string{"admin-perm", "uns-admin-perm"} {
+		if slices.Contains(o.Flags, flag) {
+			return flag
+		}
+	}
+	return ""
+}
+
 // needs returns which capability a sender must have, "" if the spec does not say.
 func needs(o *spec.Operation) string {
-	switch {
-	case slices.Contains(o.Flags, "admin-perm"):
+	switch privilege(o) {
+	case "admin-perm":
 		return "It needs CAP_NET_ADMIN in the initial user namespace."
-	case slices.Contains(o.Flags, "uns-admin-perm"):
+	case "uns-admin-perm":
 		return "It needs CAP_NET_ADMIN in the user namespace of the network namespace."
 	}
 	return ""
@@ -141,36 +152,48 @@ func (g *generator) operationRow(o *spec.Operation) string {
 	}
 	r.add("Reply", reply)
 	r.add("Set", g.ref("set", o.Set))
+	if o.ReplySet != o.Set {
+		r.add("ReplySet", g.ref("set", o.ReplySet))
+	}
 	r.add("Do", o.Do != nil)
 	r.add("Dump", o.Dump != nil)
+	r.add("Batch", o.Batch)
+	switch privilege(o) {
+	case "uns-admin-perm":
+		r.constant("Admin", "AdminUserNS")
+	case "admin-perm":
+		r.constant("Admin", "AdminInit")
+	}
 	return r.String()
 }
 
 // A message says which set messages of a type have.
 type message struct {
-	typ  uint16
-	set  *spec.Set
-	name string
-	rank int // the lower, the better the operation describes the message
+	typ   uint16
+	set   *spec.Set
+	name  string // of the operation
+	final bool   // no other operation describes the messages better
 }
 
-// messages makes the rows of the messages that the kernel sends. Where requests have
-// types of their own protocol, the kernel reports what others did by the same types.
+// messages makes the rows of the messages that the kernel sends: reports and replies.
+// Where requests have types of their own protocol, the kernel reports by the same types
+// what others did, so a request gives such a message its name.
 func (g *generator) messages() {
 	found := map[uint16]message{}
-	note := func(m message) {
-		if old, ok := found[m.typ]; !ok || m.rank < old.rank {
-			found[m.typ] = m
+	for _, o := range g.spec.Operations.List {
+		if o.Reply == nil {
+			continue
+		}
+		if old, ok := found[*o.Reply]; !ok || o.IsReport() && !old.final {
+			found[*o.Reply] = message{*o.Reply, o.ReplySet, o.Name, o.IsReport()}
 		}
 	}
 	for _, o := range g.spec.Operations.List {
-		if o.Reply != nil && o.IsReport() {
-			note(message{*o.Reply, o.ReplySet, o.Name, 0})
-		} else if o.Reply != nil {
-			note(message{*o.Reply, o.ReplySet, o.Name, 1})
+		if o.Request == nil || g.spec.Generic() {
+			continue
 		}
-		if o.Request != nil && !g.spec.Generic() {
-			note(message{*o.Request, o.Set, o.Name, 2})
+		if old, ok := found[*o.Request]; !ok || !old.final && old.set == o.Set {
+			found[*o.Request] = message{*o.Request, o.Set, o.Name, true}
 		}
 	}
 	list := slices.SortedFunc(maps.Values(found), func(a, b message) int { return cmp.Compare(a.typ, b.typ) })

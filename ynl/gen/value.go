@@ -52,7 +52,7 @@ func integer(typ string) (name string, width int) {
 	return "uint" + typ[1:], spec.Width(typ)
 }
 
-// numbers returns the value for an integer, which an enumeration may name.
+// number returns the value for an integer, which an enumeration may name.
 func (g *generator) number(typ string, enum *spec.Definition, asFlags bool) value {
 	v := value{opt: true, kind: kinds[typ]}
 	v.typ, v.width = integer(typ)

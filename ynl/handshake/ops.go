@@ -21,8 +21,8 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 // The operations of the family, and its notifications.
 var (
 	OpReady  = &ynl.Op{Family: &rows, Row: table.Op{Name: "ready", Reply: HANDSHAKE_CMD_READY, Set: setAccept}}
-	OpAccept = &ynl.Op{Family: &rows, Row: table.Op{Name: "accept", Request: HANDSHAKE_CMD_ACCEPT, Reply: HANDSHAKE_CMD_ACCEPT, Set: setAccept, Do: true}}
-	OpDone   = &ynl.Op{Family: &rows, Row: table.Op{Name: "done", Request: HANDSHAKE_CMD_DONE, Reply: -1, Set: setDone, Do: true}}
+	OpAccept = &ynl.Op{Family: &rows, Row: table.Op{Name: "accept", Request: HANDSHAKE_CMD_ACCEPT, Reply: HANDSHAKE_CMD_ACCEPT, Set: setAccept, Do: true, Admin: table.AdminInit}}
+	OpDone   = &ynl.Op{Family: &rows, Row: table.Op{Name: "done", Request: HANDSHAKE_CMD_DONE, Reply: -1, Set: setDone, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.
@@ -39,7 +39,7 @@ const (
 )
 
 // Client makes requests of the family handshake. Its methods may be called by any
-// number of goroutines at once.
+// number of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -19,7 +19,7 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpServerSet = &ynl.Op{Family: &rows, Row: table.Op{Name: "server-set", Request: LOCKD_CMD_SERVER_SET, Reply: -1, Set: setServer, Do: true}}
+	OpServerSet = &ynl.Op{Family: &rows, Row: table.Op{Name: "server-set", Request: LOCKD_CMD_SERVER_SET, Reply: -1, Set: setServer, Do: true, Admin: table.AdminInit}}
 	OpServerGet = &ynl.Op{Family: &rows, Row: table.Op{Name: "server-get", Request: LOCKD_CMD_SERVER_GET, Reply: LOCKD_CMD_SERVER_GET, Set: setServer, Do: true}}
 )
 
@@ -30,7 +30,7 @@ const (
 )
 
 // Client makes requests of the family lockd. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

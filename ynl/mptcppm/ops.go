@@ -28,17 +28,17 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpAddAddr        = &ynl.Op{Family: &rows, Row: table.Op{Name: "add-addr", Request: MPTCP_PM_CMD_ADD_ADDR, Reply: -1, Set: setEndpoint, Do: true}}
-	OpDelAddr        = &ynl.Op{Family: &rows, Row: table.Op{Name: "del-addr", Request: MPTCP_PM_CMD_DEL_ADDR, Reply: -1, Set: setEndpoint, Do: true}}
+	OpAddAddr        = &ynl.Op{Family: &rows, Row: table.Op{Name: "add-addr", Request: MPTCP_PM_CMD_ADD_ADDR, Reply: -1, Set: setEndpoint, Do: true, Admin: table.AdminUserNS}}
+	OpDelAddr        = &ynl.Op{Family: &rows, Row: table.Op{Name: "del-addr", Request: MPTCP_PM_CMD_DEL_ADDR, Reply: -1, Set: setEndpoint, Do: true, Admin: table.AdminUserNS}}
 	OpGetAddr        = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-addr", Request: MPTCP_PM_CMD_GET_ADDR, Reply: MPTCP_PM_CMD_GET_ADDR, Set: setAttr, Do: true, Dump: true}}
-	OpFlushAddrs     = &ynl.Op{Family: &rows, Row: table.Op{Name: "flush-addrs", Request: MPTCP_PM_CMD_FLUSH_ADDRS, Reply: -1, Set: setEndpoint, Do: true}}
-	OpSetLimits      = &ynl.Op{Family: &rows, Row: table.Op{Name: "set-limits", Request: MPTCP_PM_CMD_SET_LIMITS, Reply: -1, Set: setAttr, Do: true}}
+	OpFlushAddrs     = &ynl.Op{Family: &rows, Row: table.Op{Name: "flush-addrs", Request: MPTCP_PM_CMD_FLUSH_ADDRS, Reply: -1, Set: setEndpoint, Do: true, Admin: table.AdminUserNS}}
+	OpSetLimits      = &ynl.Op{Family: &rows, Row: table.Op{Name: "set-limits", Request: MPTCP_PM_CMD_SET_LIMITS, Reply: -1, Set: setAttr, Do: true, Admin: table.AdminUserNS}}
 	OpGetLimits      = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-limits", Request: MPTCP_PM_CMD_GET_LIMITS, Reply: MPTCP_PM_CMD_GET_LIMITS, Set: setAttr, Do: true}}
-	OpSetFlags       = &ynl.Op{Family: &rows, Row: table.Op{Name: "set-flags", Request: MPTCP_PM_CMD_SET_FLAGS, Reply: -1, Set: setAttr, Do: true}}
-	OpAnnounce       = &ynl.Op{Family: &rows, Row: table.Op{Name: "announce", Request: MPTCP_PM_CMD_ANNOUNCE, Reply: -1, Set: setAttr, Do: true}}
-	OpRemove         = &ynl.Op{Family: &rows, Row: table.Op{Name: "remove", Request: MPTCP_PM_CMD_REMOVE, Reply: -1, Set: setAttr, Do: true}}
-	OpSubflowCreate  = &ynl.Op{Family: &rows, Row: table.Op{Name: "subflow-create", Request: MPTCP_PM_CMD_SUBFLOW_CREATE, Reply: -1, Set: setAttr, Do: true}}
-	OpSubflowDestroy = &ynl.Op{Family: &rows, Row: table.Op{Name: "subflow-destroy", Request: MPTCP_PM_CMD_SUBFLOW_DESTROY, Reply: -1, Set: setAttr, Do: true}}
+	OpSetFlags       = &ynl.Op{Family: &rows, Row: table.Op{Name: "set-flags", Request: MPTCP_PM_CMD_SET_FLAGS, Reply: -1, Set: setAttr, Do: true, Admin: table.AdminUserNS}}
+	OpAnnounce       = &ynl.Op{Family: &rows, Row: table.Op{Name: "announce", Request: MPTCP_PM_CMD_ANNOUNCE, Reply: -1, Set: setAttr, Do: true, Admin: table.AdminUserNS}}
+	OpRemove         = &ynl.Op{Family: &rows, Row: table.Op{Name: "remove", Request: MPTCP_PM_CMD_REMOVE, Reply: -1, Set: setAttr, Do: true, Admin: table.AdminUserNS}}
+	OpSubflowCreate  = &ynl.Op{Family: &rows, Row: table.Op{Name: "subflow-create", Request: MPTCP_PM_CMD_SUBFLOW_CREATE, Reply: -1, Set: setAttr, Do: true, Admin: table.AdminUserNS}}
+	OpSubflowDestroy = &ynl.Op{Family: &rows, Row: table.Op{Name: "subflow-destroy", Request: MPTCP_PM_CMD_SUBFLOW_DESTROY, Reply: -1, Set: setAttr, Do: true, Admin: table.AdminUserNS}}
 )
 
 // The types of the messages.
@@ -57,7 +57,7 @@ const (
 )
 
 // Client makes requests of the family mptcp_pm. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -45,10 +45,10 @@ var (
 	OpQueueGet          = &ynl.Op{Family: &rows, Row: table.Op{Name: "queue-get", Request: NETDEV_CMD_QUEUE_GET, Reply: NETDEV_CMD_QUEUE_GET, Set: setQueue, Do: true, Dump: true}}
 	OpNapiGet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "napi-get", Request: NETDEV_CMD_NAPI_GET, Reply: NETDEV_CMD_NAPI_GET, Set: setNapi, Do: true, Dump: true}}
 	OpQstatsGet         = &ynl.Op{Family: &rows, Row: table.Op{Name: "qstats-get", Request: NETDEV_CMD_QSTATS_GET, Reply: NETDEV_CMD_QSTATS_GET, Set: setQstats, Dump: true}}
-	OpBindRx            = &ynl.Op{Family: &rows, Row: table.Op{Name: "bind-rx", Request: NETDEV_CMD_BIND_RX, Reply: NETDEV_CMD_BIND_RX, Set: setDmabuf, Do: true}}
-	OpNapiSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "napi-set", Request: NETDEV_CMD_NAPI_SET, Reply: -1, Set: setNapi, Do: true}}
+	OpBindRx            = &ynl.Op{Family: &rows, Row: table.Op{Name: "bind-rx", Request: NETDEV_CMD_BIND_RX, Reply: NETDEV_CMD_BIND_RX, Set: setDmabuf, Do: true, Admin: table.AdminUserNS}}
+	OpNapiSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "napi-set", Request: NETDEV_CMD_NAPI_SET, Reply: -1, Set: setNapi, Do: true, Admin: table.AdminInit}}
 	OpBindTx            = &ynl.Op{Family: &rows, Row: table.Op{Name: "bind-tx", Request: NETDEV_CMD_BIND_TX, Reply: NETDEV_CMD_BIND_TX, Set: setDmabuf, Do: true}}
-	OpQueueCreate       = &ynl.Op{Family: &rows, Row: table.Op{Name: "queue-create", Request: NETDEV_CMD_QUEUE_CREATE, Reply: NETDEV_CMD_QUEUE_CREATE, Set: setQueue, Do: true}}
+	OpQueueCreate       = &ynl.Op{Family: &rows, Row: table.Op{Name: "queue-create", Request: NETDEV_CMD_QUEUE_CREATE, Reply: NETDEV_CMD_QUEUE_CREATE, Set: setQueue, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.
@@ -78,7 +78,7 @@ const (
 )
 
 // Client makes requests of the family netdev. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

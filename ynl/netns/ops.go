@@ -13,16 +13,16 @@ import (
 
 // Family describes the family netns.
 var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
-	OpNewNsid,
-	OpDelNsid,
-	OpGetNsid,
+	OpNewNSID,
+	OpDelNSID,
+	OpGetNSID,
 }}
 
 // The operations of the family, and its notifications.
 var (
-	OpNewNsid = &ynl.Op{Family: &rows, Row: table.Op{Name: "newnsid", Request: RTM_NEWNSID, Reply: -1, Set: setNSID, Do: true}}
-	OpDelNsid = &ynl.Op{Family: &rows, Row: table.Op{Name: "delnsid", Reply: RTM_DELNSID, Set: setNSID}}
-	OpGetNsid = &ynl.Op{Family: &rows, Row: table.Op{Name: "getnsid", Request: RTM_GETNSID, Reply: RTM_NEWNSID, Set: setNSID, Do: true, Dump: true}}
+	OpNewNSID = &ynl.Op{Family: &rows, Row: table.Op{Name: "newnsid", Request: RTM_NEWNSID, Reply: -1, Set: setNSID, Do: true, Admin: table.AdminUserNS}}
+	OpDelNSID = &ynl.Op{Family: &rows, Row: table.Op{Name: "delnsid", Reply: RTM_DELNSID, Set: setNSID, Admin: table.AdminUserNS}}
+	OpGetNSID = &ynl.Op{Family: &rows, Row: table.Op{Name: "getnsid", Request: RTM_GETNSID, Reply: RTM_NEWNSID, Set: setNSID, Do: true, Dump: true}}
 )
 
 // The types of the messages.
@@ -38,25 +38,25 @@ const (
 )
 
 // Client makes requests of the family netns. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of
 // another family than NETLINK_ROUTE, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
 
-// NewNsid sends RTM_NEWNSID. It needs CAP_NET_ADMIN in the user namespace of the
+// NewNSID sends RTM_NEWNSID. It needs CAP_NET_ADMIN in the user namespace of the
 // network namespace.
-func (c *Client) NewNsid(ctx context.Context, req *NSID, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpNewNsid, req, flags)
+func (c *Client) NewNSID(ctx context.Context, req *NSID, flags ...netlink.Flags) error {
+	return ynl.Exec(ctx, c.caller, OpNewNSID, req, flags)
 }
 
-// GetNsid sends RTM_GETNSID and returns the reply.
-func (c *Client) GetNsid(ctx context.Context, req *NSID, flags ...netlink.Flags) (*NSID, error) {
-	return ynl.Do[NSID](ctx, c.caller, OpGetNsid, req, flags)
+// GetNSID sends RTM_GETNSID and returns the reply.
+func (c *Client) GetNSID(ctx context.Context, req *NSID, flags ...netlink.Flags) (*NSID, error) {
+	return ynl.Do[NSID](ctx, c.caller, OpGetNSID, req, flags)
 }
 
-// DumpNsid dumps by RTM_GETNSID.
-func (c *Client) DumpNsid(ctx context.Context, req *NSID, opts ...ynl.DumpOption) ynl.Stream[NSID] {
-	return ynl.Dump[NSID](ctx, c.caller, OpGetNsid, req, opts)
+// DumpNSID dumps by RTM_GETNSID.
+func (c *Client) DumpNSID(ctx context.Context, req *NSID, opts ...ynl.DumpOption) ynl.Stream[NSID] {
+	return ynl.Dump[NSID](ctx, c.caller, OpGetNSID, req, opts)
 }

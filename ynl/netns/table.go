@@ -29,11 +29,11 @@ var rows = table.Family{
 			Header: structRtgenmsg, HeadOff: unsafe.Offsetof(NSID{}.Rtgenmsg),
 			Unknown: unsafe.Offsetof(NSID{}.Unknown),
 			Attrs: []table.Attr{
-				{Name: "nsid", Type: 1, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(NSID{}.Nsid), Set: unsafe.Offsetof(NSID{}.Nsid.Set)},
+				{Name: "nsid", Type: 1, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(NSID{}.NSID), Set: unsafe.Offsetof(NSID{}.NSID.Set)},
 				{Name: "pid", Type: 2, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NSID{}.PID), Set: unsafe.Offsetof(NSID{}.PID.Set)},
 				{Name: "fd", Type: 3, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NSID{}.FD), Set: unsafe.Offsetof(NSID{}.FD.Set)},
-				{Name: "target-nsid", Type: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(NSID{}.TargetNsid), Set: unsafe.Offsetof(NSID{}.TargetNsid.Set)},
-				{Name: "current-nsid", Type: 5, Kind: table.S32, Flags: table.ReadOnly, Width: 4, Off: unsafe.Offsetof(NSID{}.CurrentNsid), Set: unsafe.Offsetof(NSID{}.CurrentNsid.Set)},
+				{Name: "target-nsid", Type: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(NSID{}.TargetNSID), Set: unsafe.Offsetof(NSID{}.TargetNSID.Set)},
+				{Name: "current-nsid", Type: 5, Kind: table.S32, Flags: table.ReadOnly, Width: 4, Off: unsafe.Offsetof(NSID{}.CurrentNSID), Set: unsafe.Offsetof(NSID{}.CurrentNSID.Set)},
 			},
 		},
 	},
@@ -46,7 +46,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWNSID, Set: setNSID, Name: "getnsid"},
+		{Type: RTM_NEWNSID, Set: setNSID, Name: "newnsid"},
 		{Type: RTM_DELNSID, Set: setNSID, Name: "delnsid"},
 		{Type: RTM_GETNSID, Set: setNSID, Name: "getnsid"},
 	},

@@ -38,11 +38,11 @@ func (x *Rtgenmsg) UnmarshalJSON(data []byte) error {
 type NSID struct {
 	Rtgenmsg
 
-	Nsid        ynl.Opt[int32]  // NETNSA_NSID
+	NSID        ynl.Opt[int32]  // NETNSA_NSID
 	PID         ynl.Opt[uint32] // NETNSA_PID
 	FD          ynl.Opt[uint32] // NETNSA_FD
-	TargetNsid  ynl.Opt[int32]  // NETNSA_TARGET_NSID
-	CurrentNsid ynl.Opt[int32]  // NETNSA_CURRENT_NSID, read-only
+	TargetNSID  ynl.Opt[int32]  // NETNSA_TARGET_NSID
+	CurrentNSID ynl.Opt[int32]  // NETNSA_CURRENT_NSID, read-only
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }

@@ -23,9 +23,9 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 // The operations of the family, and its notifications.
 var (
 	OpGet    = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: NET_SHAPER_CMD_GET, Reply: NET_SHAPER_CMD_GET, Set: setNetShaper, Do: true, Dump: true}}
-	OpSet    = &ynl.Op{Family: &rows, Row: table.Op{Name: "set", Request: NET_SHAPER_CMD_SET, Reply: -1, Set: setNetShaper, Do: true}}
-	OpDelete = &ynl.Op{Family: &rows, Row: table.Op{Name: "delete", Request: NET_SHAPER_CMD_DELETE, Reply: -1, Set: setNetShaper, Do: true}}
-	OpGroup  = &ynl.Op{Family: &rows, Row: table.Op{Name: "group", Request: NET_SHAPER_CMD_GROUP, Reply: NET_SHAPER_CMD_GROUP, Set: setNetShaper, Do: true}}
+	OpSet    = &ynl.Op{Family: &rows, Row: table.Op{Name: "set", Request: NET_SHAPER_CMD_SET, Reply: -1, Set: setNetShaper, Do: true, Admin: table.AdminInit}}
+	OpDelete = &ynl.Op{Family: &rows, Row: table.Op{Name: "delete", Request: NET_SHAPER_CMD_DELETE, Reply: -1, Set: setNetShaper, Do: true, Admin: table.AdminInit}}
+	OpGroup  = &ynl.Op{Family: &rows, Row: table.Op{Name: "group", Request: NET_SHAPER_CMD_GROUP, Reply: NET_SHAPER_CMD_GROUP, Set: setNetShaper, Do: true, Admin: table.AdminInit}}
 	OpCapGet = &ynl.Op{Family: &rows, Row: table.Op{Name: "cap-get", Request: NET_SHAPER_CMD_CAP_GET, Reply: NET_SHAPER_CMD_CAP_GET, Set: setCaps, Do: true, Dump: true}}
 )
 
@@ -39,7 +39,7 @@ const (
 )
 
 // Client makes requests of the family net-shaper. Its methods may be called by any
-// number of goroutines at once.
+// number of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -22,8 +22,8 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpNewNexthop       = &ynl.Op{Family: &rows, Row: table.Op{Name: "newnexthop", Request: RTM_NEWNEXTHOP, Reply: -1, Set: setNexthop, Do: true}}
-	OpDelNexthop       = &ynl.Op{Family: &rows, Row: table.Op{Name: "delnexthop", Request: RTM_DELNEXTHOP, Reply: -1, Set: setNexthop, Do: true}}
+	OpNewNexthop       = &ynl.Op{Family: &rows, Row: table.Op{Name: "newnexthop", Request: RTM_NEWNEXTHOP, Reply: -1, Set: setNexthop, Do: true, Admin: table.AdminUserNS}}
+	OpDelNexthop       = &ynl.Op{Family: &rows, Row: table.Op{Name: "delnexthop", Request: RTM_DELNEXTHOP, Reply: -1, Set: setNexthop, Do: true, Admin: table.AdminUserNS}}
 	OpGetNexthop       = &ynl.Op{Family: &rows, Row: table.Op{Name: "getnexthop", Request: RTM_GETNEXTHOP, Reply: RTM_NEWNEXTHOP, Set: setNexthop, Do: true, Dump: true}}
 	OpNewNexthopBucket = &ynl.Op{Family: &rows, Row: table.Op{Name: "newnexthopbucket", Reply: RTM_NEWNEXTHOPBUCKET, Set: setNexthop}}
 	OpGetNexthopBucket = &ynl.Op{Family: &rows, Row: table.Op{Name: "getnexthopbucket", Request: RTM_GETNEXTHOPBUCKET, Reply: RTM_NEWNEXTHOPBUCKET, Set: setNexthop, Do: true, Dump: true}}
@@ -44,7 +44,7 @@ const (
 )
 
 // Client makes requests of the family nexthop. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -92,12 +92,11 @@ var rows = table.Family{
 				{Name: "fdb", Type: 11, Kind: table.Flag, Off: unsafe.Offsetof(Nexthop{}.Fdb)},
 				{Name: "res-group", Type: 12, Kind: table.Nest, Ref: setResGroup, Off: unsafe.Offsetof(Nexthop{}.ResGroup)},
 				{Name: "res-bucket", Type: 13, Kind: table.Nest, Ref: setResBucket, Off: unsafe.Offsetof(Nexthop{}.ResBucket)},
-				{Name: "op-flags", Type: 14, Kind: table.U32, Width: 4, Enum: enumOpFlags, Off: unsafe.Offsetof(Nexthop{}.OpFlags), Set: unsafe.Offsetof(Nexthop{}.OpFlags.Set)},
+				{Name: "op-flags", Type: 14, Kind: table.U32, Flags: table.ReadOnly, Width: 4, Enum: enumOpFlags, Off: unsafe.Offsetof(Nexthop{}.OpFlags), Set: unsafe.Offsetof(Nexthop{}.OpFlags.Set)},
 				{Name: "group-stats", Type: 15, Kind: table.Nest, Flags: table.ReadOnly, Ref: setGroupStats, Off: unsafe.Offsetof(Nexthop{}.GroupStats)},
 				{Name: "hw-stats-enable", Type: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Nexthop{}.HwStatsEnable), Set: unsafe.Offsetof(Nexthop{}.HwStatsEnable.Set)},
 				{Name: "hw-stats-used", Type: 17, Kind: table.U32, Flags: table.ReadOnly, Width: 4, Off: unsafe.Offsetof(Nexthop{}.HwStatsUsed), Set: unsafe.Offsetof(Nexthop{}.HwStatsUsed.Set)},
 			},
-			ReadOnlyBits: []table.Bits{{Type: 14, Mask: 0x80000000}},
 		},
 		setResGroup - 1: {
 			Name: "res-group", Prefix: "NHA_RES_GROUP_",
@@ -345,14 +344,14 @@ var rows = table.Family{
 				{Name: "nh-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Nhmsg{}.Family)},
 				{Name: "nh-scope", At: 1, Kind: table.U8, Width: 4, Enum: enumRtScope, Off: unsafe.Offsetof(Nhmsg{}.Scope), ReadOnly: 0xff},
 				{Name: "nh-protocol", At: 2, Kind: table.U8, Width: 4, Enum: enumRtProtocol, Off: unsafe.Offsetof(Nhmsg{}.Protocol)},
-				{Name: "nh-flags", At: 4, Kind: table.U32, Width: 4, Enum: enumNhFlags, Off: unsafe.Offsetof(Nhmsg{}.Flags)},
+				{Name: "nh-flags", At: 4, Kind: table.U32, Width: 4, Enum: enumNhFlags, Off: unsafe.Offsetof(Nhmsg{}.Flags), ReadOnly: 0x7b},
 			},
 		},
 		structNexthopGrp - 1: {
 			Name: "nexthop-grp", Type: (*NexthopGrp)(nil), Wire: 8, Size: unsafe.Sizeof(NexthopGrp{}), Grow: table.Grow[NexthopGrp],
 			Members: []table.Member{
 				{Name: "id", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NexthopGrp{}.ID)},
-				{Name: "weight", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NexthopGrp{}.Weight)},
+				{Name: "weight", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NexthopGrp{}.Weight), Run: 2},
 				{Name: "weight-high", At: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(NexthopGrp{}.WeightHigh)},
 			},
 		},
@@ -365,7 +364,7 @@ var rows = table.Family{
 		structIPv6SrHdr - 1: {
 			Name: "ipv6-sr-hdr", Type: (*IPv6SrHdr)(nil), Wire: 8, Size: unsafe.Sizeof(IPv6SrHdr{}),
 			Members: []table.Member{
-				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Nexthdr)},
+				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Nexthdr), Run: 5},
 				{Name: "hdrlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Hdrlen)},
 				{Name: "type", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Type)},
 				{Name: "segments-left", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.SegmentsLeft)},
@@ -379,7 +378,7 @@ var rows = table.Family{
 			Name: "seg6-iptunnel-encap", Type: (*Seg6IptunnelEncap)(nil), Wire: 12, Size: unsafe.Sizeof(Seg6IptunnelEncap{}),
 			Members: []table.Member{
 				{Name: "mode", Kind: table.S32, Width: 4, Enum: enumSeg6IptunMode, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Mode)},
-				{Name: "nexthdr", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Nexthdr)},
+				{Name: "nexthdr", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Nexthdr), Run: 5},
 				{Name: "hdrlen", At: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Hdrlen)},
 				{Name: "type", At: 6, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Type)},
 				{Name: "segments-left", At: 7, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.SegmentsLeft)},
@@ -392,7 +391,7 @@ var rows = table.Family{
 		structIPv6RplSrHdr - 1: {
 			Name: "ipv6-rpl-sr-hdr", Type: (*IPv6RplSrHdr)(nil), Wire: 8, Size: unsafe.Sizeof(IPv6RplSrHdr{}),
 			Members: []table.Member{
-				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Nexthdr)},
+				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Nexthdr), Run: 4},
 				{Name: "hdrlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Hdrlen)},
 				{Name: "type", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Type)},
 				{Name: "segments-left", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.SegmentsLeft)},
@@ -404,7 +403,7 @@ var rows = table.Family{
 			Name: "ioam6-trace-hdr", Type: (*Ioam6TraceHdr)(nil), Wire: 8, Size: unsafe.Sizeof(Ioam6TraceHdr{}),
 			Members: []table.Member{
 				{Name: "namespace-id", Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Ioam6TraceHdr{}.NamespaceID)},
-				{Name: "nodelen", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Nodelen)},
+				{Name: "nodelen", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Nodelen), Run: 2},
 				{Name: "remlen", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Remlen)},
 				{Name: "type", At: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Type)},
 			},
@@ -601,7 +600,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWNEXTHOP, Set: setNexthop, Name: "getnexthop"},
+		{Type: RTM_NEWNEXTHOP, Set: setNexthop, Name: "newnexthop"},
 		{Type: RTM_DELNEXTHOP, Set: setNexthop, Name: "delnexthop"},
 		{Type: RTM_GETNEXTHOP, Set: setNexthop, Name: "getnexthop"},
 		{Type: RTM_NEWNEXTHOPBUCKET, Set: setNexthop, Name: "newnexthopbucket"},

@@ -526,7 +526,7 @@ type Nexthop struct {
 	Fdb           bool               // NHA_FDB
 	ResGroup      *ResGroup          // NHA_RES_GROUP
 	ResBucket     *ResBucket         // NHA_RES_BUCKET
-	OpFlags       ynl.Opt[OpFlags]   // NHA_OP_FLAGS
+	OpFlags       ynl.Opt[OpFlags]   // NHA_OP_FLAGS, read-only
 	GroupStats    *GroupStats        // NHA_GROUP_STATS, read-only
 	HwStatsEnable ynl.Opt[uint32]    // NHA_HW_STATS_ENABLE
 	HwStatsUsed   ynl.Opt[uint32]    // NHA_HW_STATS_USED, read-only

@@ -36,23 +36,23 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 // The operations of the family, and its notifications.
 var (
 	OpRpcStatusGet     = &ynl.Op{Family: &rows, Row: table.Op{Name: "rpc-status-get", Request: NFSD_CMD_RPC_STATUS_GET, Reply: NFSD_CMD_RPC_STATUS_GET, Set: setRpcStatus, Dump: true}}
-	OpThreadsSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "threads-set", Request: NFSD_CMD_THREADS_SET, Reply: -1, Set: setServer, Do: true}}
+	OpThreadsSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "threads-set", Request: NFSD_CMD_THREADS_SET, Reply: -1, Set: setServer, Do: true, Admin: table.AdminInit}}
 	OpThreadsGet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "threads-get", Request: NFSD_CMD_THREADS_GET, Reply: NFSD_CMD_THREADS_GET, Set: setServer, Do: true}}
-	OpVersionSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "version-set", Request: NFSD_CMD_VERSION_SET, Reply: -1, Set: setServerProto, Do: true}}
+	OpVersionSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "version-set", Request: NFSD_CMD_VERSION_SET, Reply: -1, Set: setServerProto, Do: true, Admin: table.AdminInit}}
 	OpVersionGet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "version-get", Request: NFSD_CMD_VERSION_GET, Reply: NFSD_CMD_VERSION_GET, Set: setServerProto, Do: true}}
-	OpListenerSet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "listener-set", Request: NFSD_CMD_LISTENER_SET, Reply: -1, Set: setServerSock, Do: true}}
+	OpListenerSet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "listener-set", Request: NFSD_CMD_LISTENER_SET, Reply: -1, Set: setServerSock, Do: true, Admin: table.AdminInit}}
 	OpListenerGet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "listener-get", Request: NFSD_CMD_LISTENER_GET, Reply: NFSD_CMD_LISTENER_GET, Set: setServerSock, Do: true}}
-	OpPoolModeSet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "pool-mode-set", Request: NFSD_CMD_POOL_MODE_SET, Reply: -1, Set: setPoolMode, Do: true}}
+	OpPoolModeSet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "pool-mode-set", Request: NFSD_CMD_POOL_MODE_SET, Reply: -1, Set: setPoolMode, Do: true, Admin: table.AdminInit}}
 	OpPoolModeGet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "pool-mode-get", Request: NFSD_CMD_POOL_MODE_GET, Reply: NFSD_CMD_POOL_MODE_GET, Set: setPoolMode, Do: true}}
 	OpCacheNotify      = &ynl.Op{Family: &rows, Row: table.Op{Name: "cache-notify", Reply: NFSD_CMD_CACHE_NOTIFY, Set: setCacheNotify}}
-	OpSvcExportGetReqs = &ynl.Op{Family: &rows, Row: table.Op{Name: "svc-export-get-reqs", Request: NFSD_CMD_SVC_EXPORT_GET_REQS, Reply: NFSD_CMD_SVC_EXPORT_GET_REQS, Set: setSvcExportReqs, Dump: true}}
-	OpSvcExportSetReqs = &ynl.Op{Family: &rows, Row: table.Op{Name: "svc-export-set-reqs", Request: NFSD_CMD_SVC_EXPORT_SET_REQS, Reply: -1, Set: setSvcExportReqs, Do: true}}
-	OpExpkeyGetReqs    = &ynl.Op{Family: &rows, Row: table.Op{Name: "expkey-get-reqs", Request: NFSD_CMD_EXPKEY_GET_REQS, Reply: NFSD_CMD_EXPKEY_GET_REQS, Set: setExpkeyReqs, Dump: true}}
-	OpExpkeySetReqs    = &ynl.Op{Family: &rows, Row: table.Op{Name: "expkey-set-reqs", Request: NFSD_CMD_EXPKEY_SET_REQS, Reply: -1, Set: setExpkeyReqs, Do: true}}
-	OpCacheFlush       = &ynl.Op{Family: &rows, Row: table.Op{Name: "cache-flush", Request: NFSD_CMD_CACHE_FLUSH, Reply: -1, Set: setCacheFlush, Do: true}}
-	OpUnlockIP         = &ynl.Op{Family: &rows, Row: table.Op{Name: "unlock-ip", Request: NFSD_CMD_UNLOCK_IP, Reply: -1, Set: setUnlockIP, Do: true}}
-	OpUnlockFilesystem = &ynl.Op{Family: &rows, Row: table.Op{Name: "unlock-filesystem", Request: NFSD_CMD_UNLOCK_FILESYSTEM, Reply: -1, Set: setUnlockFilesystem, Do: true}}
-	OpUnlockExport     = &ynl.Op{Family: &rows, Row: table.Op{Name: "unlock-export", Request: NFSD_CMD_UNLOCK_EXPORT, Reply: -1, Set: setUnlockExport, Do: true}}
+	OpSvcExportGetReqs = &ynl.Op{Family: &rows, Row: table.Op{Name: "svc-export-get-reqs", Request: NFSD_CMD_SVC_EXPORT_GET_REQS, Reply: NFSD_CMD_SVC_EXPORT_GET_REQS, Set: setSvcExportReqs, Dump: true, Admin: table.AdminInit}}
+	OpSvcExportSetReqs = &ynl.Op{Family: &rows, Row: table.Op{Name: "svc-export-set-reqs", Request: NFSD_CMD_SVC_EXPORT_SET_REQS, Reply: -1, Set: setSvcExportReqs, Do: true, Admin: table.AdminInit}}
+	OpExpkeyGetReqs    = &ynl.Op{Family: &rows, Row: table.Op{Name: "expkey-get-reqs", Request: NFSD_CMD_EXPKEY_GET_REQS, Reply: NFSD_CMD_EXPKEY_GET_REQS, Set: setExpkeyReqs, Dump: true, Admin: table.AdminInit}}
+	OpExpkeySetReqs    = &ynl.Op{Family: &rows, Row: table.Op{Name: "expkey-set-reqs", Request: NFSD_CMD_EXPKEY_SET_REQS, Reply: -1, Set: setExpkeyReqs, Do: true, Admin: table.AdminInit}}
+	OpCacheFlush       = &ynl.Op{Family: &rows, Row: table.Op{Name: "cache-flush", Request: NFSD_CMD_CACHE_FLUSH, Reply: -1, Set: setCacheFlush, Do: true, Admin: table.AdminInit}}
+	OpUnlockIP         = &ynl.Op{Family: &rows, Row: table.Op{Name: "unlock-ip", Request: NFSD_CMD_UNLOCK_IP, Reply: -1, Set: setUnlockIP, Do: true, Admin: table.AdminInit}}
+	OpUnlockFilesystem = &ynl.Op{Family: &rows, Row: table.Op{Name: "unlock-filesystem", Request: NFSD_CMD_UNLOCK_FILESYSTEM, Reply: -1, Set: setUnlockFilesystem, Do: true, Admin: table.AdminInit}}
+	OpUnlockExport     = &ynl.Op{Family: &rows, Row: table.Op{Name: "unlock-export", Request: NFSD_CMD_UNLOCK_EXPORT, Reply: -1, Set: setUnlockExport, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.
@@ -84,7 +84,7 @@ const (
 )
 
 // Client makes requests of the family nfsd. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -89,9 +89,20 @@ func (b *Batch) DelRule(r *Rule, flags ...netlink.Flags) { b.add(OpDelRule, r, f
 // DestroyRule is DelRule for a rule that need not exist. It needs Linux 6.3.
 func (b *Batch) DestroyRule(r *Rule, flags ...netlink.Flags) { b.add(OpDestroyRule, r, flags) }
 
-// NewSet makes a set or a map. Its ID, which a batch chooses, is how rules of the same
-// batch refer to a set that has no name yet.
-func (b *Batch) NewSet(s *Set, flags ...netlink.Flags) { b.add(OpNewSet, s, flags) }
+// NewSet makes a set or a map. By its ID other messages of the batch may refer to it; the
+// kernel wants one, so a set without gets one here.
+func (b *Batch) NewSet(s *Set, flags ...netlink.Flags) {
+	if s != nil && !s.ID.Set {
+		numbered := *s
+		numbered.ID = ynl.U32(chosenID + uint32(len(b.msgs)))
+		s = &numbered
+	}
+	b.add(OpNewSet, s, flags)
+}
+
+// chosenID is the first of the IDs that NewSet gives, which differ from those that programs
+// choose.
+const chosenID = 1 << 31
 
 // DelSet deletes a set.
 func (b *Batch) DelSet(s *Set, flags ...netlink.Flags) { b.add(OpDelSet, s, flags) }
@@ -133,7 +144,8 @@ func (b *Batch) DestroyFlowtable(f *Flowtable, flags ...netlink.Flags) {
 // Commit applies the batch on c, which is of NETLINK_NETFILTER. It needs CAP_NET_ADMIN.
 // The error is a [*client.BatchError], of which the text names the operation of the first
 // message that the kernel refused; or one of [client.Conn.Batch]; or that of a message that
-// cannot be encoded. In the last case nothing was sent. An empty batch does nothing.
+// cannot be encoded. In the last case nothing was sent. An empty batch does nothing. A batch
+// of more than some 400 rules needs a Conn with [client.WithSendBuffer].
 func (b *Batch) Commit(ctx context.Context, c *client.Conn, opts ...client.BatchOption) error {
 	if b.err != nil {
 		return b.err
@@ -190,4 +202,11 @@ func Exprs(list ...ExprOps) *ExprList {
 		l.Elem[i].Data = e
 	}
 	return l
+}
+
+// settable leaves out flags without a bit, which the kernel reports and refuses.
+func (e *ExprOsf) settable() {
+	if e.Flags.Value == 0 {
+		e.Flags = ynl.Opt[OsfFlags]{}
+	}
 }

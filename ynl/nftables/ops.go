@@ -52,40 +52,40 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpBatchBegin       = &ynl.Op{Family: &rows, Row: table.Op{Name: "batch-begin", Request: NFNL_MSG_BATCH_BEGIN, Reply: NFNL_MSG_BATCH_BEGIN, Set: setBatchGen, Do: true}}
-	OpBatchEnd         = &ynl.Op{Family: &rows, Row: table.Op{Name: "batch-end", Request: NFNL_MSG_BATCH_END, Reply: -1, Set: setBatchGen, Do: true}}
-	OpNewTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "newtable", Request: NFT_MSG_NEWTABLE, Reply: -1, Set: setTable, Do: true}}
-	OpGetTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "gettable", Request: NFT_MSG_GETTABLE, Reply: NFT_MSG_NEWTABLE, Set: setTable, Do: true, Dump: true}}
-	OpDelTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "deltable", Request: NFT_MSG_DELTABLE, Reply: -1, Set: setTable, Do: true}}
-	OpDestroyTable     = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroytable", Request: NFT_MSG_DESTROYTABLE, Reply: -1, Set: setTable, Do: true}}
-	OpNewChain         = &ynl.Op{Family: &rows, Row: table.Op{Name: "newchain", Request: NFT_MSG_NEWCHAIN, Reply: -1, Set: setChain, Do: true}}
-	OpGetChain         = &ynl.Op{Family: &rows, Row: table.Op{Name: "getchain", Request: NFT_MSG_GETCHAIN, Reply: NFT_MSG_NEWCHAIN, Set: setChain, Do: true, Dump: true}}
-	OpDelChain         = &ynl.Op{Family: &rows, Row: table.Op{Name: "delchain", Request: NFT_MSG_DELCHAIN, Reply: -1, Set: setChain, Do: true}}
-	OpDestroyChain     = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroychain", Request: NFT_MSG_DESTROYCHAIN, Reply: -1, Set: setChain, Do: true}}
-	OpNewRule          = &ynl.Op{Family: &rows, Row: table.Op{Name: "newrule", Request: NFT_MSG_NEWRULE, Reply: -1, Set: setRule, Do: true}}
-	OpGetRule          = &ynl.Op{Family: &rows, Row: table.Op{Name: "getrule", Request: NFT_MSG_GETRULE, Reply: NFT_MSG_NEWRULE, Set: setRule, Do: true, Dump: true}}
-	OpGetRuleReset     = &ynl.Op{Family: &rows, Row: table.Op{Name: "getrule-reset", Request: NFT_MSG_GETRULE_RESET, Reply: NFT_MSG_NEWRULE, Set: setRule, Do: true, Dump: true}}
-	OpDelRule          = &ynl.Op{Family: &rows, Row: table.Op{Name: "delrule", Request: NFT_MSG_DELRULE, Reply: -1, Set: setRule, Do: true}}
-	OpDestroyRule      = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroyrule", Request: NFT_MSG_DESTROYRULE, Reply: -1, Set: setRule, Do: true}}
-	OpNewSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "newset", Request: NFT_MSG_NEWSET, Reply: -1, Set: setSet, Do: true}}
-	OpGetSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "getset", Request: NFT_MSG_GETSET, Reply: NFT_MSG_NEWSET, Set: setSet, Do: true, Dump: true}}
-	OpDelSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "delset", Request: NFT_MSG_DELSET, Reply: -1, Set: setSet, Do: true}}
-	OpDestroySet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroyset", Request: NFT_MSG_DESTROYSET, Reply: -1, Set: setSet, Do: true}}
-	OpNewSetElem       = &ynl.Op{Family: &rows, Row: table.Op{Name: "newsetelem", Request: NFT_MSG_NEWSETELEM, Reply: -1, Set: setSetElemList, Do: true}}
-	OpGetSetElem       = &ynl.Op{Family: &rows, Row: table.Op{Name: "getsetelem", Request: NFT_MSG_GETSETELEM, Reply: NFT_MSG_NEWSETELEM, Set: setSetElemList, Do: true, Dump: true}}
-	OpGetSetElemReset  = &ynl.Op{Family: &rows, Row: table.Op{Name: "getsetelem-reset", Request: NFT_MSG_GETSETELEM_RESET, Reply: NFT_MSG_NEWSETELEM, Set: setSetElemList, Do: true, Dump: true}}
-	OpDelSetElem       = &ynl.Op{Family: &rows, Row: table.Op{Name: "delsetelem", Request: NFT_MSG_DELSETELEM, Reply: -1, Set: setSetElemList, Do: true}}
-	OpDestroySetElem   = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroysetelem", Request: NFT_MSG_DESTROYSETELEM, Reply: -1, Set: setSetElemList, Do: true}}
-	OpGetGen           = &ynl.Op{Family: &rows, Row: table.Op{Name: "getgen", Request: NFT_MSG_GETGEN, Reply: 2575, Set: setGen, Do: true, Dump: true}}
-	OpNewObj           = &ynl.Op{Family: &rows, Row: table.Op{Name: "newobj", Request: NFT_MSG_NEWOBJ, Reply: -1, Set: setObject, Do: true}}
-	OpGetObj           = &ynl.Op{Family: &rows, Row: table.Op{Name: "getobj", Request: NFT_MSG_GETOBJ, Reply: NFT_MSG_NEWOBJ, Set: setObject, Do: true, Dump: true}}
-	OpDelObj           = &ynl.Op{Family: &rows, Row: table.Op{Name: "delobj", Request: NFT_MSG_DELOBJ, Reply: -1, Set: setObject, Do: true}}
-	OpDestroyObj       = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroyobj", Request: NFT_MSG_DESTROYOBJ, Reply: -1, Set: setObject, Do: true}}
-	OpNewFlowtable     = &ynl.Op{Family: &rows, Row: table.Op{Name: "newflowtable", Request: NFT_MSG_NEWFLOWTABLE, Reply: -1, Set: setFlowtable, Do: true}}
-	OpGetFlowtable     = &ynl.Op{Family: &rows, Row: table.Op{Name: "getflowtable", Request: NFT_MSG_GETFLOWTABLE, Reply: NFT_MSG_NEWFLOWTABLE, Set: setFlowtable, Do: true, Dump: true}}
-	OpDelFlowtable     = &ynl.Op{Family: &rows, Row: table.Op{Name: "delflowtable", Request: NFT_MSG_DELFLOWTABLE, Reply: -1, Set: setFlowtable, Do: true}}
-	OpDestroyFlowtable = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroyflowtable", Request: NFT_MSG_DESTROYFLOWTABLE, Reply: -1, Set: setFlowtable, Do: true}}
-	OpGetObjReset      = &ynl.Op{Family: &rows, Row: table.Op{Name: "getobj-reset", Request: NFT_MSG_GETOBJ_RESET, Reply: NFT_MSG_NEWOBJ, Set: setObject, Do: true, Dump: true}}
+	OpBatchBegin       = &ynl.Op{Family: &rows, Row: table.Op{Name: "batch-begin", Request: NFNL_MSG_BATCH_BEGIN, Reply: NFNL_MSG_BATCH_BEGIN, Set: setBatchGen, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpBatchEnd         = &ynl.Op{Family: &rows, Row: table.Op{Name: "batch-end", Request: NFNL_MSG_BATCH_END, Reply: -1, Set: setBatchGen, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpNewTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "newtable", Request: NFT_MSG_NEWTABLE, Reply: -1, Set: setTable, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "gettable", Request: NFT_MSG_GETTABLE, Reply: NFT_MSG_NEWTABLE, Set: setTable, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDelTable         = &ynl.Op{Family: &rows, Row: table.Op{Name: "deltable", Request: NFT_MSG_DELTABLE, Reply: -1, Set: setTable, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpDestroyTable     = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroytable", Request: NFT_MSG_DESTROYTABLE, Reply: -1, Set: setTable, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpNewChain         = &ynl.Op{Family: &rows, Row: table.Op{Name: "newchain", Request: NFT_MSG_NEWCHAIN, Reply: -1, Set: setChain, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetChain         = &ynl.Op{Family: &rows, Row: table.Op{Name: "getchain", Request: NFT_MSG_GETCHAIN, Reply: NFT_MSG_NEWCHAIN, Set: setChain, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDelChain         = &ynl.Op{Family: &rows, Row: table.Op{Name: "delchain", Request: NFT_MSG_DELCHAIN, Reply: -1, Set: setChain, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpDestroyChain     = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroychain", Request: NFT_MSG_DESTROYCHAIN, Reply: -1, Set: setChain, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpNewRule          = &ynl.Op{Family: &rows, Row: table.Op{Name: "newrule", Request: NFT_MSG_NEWRULE, Reply: -1, Set: setRule, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetRule          = &ynl.Op{Family: &rows, Row: table.Op{Name: "getrule", Request: NFT_MSG_GETRULE, Reply: NFT_MSG_NEWRULE, Set: setRule, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpGetRuleReset     = &ynl.Op{Family: &rows, Row: table.Op{Name: "getrule-reset", Request: NFT_MSG_GETRULE_RESET, Reply: NFT_MSG_NEWRULE, Set: setRule, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDelRule          = &ynl.Op{Family: &rows, Row: table.Op{Name: "delrule", Request: NFT_MSG_DELRULE, Reply: -1, Set: setRule, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpDestroyRule      = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroyrule", Request: NFT_MSG_DESTROYRULE, Reply: -1, Set: setRule, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpNewSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "newset", Request: NFT_MSG_NEWSET, Reply: -1, Set: setSet, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "getset", Request: NFT_MSG_GETSET, Reply: NFT_MSG_NEWSET, Set: setSet, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDelSet           = &ynl.Op{Family: &rows, Row: table.Op{Name: "delset", Request: NFT_MSG_DELSET, Reply: -1, Set: setSet, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpDestroySet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroyset", Request: NFT_MSG_DESTROYSET, Reply: -1, Set: setSet, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpNewSetElem       = &ynl.Op{Family: &rows, Row: table.Op{Name: "newsetelem", Request: NFT_MSG_NEWSETELEM, Reply: -1, Set: setSetElemList, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetSetElem       = &ynl.Op{Family: &rows, Row: table.Op{Name: "getsetelem", Request: NFT_MSG_GETSETELEM, Reply: NFT_MSG_NEWSETELEM, Set: setSetElemList, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpGetSetElemReset  = &ynl.Op{Family: &rows, Row: table.Op{Name: "getsetelem-reset", Request: NFT_MSG_GETSETELEM_RESET, Reply: NFT_MSG_NEWSETELEM, Set: setSetElemList, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDelSetElem       = &ynl.Op{Family: &rows, Row: table.Op{Name: "delsetelem", Request: NFT_MSG_DELSETELEM, Reply: -1, Set: setSetElemList, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpDestroySetElem   = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroysetelem", Request: NFT_MSG_DESTROYSETELEM, Reply: -1, Set: setSetElemList, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetGen           = &ynl.Op{Family: &rows, Row: table.Op{Name: "getgen", Request: NFT_MSG_GETGEN, Reply: 2575, Set: setGen, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpNewObj           = &ynl.Op{Family: &rows, Row: table.Op{Name: "newobj", Request: NFT_MSG_NEWOBJ, Reply: -1, Set: setObject, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetObj           = &ynl.Op{Family: &rows, Row: table.Op{Name: "getobj", Request: NFT_MSG_GETOBJ, Reply: NFT_MSG_NEWOBJ, Set: setObject, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDelObj           = &ynl.Op{Family: &rows, Row: table.Op{Name: "delobj", Request: NFT_MSG_DELOBJ, Reply: -1, Set: setObject, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpDestroyObj       = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroyobj", Request: NFT_MSG_DESTROYOBJ, Reply: -1, Set: setObject, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpNewFlowtable     = &ynl.Op{Family: &rows, Row: table.Op{Name: "newflowtable", Request: NFT_MSG_NEWFLOWTABLE, Reply: -1, Set: setFlowtable, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetFlowtable     = &ynl.Op{Family: &rows, Row: table.Op{Name: "getflowtable", Request: NFT_MSG_GETFLOWTABLE, Reply: NFT_MSG_NEWFLOWTABLE, Set: setFlowtable, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDelFlowtable     = &ynl.Op{Family: &rows, Row: table.Op{Name: "delflowtable", Request: NFT_MSG_DELFLOWTABLE, Reply: -1, Set: setFlowtable, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpDestroyFlowtable = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroyflowtable", Request: NFT_MSG_DESTROYFLOWTABLE, Reply: -1, Set: setFlowtable, Do: true, Batch: true, Admin: table.AdminUserNS}}
+	OpGetObjReset      = &ynl.Op{Family: &rows, Row: table.Op{Name: "getobj-reset", Request: NFT_MSG_GETOBJ_RESET, Reply: NFT_MSG_NEWOBJ, Set: setObject, Do: true, Dump: true, Admin: table.AdminUserNS}}
 	OpTrace            = &ynl.Op{Family: &rows, Row: table.Op{Name: "trace", Reply: NFT_MSG_TRACE, Set: setTrace}}
 )
 
@@ -135,30 +135,12 @@ const (
 )
 
 // Client makes requests of the family nftables. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of
 // another family than NETLINK_NETFILTER, every call fails.
 func New(c *client.Conn) *Client { return &Client{ynl.NewCaller(c, &Family)} }
-
-// BatchBegin sends NFNL_MSG_BATCH_BEGIN and returns the reply. It needs CAP_NET_ADMIN
-// in the user namespace of the network namespace.
-func (c *Client) BatchBegin(ctx context.Context, req *BatchGen, flags ...netlink.Flags) (*BatchGen, error) {
-	return ynl.Do[BatchGen](ctx, c.caller, OpBatchBegin, req, flags)
-}
-
-// BatchEnd sends NFNL_MSG_BATCH_END. It needs CAP_NET_ADMIN in the user namespace of
-// the network namespace.
-func (c *Client) BatchEnd(ctx context.Context, req *BatchGen, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpBatchEnd, req, flags)
-}
-
-// NewTable sends NFT_MSG_NEWTABLE. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) NewTable(ctx context.Context, req *Table, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpNewTable, req, flags)
-}
 
 // GetTable sends NFT_MSG_GETTABLE and returns the reply. It needs CAP_NET_ADMIN in the
 // user namespace of the network namespace.
@@ -172,24 +154,6 @@ func (c *Client) DumpTable(ctx context.Context, req *Table, opts ...ynl.DumpOpti
 	return ynl.Dump[Table](ctx, c.caller, OpGetTable, req, opts)
 }
 
-// DelTable sends NFT_MSG_DELTABLE. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) DelTable(ctx context.Context, req *Table, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDelTable, req, flags)
-}
-
-// DestroyTable sends NFT_MSG_DESTROYTABLE. It needs CAP_NET_ADMIN in the user namespace
-// of the network namespace.
-func (c *Client) DestroyTable(ctx context.Context, req *Table, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDestroyTable, req, flags)
-}
-
-// NewChain sends NFT_MSG_NEWCHAIN. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) NewChain(ctx context.Context, req *Chain, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpNewChain, req, flags)
-}
-
 // GetChain sends NFT_MSG_GETCHAIN and returns the reply. It needs CAP_NET_ADMIN in the
 // user namespace of the network namespace.
 func (c *Client) GetChain(ctx context.Context, req *Chain, flags ...netlink.Flags) (*Chain, error) {
@@ -200,24 +164,6 @@ func (c *Client) GetChain(ctx context.Context, req *Chain, flags ...netlink.Flag
 // the network namespace.
 func (c *Client) DumpChain(ctx context.Context, req *Chain, opts ...ynl.DumpOption) ynl.Stream[Chain] {
 	return ynl.Dump[Chain](ctx, c.caller, OpGetChain, req, opts)
-}
-
-// DelChain sends NFT_MSG_DELCHAIN. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) DelChain(ctx context.Context, req *Chain, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDelChain, req, flags)
-}
-
-// DestroyChain sends NFT_MSG_DESTROYCHAIN. It needs CAP_NET_ADMIN in the user namespace
-// of the network namespace.
-func (c *Client) DestroyChain(ctx context.Context, req *Chain, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDestroyChain, req, flags)
-}
-
-// NewRule sends NFT_MSG_NEWRULE. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) NewRule(ctx context.Context, req *Rule, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpNewRule, req, flags)
 }
 
 // GetRule sends NFT_MSG_GETRULE and returns the reply. It needs CAP_NET_ADMIN in the
@@ -244,24 +190,6 @@ func (c *Client) DumpRuleReset(ctx context.Context, req *Rule, opts ...ynl.DumpO
 	return ynl.Dump[Rule](ctx, c.caller, OpGetRuleReset, req, opts)
 }
 
-// DelRule sends NFT_MSG_DELRULE. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) DelRule(ctx context.Context, req *Rule, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDelRule, req, flags)
-}
-
-// DestroyRule sends NFT_MSG_DESTROYRULE. It needs CAP_NET_ADMIN in the user namespace
-// of the network namespace.
-func (c *Client) DestroyRule(ctx context.Context, req *Rule, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDestroyRule, req, flags)
-}
-
-// NewSet sends NFT_MSG_NEWSET. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) NewSet(ctx context.Context, req *Set, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpNewSet, req, flags)
-}
-
 // GetSet sends NFT_MSG_GETSET and returns the reply. It needs CAP_NET_ADMIN in the user
 // namespace of the network namespace.
 func (c *Client) GetSet(ctx context.Context, req *Set, flags ...netlink.Flags) (*Set, error) {
@@ -272,24 +200,6 @@ func (c *Client) GetSet(ctx context.Context, req *Set, flags ...netlink.Flags) (
 // network namespace.
 func (c *Client) DumpSet(ctx context.Context, req *Set, opts ...ynl.DumpOption) ynl.Stream[Set] {
 	return ynl.Dump[Set](ctx, c.caller, OpGetSet, req, opts)
-}
-
-// DelSet sends NFT_MSG_DELSET. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) DelSet(ctx context.Context, req *Set, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDelSet, req, flags)
-}
-
-// DestroySet sends NFT_MSG_DESTROYSET. It needs CAP_NET_ADMIN in the user namespace of
-// the network namespace.
-func (c *Client) DestroySet(ctx context.Context, req *Set, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDestroySet, req, flags)
-}
-
-// NewSetElem sends NFT_MSG_NEWSETELEM. It needs CAP_NET_ADMIN in the user namespace of
-// the network namespace.
-func (c *Client) NewSetElem(ctx context.Context, req *SetElemList, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpNewSetElem, req, flags)
 }
 
 // GetSetElem sends NFT_MSG_GETSETELEM and returns the reply. It needs CAP_NET_ADMIN in
@@ -316,18 +226,6 @@ func (c *Client) DumpSetElemReset(ctx context.Context, req *SetElemList, opts ..
 	return ynl.Dump[SetElemList](ctx, c.caller, OpGetSetElemReset, req, opts)
 }
 
-// DelSetElem sends NFT_MSG_DELSETELEM. It needs CAP_NET_ADMIN in the user namespace of
-// the network namespace.
-func (c *Client) DelSetElem(ctx context.Context, req *SetElemList, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDelSetElem, req, flags)
-}
-
-// DestroySetElem sends NFT_MSG_DESTROYSETELEM. It needs CAP_NET_ADMIN in the user
-// namespace of the network namespace.
-func (c *Client) DestroySetElem(ctx context.Context, req *SetElemList, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDestroySetElem, req, flags)
-}
-
 // GetGen sends NFT_MSG_GETGEN and returns the reply. It needs CAP_NET_ADMIN in the user
 // namespace of the network namespace.
 func (c *Client) GetGen(ctx context.Context, req *Gen, flags ...netlink.Flags) (*Gen, error) {
@@ -338,12 +236,6 @@ func (c *Client) GetGen(ctx context.Context, req *Gen, flags ...netlink.Flags) (
 // network namespace.
 func (c *Client) DumpGen(ctx context.Context, req *Gen, opts ...ynl.DumpOption) ynl.Stream[Gen] {
 	return ynl.Dump[Gen](ctx, c.caller, OpGetGen, req, opts)
-}
-
-// NewObj sends NFT_MSG_NEWOBJ. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) NewObj(ctx context.Context, req *Object, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpNewObj, req, flags)
 }
 
 // GetObj sends NFT_MSG_GETOBJ and returns the reply. It needs CAP_NET_ADMIN in the user
@@ -358,24 +250,6 @@ func (c *Client) DumpObj(ctx context.Context, req *Object, opts ...ynl.DumpOptio
 	return ynl.Dump[Object](ctx, c.caller, OpGetObj, req, opts)
 }
 
-// DelObj sends NFT_MSG_DELOBJ. It needs CAP_NET_ADMIN in the user namespace of the
-// network namespace.
-func (c *Client) DelObj(ctx context.Context, req *Object, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDelObj, req, flags)
-}
-
-// DestroyObj sends NFT_MSG_DESTROYOBJ. It needs CAP_NET_ADMIN in the user namespace of
-// the network namespace.
-func (c *Client) DestroyObj(ctx context.Context, req *Object, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDestroyObj, req, flags)
-}
-
-// NewFlowtable sends NFT_MSG_NEWFLOWTABLE. It needs CAP_NET_ADMIN in the user namespace
-// of the network namespace.
-func (c *Client) NewFlowtable(ctx context.Context, req *Flowtable, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpNewFlowtable, req, flags)
-}
-
 // GetFlowtable sends NFT_MSG_GETFLOWTABLE and returns the reply. It needs CAP_NET_ADMIN
 // in the user namespace of the network namespace.
 func (c *Client) GetFlowtable(ctx context.Context, req *Flowtable, flags ...netlink.Flags) (*Flowtable, error) {
@@ -386,18 +260,6 @@ func (c *Client) GetFlowtable(ctx context.Context, req *Flowtable, flags ...netl
 // namespace of the network namespace.
 func (c *Client) DumpFlowtable(ctx context.Context, req *Flowtable, opts ...ynl.DumpOption) ynl.Stream[Flowtable] {
 	return ynl.Dump[Flowtable](ctx, c.caller, OpGetFlowtable, req, opts)
-}
-
-// DelFlowtable sends NFT_MSG_DELFLOWTABLE. It needs CAP_NET_ADMIN in the user namespace
-// of the network namespace.
-func (c *Client) DelFlowtable(ctx context.Context, req *Flowtable, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDelFlowtable, req, flags)
-}
-
-// DestroyFlowtable sends NFT_MSG_DESTROYFLOWTABLE. It needs CAP_NET_ADMIN in the user
-// namespace of the network namespace.
-func (c *Client) DestroyFlowtable(ctx context.Context, req *Flowtable, flags ...netlink.Flags) error {
-	return ynl.Exec(ctx, c.caller, OpDestroyFlowtable, req, flags)
 }
 
 // GetObjReset sends NFT_MSG_GETOBJ_RESET and returns the reply. It needs CAP_NET_ADMIN

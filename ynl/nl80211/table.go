@@ -639,7 +639,7 @@ var rows = table.Family{
 		structStaFlagUpdate - 1: {
 			Name: "sta-flag-update", Type: (*StaFlagUpdate)(nil), Wire: 8, Size: unsafe.Sizeof(StaFlagUpdate{}),
 			Members: []table.Member{
-				{Name: "mask", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(StaFlagUpdate{}.Mask)},
+				{Name: "mask", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(StaFlagUpdate{}.Mask), Run: 8},
 				{Name: "set", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(StaFlagUpdate{}.Set)},
 			},
 		},

@@ -28,16 +28,16 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpPeerNew      = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-new", Request: OVPN_CMD_PEER_NEW, Reply: -1, Set: setOvpnPeerNewInput, Do: true}}
-	OpPeerSet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-set", Request: OVPN_CMD_PEER_SET, Reply: -1, Set: setOvpnPeerSetInput, Do: true}}
-	OpPeerGet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-get", Request: OVPN_CMD_PEER_GET, Reply: OVPN_CMD_PEER_GET, Set: setOvpn, Do: true, Dump: true}}
-	OpPeerDel      = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-del", Request: OVPN_CMD_PEER_DEL, Reply: -1, Set: setOvpnPeerDelInput, Do: true}}
+	OpPeerNew      = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-new", Request: OVPN_CMD_PEER_NEW, Reply: -1, Set: setOvpnPeerNewInput, Do: true, Admin: table.AdminInit}}
+	OpPeerSet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-set", Request: OVPN_CMD_PEER_SET, Reply: -1, Set: setOvpnPeerSetInput, Do: true, Admin: table.AdminInit}}
+	OpPeerGet      = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-get", Request: OVPN_CMD_PEER_GET, Reply: OVPN_CMD_PEER_GET, Set: setOvpn, Do: true, Dump: true, Admin: table.AdminInit}}
+	OpPeerDel      = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-del", Request: OVPN_CMD_PEER_DEL, Reply: -1, Set: setOvpnPeerDelInput, Do: true, Admin: table.AdminInit}}
 	OpPeerDelNtf   = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-del-ntf", Reply: OVPN_CMD_PEER_DEL_NTF, Set: setOvpn}}
-	OpKeyNew       = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-new", Request: OVPN_CMD_KEY_NEW, Reply: -1, Set: setOvpn, Do: true}}
-	OpKeyGet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-get", Request: OVPN_CMD_KEY_GET, Reply: OVPN_CMD_KEY_GET, Set: setOvpnKeyconfGet, Do: true}}
-	OpKeySwap      = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-swap", Request: OVPN_CMD_KEY_SWAP, Reply: -1, Set: setOvpnKeyconfSwapInput, Do: true}}
+	OpKeyNew       = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-new", Request: OVPN_CMD_KEY_NEW, Reply: -1, Set: setOvpn, Do: true, Admin: table.AdminInit}}
+	OpKeyGet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-get", Request: OVPN_CMD_KEY_GET, Reply: OVPN_CMD_KEY_GET, Set: setOvpnKeyconfGet, Do: true, Admin: table.AdminInit}}
+	OpKeySwap      = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-swap", Request: OVPN_CMD_KEY_SWAP, Reply: -1, Set: setOvpnKeyconfSwapInput, Do: true, Admin: table.AdminInit}}
 	OpKeySwapNtf   = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-swap-ntf", Reply: OVPN_CMD_KEY_SWAP_NTF, Set: setOvpnKeyconfGet}}
-	OpKeyDel       = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-del", Request: OVPN_CMD_KEY_DEL, Reply: -1, Set: setOvpnKeyconfDelInput, Do: true}}
+	OpKeyDel       = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-del", Request: OVPN_CMD_KEY_DEL, Reply: -1, Set: setOvpnKeyconfDelInput, Do: true, Admin: table.AdminInit}}
 	OpPeerFloatNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "peer-float-ntf", Reply: OVPN_CMD_PEER_FLOAT_NTF, Set: setOvpn}}
 )
 
@@ -62,7 +62,7 @@ const (
 )
 
 // Client makes requests of the family ovpn. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -59,7 +59,7 @@ var rows = table.Family{
 		structOvsDpStats - 1: {
 			Name: "ovs-dp-stats", Type: (*OvsDpStats)(nil), Wire: 32, Size: unsafe.Sizeof(OvsDpStats{}),
 			Members: []table.Member{
-				{Name: "n-hit", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpStats{}.Hit)},
+				{Name: "n-hit", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpStats{}.Hit), Run: 32},
 				{Name: "n-missed", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpStats{}.Missed)},
 				{Name: "n-lost", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpStats{}.Lost)},
 				{Name: "n-flows", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpStats{}.Flows)},
@@ -69,9 +69,9 @@ var rows = table.Family{
 			Name: "ovs-dp-megaflow-stats", Type: (*OvsDpMegaflowStats)(nil), Wire: 32, Size: unsafe.Sizeof(OvsDpMegaflowStats{}),
 			Members: []table.Member{
 				{Name: "n-mask-hit", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpMegaflowStats{}.NMaskHit)},
-				{Name: "n-masks", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(OvsDpMegaflowStats{}.NMasks)},
+				{Name: "n-masks", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(OvsDpMegaflowStats{}.NMasks), Run: 8},
 				{Name: "padding", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(OvsDpMegaflowStats{}.Padding)},
-				{Name: "n-cache-hit", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpMegaflowStats{}.NCacheHit)},
+				{Name: "n-cache-hit", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpMegaflowStats{}.NCacheHit), Run: 16},
 				{Name: "pad1", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsDpMegaflowStats{}.Pad1)},
 			},
 		},

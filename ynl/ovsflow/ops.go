@@ -35,7 +35,7 @@ const (
 )
 
 // Client makes requests of the family ovs_flow. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

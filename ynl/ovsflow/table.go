@@ -283,7 +283,7 @@ var rows = table.Family{
 		structOvsFlowStats - 1: {
 			Name: "ovs-flow-stats", Type: (*OvsFlowStats)(nil), Wire: 16, Size: unsafe.Sizeof(OvsFlowStats{}),
 			Members: []table.Member{
-				{Name: "n-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsFlowStats{}.Packets)},
+				{Name: "n-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsFlowStats{}.Packets), Run: 16},
 				{Name: "n-bytes", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsFlowStats{}.Bytes)},
 			},
 		},
@@ -305,7 +305,7 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "ipv4-src", Kind: table.Addr, Hint: table.IPv4, Off: unsafe.Offsetof(OvsKeyIPv4{}.Src)},
 				{Name: "ipv4-dst", At: 4, Kind: table.Addr, Hint: table.IPv4, Off: unsafe.Offsetof(OvsKeyIPv4{}.Dst)},
-				{Name: "ipv4-proto", At: 8, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv4{}.Proto)},
+				{Name: "ipv4-proto", At: 8, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv4{}.Proto), Run: 3},
 				{Name: "ipv4-tos", At: 9, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv4{}.TOS)},
 				{Name: "ipv4-ttl", At: 10, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv4{}.TTL)},
 				{Name: "ipv4-frag", At: 11, Kind: table.U8, Width: 4, Enum: enumOvsFragType, Off: unsafe.Offsetof(OvsKeyIPv4{}.Frag)},
@@ -317,7 +317,7 @@ var rows = table.Family{
 				{Name: "ipv6-src", Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(OvsKeyIPv6{}.Src)},
 				{Name: "ipv6-dst", At: 16, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(OvsKeyIPv6{}.Dst)},
 				{Name: "ipv6-label", At: 32, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(OvsKeyIPv6{}.Label)},
-				{Name: "ipv6-proto", At: 36, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv6{}.Proto)},
+				{Name: "ipv6-proto", At: 36, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv6{}.Proto), Run: 4},
 				{Name: "ipv6-tclass", At: 37, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv6{}.Tclass)},
 				{Name: "ipv6-hlimit", At: 38, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv6{}.Hlimit)},
 				{Name: "ipv6-frag", At: 39, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyIPv6{}.Frag)},
@@ -353,7 +353,7 @@ var rows = table.Family{
 		structOvsKeyICMP - 1: {
 			Name: "ovs-key-icmp", Type: (*OvsKeyICMP)(nil), Wire: 2, Size: unsafe.Sizeof(OvsKeyICMP{}),
 			Members: []table.Member{
-				{Name: "icmp-type", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyICMP{}.Type)},
+				{Name: "icmp-type", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyICMP{}.Type), Run: 2},
 				{Name: "icmp-code", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(OvsKeyICMP{}.Code)},
 			},
 		},
@@ -395,7 +395,7 @@ var rows = table.Family{
 		structOvsActionHash - 1: {
 			Name: "ovs-action-hash", Type: (*OvsActionHash)(nil), Wire: 8, Size: unsafe.Sizeof(OvsActionHash{}),
 			Members: []table.Member{
-				{Name: "hash-alg", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(OvsActionHash{}.Alg)},
+				{Name: "hash-alg", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(OvsActionHash{}.Alg), Run: 8},
 				{Name: "hash-basis", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(OvsActionHash{}.Basis)},
 			},
 		},

@@ -80,7 +80,7 @@ var rows = table.Family{
 		structOvsVportStats - 1: {
 			Name: "ovs-vport-stats", Type: (*OvsVportStats)(nil), Wire: 64, Size: unsafe.Sizeof(OvsVportStats{}),
 			Members: []table.Member{
-				{Name: "rx-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsVportStats{}.RxPackets)},
+				{Name: "rx-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsVportStats{}.RxPackets), Run: 64},
 				{Name: "tx-packets", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsVportStats{}.TxPackets)},
 				{Name: "rx-bytes", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsVportStats{}.RxBytes)},
 				{Name: "tx-bytes", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(OvsVportStats{}.TxBytes)},

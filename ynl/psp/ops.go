@@ -32,15 +32,15 @@ var (
 	OpDevGet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-get", Request: PSP_CMD_DEV_GET, Reply: PSP_CMD_DEV_GET, Set: setDev, Do: true, Dump: true}}
 	OpDevAddNtf    = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-add-ntf", Reply: PSP_CMD_DEV_ADD_NTF, Set: setDev}}
 	OpDevDelNtf    = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-del-ntf", Reply: PSP_CMD_DEV_DEL_NTF, Set: setDev}}
-	OpDevSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-set", Request: PSP_CMD_DEV_SET, Reply: PSP_CMD_DEV_SET, Set: setDev, Do: true}}
+	OpDevSet       = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-set", Request: PSP_CMD_DEV_SET, Reply: PSP_CMD_DEV_SET, Set: setDev, Do: true, Admin: table.AdminInit}}
 	OpDevChangeNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-change-ntf", Reply: PSP_CMD_DEV_CHANGE_NTF, Set: setDev}}
-	OpKeyRotate    = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-rotate", Request: PSP_CMD_KEY_ROTATE, Reply: PSP_CMD_KEY_ROTATE, Set: setDev, Do: true}}
+	OpKeyRotate    = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-rotate", Request: PSP_CMD_KEY_ROTATE, Reply: PSP_CMD_KEY_ROTATE, Set: setDev, Do: true, Admin: table.AdminInit}}
 	OpKeyRotateNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "key-rotate-ntf", Reply: PSP_CMD_KEY_ROTATE_NTF, Set: setDev}}
 	OpRxAssoc      = &ynl.Op{Family: &rows, Row: table.Op{Name: "rx-assoc", Request: PSP_CMD_RX_ASSOC, Reply: PSP_CMD_RX_ASSOC, Set: setAssoc, Do: true}}
 	OpTxAssoc      = &ynl.Op{Family: &rows, Row: table.Op{Name: "tx-assoc", Request: PSP_CMD_TX_ASSOC, Reply: PSP_CMD_TX_ASSOC, Set: setAssoc, Do: true}}
 	OpGetStats     = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-stats", Request: PSP_CMD_GET_STATS, Reply: PSP_CMD_GET_STATS, Set: setStats, Do: true, Dump: true}}
-	OpDevAssoc     = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-assoc", Request: PSP_CMD_DEV_ASSOC, Reply: PSP_CMD_DEV_ASSOC, Set: setDev, Do: true}}
-	OpDevDisassoc  = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-disassoc", Request: PSP_CMD_DEV_DISASSOC, Reply: PSP_CMD_DEV_DISASSOC, Set: setDev, Do: true}}
+	OpDevAssoc     = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-assoc", Request: PSP_CMD_DEV_ASSOC, Reply: PSP_CMD_DEV_ASSOC, Set: setDev, Do: true, Admin: table.AdminInit}}
+	OpDevDisassoc  = &ynl.Op{Family: &rows, Row: table.Op{Name: "dev-disassoc", Request: PSP_CMD_DEV_DISASSOC, Reply: PSP_CMD_DEV_DISASSOC, Set: setDev, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.
@@ -66,7 +66,7 @@ const (
 )
 
 // Client makes requests of the family psp. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -26,8 +26,8 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpNewAddr         = &ynl.Op{Family: &rows, Row: table.Op{Name: "newaddr", Request: RTM_NEWADDR, Reply: -1, Set: setAddr, Do: true}}
-	OpDelAddr         = &ynl.Op{Family: &rows, Row: table.Op{Name: "deladdr", Request: RTM_DELADDR, Reply: -1, Set: setAddr, Do: true}}
+	OpNewAddr         = &ynl.Op{Family: &rows, Row: table.Op{Name: "newaddr", Request: RTM_NEWADDR, Reply: -1, Set: setAddr, Do: true, Admin: table.AdminUserNS}}
+	OpDelAddr         = &ynl.Op{Family: &rows, Row: table.Op{Name: "deladdr", Request: RTM_DELADDR, Reply: -1, Set: setAddr, Do: true, Admin: table.AdminUserNS}}
 	OpGetAddr         = &ynl.Op{Family: &rows, Row: table.Op{Name: "getaddr", Request: RTM_GETADDR, Reply: RTM_NEWADDR, Set: setAddr, Dump: true}}
 	OpGetMulticast    = &ynl.Op{Family: &rows, Row: table.Op{Name: "getmulticast", Request: RTM_GETMULTICAST, Reply: RTM_GETMULTICAST, Set: setAddr, Do: true, Dump: true}}
 	OpNewMulticastNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "newmulticast-ntf", Reply: RTM_NEWMULTICAST_NTF, Set: setAddr}}
@@ -57,7 +57,7 @@ const (
 )
 
 // Client makes requests of the family rt-addr. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

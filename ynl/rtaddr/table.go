@@ -54,9 +54,9 @@ var rows = table.Family{
 		structIfaddrmsg - 1: {
 			Name: "ifaddrmsg", Type: (*Ifaddrmsg)(nil), Wire: 8, Size: unsafe.Sizeof(Ifaddrmsg{}),
 			Members: []table.Member{
-				{Name: "ifa-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Ifaddrmsg{}.Family)},
+				{Name: "ifa-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Ifaddrmsg{}.Family), Run: 2},
 				{Name: "ifa-prefixlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ifaddrmsg{}.Prefixlen)},
-				{Name: "ifa-flags", At: 2, Kind: table.U8, Width: 4, Enum: enumIfaFlags, Off: unsafe.Offsetof(Ifaddrmsg{}.Flags)},
+				{Name: "ifa-flags", At: 2, Kind: table.U8, Width: 4, Enum: enumIfaFlags, Off: unsafe.Offsetof(Ifaddrmsg{}.Flags), ReadOnly: 0x8e9},
 				{Name: "ifa-scope", At: 3, Kind: table.U8, Width: 4, Enum: enumRtScope, Off: unsafe.Offsetof(Ifaddrmsg{}.Scope)},
 				{Name: "ifa-index", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Ifaddrmsg{}.Index)},
 			},
@@ -64,7 +64,7 @@ var rows = table.Family{
 		structIfaCacheinfo - 1: {
 			Name: "ifa-cacheinfo", Type: (*IfaCacheinfo)(nil), Wire: 16, Size: unsafe.Sizeof(IfaCacheinfo{}),
 			Members: []table.Member{
-				{Name: "ifa-prefered", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IfaCacheinfo{}.IfaPrefered)},
+				{Name: "ifa-prefered", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IfaCacheinfo{}.IfaPrefered), Run: 16},
 				{Name: "ifa-valid", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IfaCacheinfo{}.IfaValid)},
 				{Name: "cstamp", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IfaCacheinfo{}.Cstamp)},
 				{Name: "tstamp", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IfaCacheinfo{}.Tstamp)},
@@ -101,7 +101,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWADDR, Set: setAddr, Name: "getaddr"},
+		{Type: RTM_NEWADDR, Set: setAddr, Name: "newaddr"},
 		{Type: RTM_DELADDR, Set: setAddr, Name: "deladdr"},
 		{Type: RTM_GETADDR, Set: setAddr, Name: "getaddr"},
 		{Type: RTM_NEWMULTICAST_NTF, Set: setAddr, Name: "newmulticast-ntf"},

@@ -56,15 +56,22 @@ func VethPair(a, b *Link) *Link {
 	return &pair
 }
 
-// AsPort returns a request of NewLink that sets what the link has as a port of a bridge, a
-// bond or a VRF. NewLink ignores that when it makes a link, so a link that was listed is
-// made again by NewLink with l.Settable(), and then NewLink with l.AsPort().
-func (l *Link) AsPort() *Link {
-	port := &Link{Ifinfomsg: Ifinfomsg{Index: l.Index}}
-	if l.Linkinfo != nil {
-		port.Linkinfo = (&Linkinfo{SlaveKind: l.Linkinfo.SlaveKind, SlaveData: l.Linkinfo.SlaveData}).Settable()
+// Remainder returns a request of NewLink with what NewLink ignores when it makes a link: the
+// alias, that the link is held down, and its settings as a port of a bridge, a bond or a
+// VRF. So a link that was listed is made again by NewLink with l.Settable(), followed by
+// NewLink with l.Remainder(). Its alternative names are added by NewLinkprop.
+func (l *Link) Remainder() *Link {
+	set := l.Settable()
+	rest := &Link{
+		Ifinfomsg:       Ifinfomsg{Index: l.Index},
+		Ifalias:         set.Ifalias,
+		ProtoDown:       set.ProtoDown,
+		ProtoDownReason: set.ProtoDownReason,
 	}
-	return port
+	if i := set.Linkinfo; i != nil && i.SlaveData != nil {
+		rest.Linkinfo = &Linkinfo{SlaveKind: i.SlaveKind, SlaveData: i.SlaveData}
+	}
+	return rest
 }
 
 // Value returns the value of a setting that the kernel has reported, and reports whether

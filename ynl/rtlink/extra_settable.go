@@ -2,6 +2,7 @@ package rtlink
 
 import (
 	"bytes"
+	"net/netip"
 
 	"github.com/nlmux/netlink/ynl"
 	"github.com/nlmux/netlink/ynl/internal/af"
@@ -33,7 +34,7 @@ func (l *Link) settableBridge() {
 }
 
 func (x *Vfinfo) settable() {
-	// do_setvfinfo refuses the value that stands for "not supported by the driver".
+	// do_setvfinfo refuses the value that means "not supported by the driver".
 	const unsupported = 0xffffffff
 	if x.Spoofchk.Value.Setting == unsupported {
 		x.Spoofchk = ynl.Opt[IflaVFSpoofchk]{}
@@ -54,6 +55,20 @@ func (x *LinkinfoVXLAN) settable() {
 	default:
 		x.TTLInherit = []byte{}
 	}
+	// The kernel counts the bits of an extension as used if the attribute is there, even 0,
+	// and refuses that they are reserved (vxlan_nl2conf).
+	if x.RemcsumRx.Value == 0 {
+		x.RemcsumRx = ynl.Opt[uint8]{}
+	}
+}
+
+func (x *LinkinfoBridge) settable() {
+	// A new bridge does not filter and has none of the options. A kernel that is built
+	// without VLAN filtering reports that, and refuses even to turn it off.
+	if x.VLANFiltering.Value == 0 {
+		x.VLANFiltering = ynl.Opt[uint8]{}
+	}
+	x.MultiBoolopt.Value.Optmask = x.MultiBoolopt.Value.Optval
 }
 
 func (x *LinkinfoVLAN) settable() {
@@ -62,6 +77,27 @@ func (x *LinkinfoVLAN) settable() {
 	const known = VLAN_FLAG_REORDER_HDR | VLAN_FLAG_GVRP | VLAN_FLAG_LOOSE_BINDING | VLAN_FLAG_MVRP | VLAN_FLAG_BRIDGE_BINDING
 	if x.Flags.Set {
 		x.Flags.Value.Mask &= uint32(known | x.Flags.Value.Flags)
+	}
+}
+
+func (x *LinkinfoGRE) settable() {
+	// ipgre_tap_validate refuses the address that a link without one is reported to have.
+	if x.Remote.IsUnspecified() {
+		x.Remote = netip.Addr{}
+	}
+}
+
+func (x *LinkinfoGRE6) settable() {
+	// As ip6gre_tap_validate.
+	if x.Remote.IsUnspecified() {
+		x.Remote = netip.Addr{}
+	}
+}
+
+func (x *LinkinfoGeneve) settable() {
+	// The kernel ignores the TTL if this is there, even 0 (geneve_nl2info).
+	if x.TTLInherit.Value == 0 {
+		x.TTLInherit = ynl.Opt[uint8]{}
 	}
 }
 
@@ -101,7 +137,7 @@ func (x *LinkinfoBond) settable() {
 		x.CoupledControl, x.BroadcastNeigh = ynl.Opt[uint8]{}, ynl.Opt[uint8]{}
 		x.AdActorSysPrio, x.AdUserPortKey, x.AdActorSystem = ynl.Opt[uint16]{}, ynl.Opt[uint16]{}, nil
 	}
-	// Kernels before Linux 5.16 refuse the address that stands for none.
+	// Kernels before Linux 5.16 refuse the address that means none.
 	if bytes.Count(x.AdActorSystem, []byte{0}) == len(x.AdActorSystem) {
 		x.AdActorSystem = nil
 	}

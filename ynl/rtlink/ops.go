@@ -26,15 +26,15 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpNewLink     = &ynl.Op{Family: &rows, Row: table.Op{Name: "newlink", Request: RTM_NEWLINK, Reply: -1, Set: setLink, Do: true}}
+	OpNewLink     = &ynl.Op{Family: &rows, Row: table.Op{Name: "newlink", Request: RTM_NEWLINK, Reply: -1, Set: setLink, Do: true, Admin: table.AdminUserNS}}
 	OpNewLinkNtf  = &ynl.Op{Family: &rows, Row: table.Op{Name: "newlink-ntf", Reply: RTM_NEWLINK, Set: setLink}}
-	OpDelLink     = &ynl.Op{Family: &rows, Row: table.Op{Name: "dellink", Request: RTM_DELLINK, Reply: -1, Set: setLink, Do: true}}
+	OpDelLink     = &ynl.Op{Family: &rows, Row: table.Op{Name: "dellink", Request: RTM_DELLINK, Reply: -1, Set: setLink, Do: true, Admin: table.AdminUserNS}}
 	OpGetLink     = &ynl.Op{Family: &rows, Row: table.Op{Name: "getlink", Request: RTM_GETLINK, Reply: RTM_NEWLINK, Set: setLink, Do: true, Dump: true}}
-	OpSetLink     = &ynl.Op{Family: &rows, Row: table.Op{Name: "setlink", Request: RTM_SETLINK, Reply: -1, Set: setLink, Do: true}}
+	OpSetLink     = &ynl.Op{Family: &rows, Row: table.Op{Name: "setlink", Request: RTM_SETLINK, Reply: -1, Set: setLink, Do: true, Admin: table.AdminUserNS}}
 	OpGetStats    = &ynl.Op{Family: &rows, Row: table.Op{Name: "getstats", Request: RTM_GETSTATS, Reply: 92, Set: setStats, Do: true, Dump: true}}
-	OpNewLinkprop = &ynl.Op{Family: &rows, Row: table.Op{Name: "newlinkprop", Request: RTM_NEWLINKPROP, Reply: -1, Set: setLink, Do: true}}
-	OpDelLinkprop = &ynl.Op{Family: &rows, Row: table.Op{Name: "dellinkprop", Request: RTM_DELLINKPROP, Reply: -1, Set: setLink, Do: true}}
-	OpSetStats    = &ynl.Op{Family: &rows, Row: table.Op{Name: "setstats", Request: RTM_SETSTATS, Reply: -1, Set: setStatsSet, Do: true}}
+	OpNewLinkprop = &ynl.Op{Family: &rows, Row: table.Op{Name: "newlinkprop", Request: RTM_NEWLINKPROP, Reply: -1, Set: setLink, Do: true, Admin: table.AdminUserNS}}
+	OpDelLinkprop = &ynl.Op{Family: &rows, Row: table.Op{Name: "dellinkprop", Request: RTM_DELLINKPROP, Reply: -1, Set: setLink, Do: true, Admin: table.AdminUserNS}}
+	OpSetStats    = &ynl.Op{Family: &rows, Row: table.Op{Name: "setstats", Request: RTM_SETSTATS, Reply: -1, Set: setStatsSet, Do: true, Admin: table.AdminUserNS}}
 )
 
 // The types of the messages.
@@ -56,7 +56,7 @@ const (
 )
 
 // Client makes requests of the family rt-link. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

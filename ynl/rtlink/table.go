@@ -519,6 +519,7 @@ var rows = table.Family{
 				{Name: "fdb-max-learned", Type: 49, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(LinkinfoBridge{}.FdbMaxLearned), Set: unsafe.Offsetof(LinkinfoBridge{}.FdbMaxLearned.Set)},
 				{Name: "stp-mode", Type: 50, Kind: table.U32, Width: 4, Enum: enumBrStpMode, Off: unsafe.Offsetof(LinkinfoBridge{}.StpMode), Set: unsafe.Offsetof(LinkinfoBridge{}.StpMode.Set)},
 			},
+			Hook: func(p table.Place) { table.At[LinkinfoBridge](p).settable() },
 		},
 		setLinkinfoBrport - 1: {
 			Name: "linkinfo-brport", Prefix: "IFLA_BRPORT_",
@@ -602,6 +603,7 @@ var rows = table.Family{
 				{Name: "erspan-dir", Type: 23, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGRE{}.ErspanDir), Set: unsafe.Offsetof(LinkinfoGRE{}.ErspanDir.Set)},
 				{Name: "erspan-hwid", Type: 24, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE{}.ErspanHwid), Set: unsafe.Offsetof(LinkinfoGRE{}.ErspanHwid.Set)},
 			},
+			Hook: func(p table.Place) { table.At[LinkinfoGRE](p).settable() },
 		},
 		setLinkinfoGRE6 - 1: {
 			Name: "linkinfo-gre6", Prefix: "IFLA_GRE_",
@@ -630,6 +632,7 @@ var rows = table.Family{
 				{Name: "erspan-dir", Type: 23, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(LinkinfoGRE6{}.ErspanDir), Set: unsafe.Offsetof(LinkinfoGRE6{}.ErspanDir.Set)},
 				{Name: "erspan-hwid", Type: 24, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(LinkinfoGRE6{}.ErspanHwid), Set: unsafe.Offsetof(LinkinfoGRE6{}.ErspanHwid.Set)},
 			},
+			Hook: func(p table.Place) { table.At[LinkinfoGRE6](p).settable() },
 		},
 		setLinkinfoVti - 1: {
 			Name: "linkinfo-vti", Prefix: "IFLA_VTI_",
@@ -681,6 +684,7 @@ var rows = table.Family{
 				{Name: "local", Type: 17, Kind: table.Addr, Hint: table.IPv4, Off: unsafe.Offsetof(LinkinfoGeneve{}.Local)},
 				{Name: "local6", Type: 18, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(LinkinfoGeneve{}.Local6)},
 			},
+			Hook: func(p table.Place) { table.At[LinkinfoGeneve](p).settable() },
 		},
 		setLinkinfoHsr - 1: {
 			Name: "linkinfo-hsr", Prefix: "IFLA_HSR_",
@@ -1608,7 +1612,7 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "ifi-family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ifinfomsg{}.Family)},
 				{Name: "ifi-type", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(Ifinfomsg{}.Type), ReadOnly: 0xffff},
-				{Name: "ifi-index", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(Ifinfomsg{}.Index)},
+				{Name: "ifi-index", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(Ifinfomsg{}.Index), Run: 12},
 				{Name: "ifi-flags", At: 8, Kind: table.U32, Width: 4, Enum: enumIfinfoFlags, Off: unsafe.Offsetof(Ifinfomsg{}.Flags), ReadOnly: 0x70c5a},
 				{Name: "ifi-change", At: 12, Kind: table.U32, Width: 4, Enum: enumIfinfoFlags, Off: unsafe.Offsetof(Ifinfomsg{}.Change)},
 			},
@@ -1623,7 +1627,7 @@ var rows = table.Family{
 		structIflaCacheinfo - 1: {
 			Name: "ifla-cacheinfo", Type: (*IflaCacheinfo)(nil), Wire: 16, Size: unsafe.Sizeof(IflaCacheinfo{}),
 			Members: []table.Member{
-				{Name: "max-reasm-len", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaCacheinfo{}.MaxReasmLen)},
+				{Name: "max-reasm-len", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaCacheinfo{}.MaxReasmLen), Run: 16},
 				{Name: "tstamp", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaCacheinfo{}.Tstamp)},
 				{Name: "reachable-time", At: 8, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(IflaCacheinfo{}.ReachableTime)},
 				{Name: "retrans-time", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaCacheinfo{}.RetransTime)},
@@ -1632,7 +1636,7 @@ var rows = table.Family{
 		structRtnlLinkStats - 1: {
 			Name: "rtnl-link-stats", Type: (*RtnlLinkStats)(nil), Wire: 96, Size: unsafe.Sizeof(RtnlLinkStats{}),
 			Members: []table.Member{
-				{Name: "rx-packets", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtnlLinkStats{}.RxPackets)},
+				{Name: "rx-packets", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtnlLinkStats{}.RxPackets), Run: 96},
 				{Name: "tx-packets", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtnlLinkStats{}.TxPackets)},
 				{Name: "rx-bytes", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtnlLinkStats{}.RxBytes)},
 				{Name: "tx-bytes", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtnlLinkStats{}.TxBytes)},
@@ -1661,7 +1665,7 @@ var rows = table.Family{
 		structRtnlLinkStats64 - 1: {
 			Name: "rtnl-link-stats64", Type: (*RtnlLinkStats64)(nil), Wire: 200, Size: unsafe.Sizeof(RtnlLinkStats64{}),
 			Members: []table.Member{
-				{Name: "rx-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkStats64{}.RxPackets)},
+				{Name: "rx-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkStats64{}.RxPackets), Run: 200},
 				{Name: "tx-packets", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkStats64{}.TxPackets)},
 				{Name: "rx-bytes", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkStats64{}.RxBytes)},
 				{Name: "tx-bytes", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkStats64{}.TxBytes)},
@@ -1691,18 +1695,18 @@ var rows = table.Family{
 		structRtnlLinkIfmap - 1: {
 			Name: "rtnl-link-ifmap", Type: (*RtnlLinkIfmap)(nil), Wire: 32, Size: unsafe.Sizeof(RtnlLinkIfmap{}),
 			Members: []table.Member{
-				{Name: "mem-start", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkIfmap{}.MemStart)},
+				{Name: "mem-start", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkIfmap{}.MemStart), Run: 24},
 				{Name: "mem-end", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkIfmap{}.MemEnd)},
 				{Name: "base-addr", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlLinkIfmap{}.BaseAddr)},
 				{Name: "irq", At: 24, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(RtnlLinkIfmap{}.Irq)},
-				{Name: "dma", At: 26, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(RtnlLinkIfmap{}.Dma)},
+				{Name: "dma", At: 26, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(RtnlLinkIfmap{}.Dma), Run: 2},
 				{Name: "port", At: 27, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(RtnlLinkIfmap{}.Port)},
 			},
 		},
 		structBrBooloptMulti - 1: {
 			Name: "br-boolopt-multi", Type: (*BrBooloptMulti)(nil), Wire: 8, Size: unsafe.Sizeof(BrBooloptMulti{}),
 			Members: []table.Member{
-				{Name: "optval", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(BrBooloptMulti{}.Optval)},
+				{Name: "optval", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(BrBooloptMulti{}.Optval), Run: 8},
 				{Name: "optmask", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(BrBooloptMulti{}.Optmask)},
 			},
 		},
@@ -1710,21 +1714,21 @@ var rows = table.Family{
 			Name: "if-stats-msg", Type: (*IfStatsMsg)(nil), Wire: 12, Size: unsafe.Sizeof(IfStatsMsg{}),
 			Members: []table.Member{
 				{Name: "family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IfStatsMsg{}.Family)},
-				{Name: "ifindex", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IfStatsMsg{}.Ifindex)},
+				{Name: "ifindex", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IfStatsMsg{}.Ifindex), Run: 8},
 				{Name: "filter-mask", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IfStatsMsg{}.FilterMask)},
 			},
 		},
 		structIflaVLANFlags - 1: {
 			Name: "ifla-vlan-flags", Type: (*IflaVLANFlags)(nil), Wire: 8, Size: unsafe.Sizeof(IflaVLANFlags{}),
 			Members: []table.Member{
-				{Name: "flags", Kind: table.U32, Width: 4, Enum: enumVLANFlags, Off: unsafe.Offsetof(IflaVLANFlags{}.Flags)},
+				{Name: "flags", Kind: table.U32, Width: 4, Enum: enumVLANFlags, Off: unsafe.Offsetof(IflaVLANFlags{}.Flags), Run: 8},
 				{Name: "mask", At: 4, Kind: table.U32, Hint: table.Hex, Width: 4, Off: unsafe.Offsetof(IflaVLANFlags{}.Mask)},
 			},
 		},
 		structIflaVLANQosMapping - 1: {
 			Name: "ifla-vlan-qos-mapping", Type: (*IflaVLANQosMapping)(nil), Wire: 8, Size: unsafe.Sizeof(IflaVLANQosMapping{}), Grow: table.Grow[IflaVLANQosMapping],
 			Members: []table.Member{
-				{Name: "from", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVLANQosMapping{}.From)},
+				{Name: "from", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVLANQosMapping{}.From), Run: 8},
 				{Name: "to", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVLANQosMapping{}.To)},
 			},
 		},
@@ -1745,7 +1749,7 @@ var rows = table.Family{
 		structIflaVFVLAN - 1: {
 			Name: "ifla-vf-vlan", Type: (*IflaVFVLAN)(nil), Wire: 12, Size: unsafe.Sizeof(IflaVFVLAN{}),
 			Members: []table.Member{
-				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFVLAN{}.VF)},
+				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFVLAN{}.VF), Run: 12},
 				{Name: "vlan", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFVLAN{}.VLAN)},
 				{Name: "qos", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFVLAN{}.Qos)},
 			},
@@ -1753,28 +1757,28 @@ var rows = table.Family{
 		structIflaVFTxRate - 1: {
 			Name: "ifla-vf-tx-rate", Type: (*IflaVFTxRate)(nil), Wire: 8, Size: unsafe.Sizeof(IflaVFTxRate{}),
 			Members: []table.Member{
-				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFTxRate{}.VF)},
+				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFTxRate{}.VF), Run: 8},
 				{Name: "rate", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFTxRate{}.Rate)},
 			},
 		},
 		structIflaVFSpoofchk - 1: {
 			Name: "ifla-vf-spoofchk", Type: (*IflaVFSpoofchk)(nil), Wire: 8, Size: unsafe.Sizeof(IflaVFSpoofchk{}),
 			Members: []table.Member{
-				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFSpoofchk{}.VF)},
+				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFSpoofchk{}.VF), Run: 8},
 				{Name: "setting", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFSpoofchk{}.Setting)},
 			},
 		},
 		structIflaVFLinkState - 1: {
 			Name: "ifla-vf-link-state", Type: (*IflaVFLinkState)(nil), Wire: 8, Size: unsafe.Sizeof(IflaVFLinkState{}),
 			Members: []table.Member{
-				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFLinkState{}.VF)},
+				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFLinkState{}.VF), Run: 8},
 				{Name: "link-state", At: 4, Kind: table.U32, Width: 4, Enum: enumIflaVFLinkStateEnum, Off: unsafe.Offsetof(IflaVFLinkState{}.LinkState)},
 			},
 		},
 		structIflaVFRate - 1: {
 			Name: "ifla-vf-rate", Type: (*IflaVFRate)(nil), Wire: 12, Size: unsafe.Sizeof(IflaVFRate{}),
 			Members: []table.Member{
-				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFRate{}.VF)},
+				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFRate{}.VF), Run: 12},
 				{Name: "min-tx-rate", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFRate{}.MinTxRate)},
 				{Name: "max-tx-rate", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFRate{}.MaxTxRate)},
 			},
@@ -1782,14 +1786,14 @@ var rows = table.Family{
 		structIflaVFRSSQueryEn - 1: {
 			Name: "ifla-vf-rss-query-en", Type: (*IflaVFRSSQueryEn)(nil), Wire: 8, Size: unsafe.Sizeof(IflaVFRSSQueryEn{}),
 			Members: []table.Member{
-				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFRSSQueryEn{}.VF)},
+				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFRSSQueryEn{}.VF), Run: 8},
 				{Name: "setting", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFRSSQueryEn{}.Setting)},
 			},
 		},
 		structIflaVFTrust - 1: {
 			Name: "ifla-vf-trust", Type: (*IflaVFTrust)(nil), Wire: 8, Size: unsafe.Sizeof(IflaVFTrust{}),
 			Members: []table.Member{
-				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFTrust{}.VF)},
+				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFTrust{}.VF), Run: 8},
 				{Name: "setting", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFTrust{}.Setting)},
 			},
 		},
@@ -1803,7 +1807,7 @@ var rows = table.Family{
 		structIflaVFVLANInfo - 1: {
 			Name: "ifla-vf-vlan-info", Type: (*IflaVFVLANInfo)(nil), Wire: 16, Size: unsafe.Sizeof(IflaVFVLANInfo{}), Grow: table.Grow[IflaVFVLANInfo],
 			Members: []table.Member{
-				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFVLANInfo{}.VF)},
+				{Name: "vf", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFVLANInfo{}.VF), Run: 12},
 				{Name: "vlan", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFVLANInfo{}.VLAN)},
 				{Name: "qos", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(IflaVFVLANInfo{}.Qos)},
 				{Name: "vlan-proto", At: 12, Kind: table.U16, Flags: table.BigEndian, Width: 4, Enum: enumVLANProtocols, Off: unsafe.Offsetof(IflaVFVLANInfo{}.VLANProto)},
@@ -1826,14 +1830,14 @@ var rows = table.Family{
 		structIflaRmnetFlags - 1: {
 			Name: "ifla-rmnet-flags", Type: (*IflaRmnetFlags)(nil), Wire: 8, Size: unsafe.Sizeof(IflaRmnetFlags{}),
 			Members: []table.Member{
-				{Name: "flags", Kind: table.U32, Width: 4, Enum: enumRmnetFlags, Off: unsafe.Offsetof(IflaRmnetFlags{}.Flags)},
+				{Name: "flags", Kind: table.U32, Width: 4, Enum: enumRmnetFlags, Off: unsafe.Offsetof(IflaRmnetFlags{}.Flags), Run: 8},
 				{Name: "mask", At: 4, Kind: table.U32, Width: 4, Enum: enumRmnetFlags, Off: unsafe.Offsetof(IflaRmnetFlags{}.Mask)},
 			},
 		},
 		structCanBittiming - 1: {
 			Name: "can-bittiming", Type: (*CanBittiming)(nil), Wire: 32, Size: unsafe.Sizeof(CanBittiming{}),
 			Members: []table.Member{
-				{Name: "bitrate", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittiming{}.Bitrate)},
+				{Name: "bitrate", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittiming{}.Bitrate), Run: 32},
 				{Name: "sample-point", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittiming{}.SamplePoint)},
 				{Name: "tq", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittiming{}.Tq)},
 				{Name: "prop-seg", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittiming{}.PropSeg)},
@@ -1847,7 +1851,7 @@ var rows = table.Family{
 			Name: "can-bittiming-const", Type: (*CanBittimingConst)(nil), Wire: 48, Size: unsafe.Sizeof(CanBittimingConst{}),
 			Members: []table.Member{
 				{Name: "name", Len: 16, Kind: table.Binary, Off: unsafe.Offsetof(CanBittimingConst{}.Name)},
-				{Name: "tseg1-min", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittimingConst{}.Tseg1Min)},
+				{Name: "tseg1-min", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittimingConst{}.Tseg1Min), Run: 32},
 				{Name: "tseg1-max", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittimingConst{}.Tseg1Max)},
 				{Name: "tseg2-min", At: 24, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittimingConst{}.Tseg2Min)},
 				{Name: "tseg2-max", At: 28, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanBittimingConst{}.Tseg2Max)},
@@ -1866,21 +1870,21 @@ var rows = table.Family{
 		structCanBerrCounter - 1: {
 			Name: "can-berr-counter", Type: (*CanBerrCounter)(nil), Wire: 4, Size: unsafe.Sizeof(CanBerrCounter{}),
 			Members: []table.Member{
-				{Name: "txerr", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(CanBerrCounter{}.Txerr)},
+				{Name: "txerr", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(CanBerrCounter{}.Txerr), Run: 4},
 				{Name: "rxerr", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(CanBerrCounter{}.Rxerr)},
 			},
 		},
 		structCanCtrlmode - 1: {
 			Name: "can-ctrlmode", Type: (*CanCtrlmode)(nil), Wire: 8, Size: unsafe.Sizeof(CanCtrlmode{}),
 			Members: []table.Member{
-				{Name: "mask", Kind: table.U32, Width: 4, Enum: enumCanCtrlmodeFlags, Off: unsafe.Offsetof(CanCtrlmode{}.Mask)},
+				{Name: "mask", Kind: table.U32, Width: 4, Enum: enumCanCtrlmodeFlags, Off: unsafe.Offsetof(CanCtrlmode{}.Mask), Run: 8},
 				{Name: "flags", At: 4, Kind: table.U32, Width: 4, Enum: enumCanCtrlmodeFlags, Off: unsafe.Offsetof(CanCtrlmode{}.Flags)},
 			},
 		},
 		structCanDeviceStats - 1: {
 			Name: "can-device-stats", Type: (*CanDeviceStats)(nil), Wire: 24, Size: unsafe.Sizeof(CanDeviceStats{}), New: table.New[CanDeviceStats],
 			Members: []table.Member{
-				{Name: "bus-error", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanDeviceStats{}.BusError)},
+				{Name: "bus-error", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanDeviceStats{}.BusError), Run: 24},
 				{Name: "error-warning", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanDeviceStats{}.ErrorWarning)},
 				{Name: "error-passive", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanDeviceStats{}.ErrorPassive)},
 				{Name: "bus-off", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(CanDeviceStats{}.BusOff)},
@@ -1906,7 +1910,7 @@ var rows = table.Family{
 		structBridgeVLANXstats - 1: {
 			Name: "bridge-vlan-xstats", Type: (*BridgeVLANXstats)(nil), Wire: 40, Size: unsafe.Sizeof(BridgeVLANXstats{}), Grow: table.Grow[BridgeVLANXstats],
 			Members: []table.Member{
-				{Name: "rx-bytes", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeVLANXstats{}.RxBytes)},
+				{Name: "rx-bytes", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeVLANXstats{}.RxBytes), Run: 32},
 				{Name: "rx-packets", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeVLANXstats{}.RxPackets)},
 				{Name: "tx-bytes", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeVLANXstats{}.TxBytes)},
 				{Name: "tx-packets", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeVLANXstats{}.TxPackets)},
@@ -1917,7 +1921,7 @@ var rows = table.Family{
 		structBridgeStpXstats - 1: {
 			Name: "bridge-stp-xstats", Type: (*BridgeStpXstats)(nil), Wire: 48, Size: unsafe.Sizeof(BridgeStpXstats{}),
 			Members: []table.Member{
-				{Name: "transition-blk", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeStpXstats{}.TransitionBlk)},
+				{Name: "transition-blk", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeStpXstats{}.TransitionBlk), Run: 48},
 				{Name: "transition-fwd", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeStpXstats{}.TransitionFwd)},
 				{Name: "rx-bpdu", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeStpXstats{}.RxBpdu)},
 				{Name: "tx-bpdu", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(BridgeStpXstats{}.TxBpdu)},
@@ -1949,7 +1953,7 @@ var rows = table.Family{
 		structRtnlHwStats64 - 1: {
 			Name: "rtnl-hw-stats64", Type: (*RtnlHwStats64)(nil), Wire: 72, Size: unsafe.Sizeof(RtnlHwStats64{}),
 			Members: []table.Member{
-				{Name: "rx-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlHwStats64{}.RxPackets)},
+				{Name: "rx-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlHwStats64{}.RxPackets), Run: 72},
 				{Name: "tx-packets", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlHwStats64{}.TxPackets)},
 				{Name: "rx-bytes", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlHwStats64{}.RxBytes)},
 				{Name: "tx-bytes", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtnlHwStats64{}.TxBytes)},
@@ -1963,7 +1967,7 @@ var rows = table.Family{
 		structMPLSLinkStats - 1: {
 			Name: "mpls-link-stats", Type: (*MPLSLinkStats)(nil), Wire: 72, Size: unsafe.Sizeof(MPLSLinkStats{}),
 			Members: []table.Member{
-				{Name: "rx-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(MPLSLinkStats{}.RxPackets)},
+				{Name: "rx-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(MPLSLinkStats{}.RxPackets), Run: 72},
 				{Name: "tx-packets", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(MPLSLinkStats{}.TxPackets)},
 				{Name: "rx-bytes", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(MPLSLinkStats{}.RxBytes)},
 				{Name: "tx-bytes", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(MPLSLinkStats{}.TxBytes)},

@@ -24,13 +24,13 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpNewNeigh    = &ynl.Op{Family: &rows, Row: table.Op{Name: "newneigh", Request: RTM_NEWNEIGH, Reply: -1, Set: setNeighbour, Do: true}}
-	OpDelNeigh    = &ynl.Op{Family: &rows, Row: table.Op{Name: "delneigh", Request: RTM_DELNEIGH, Reply: -1, Set: setNeighbour, Do: true}}
+	OpNewNeigh    = &ynl.Op{Family: &rows, Row: table.Op{Name: "newneigh", Request: RTM_NEWNEIGH, Reply: -1, Set: setNeighbour, Do: true, Admin: table.AdminUserNS}}
+	OpDelNeigh    = &ynl.Op{Family: &rows, Row: table.Op{Name: "delneigh", Request: RTM_DELNEIGH, Reply: -1, Set: setNeighbour, Do: true, Admin: table.AdminUserNS}}
 	OpDelNeighNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "delneigh-ntf", Reply: RTM_DELNEIGH, Set: setNeighbour}}
 	OpGetNeigh    = &ynl.Op{Family: &rows, Row: table.Op{Name: "getneigh", Request: RTM_GETNEIGH, Reply: RTM_NEWNEIGH, Set: setNeighbour, Do: true, Dump: true}}
 	OpNewNeighNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "newneigh-ntf", Reply: RTM_NEWNEIGH, Set: setNeighbour}}
 	OpGetNeightbl = &ynl.Op{Family: &rows, Row: table.Op{Name: "getneightbl", Request: RTM_GETNEIGHTBL, Reply: 64, Set: setNeightbl, Dump: true}}
-	OpSetNeightbl = &ynl.Op{Family: &rows, Row: table.Op{Name: "setneightbl", Request: RTM_SETNEIGHTBL, Reply: -1, Set: setNeightbl, Do: true}}
+	OpSetNeightbl = &ynl.Op{Family: &rows, Row: table.Op{Name: "setneightbl", Request: RTM_SETNEIGHTBL, Reply: -1, Set: setNeightbl, Do: true, Admin: table.AdminUserNS}}
 )
 
 // The types of the messages.
@@ -48,7 +48,7 @@ const (
 )
 
 // Client makes requests of the family rt-neigh. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

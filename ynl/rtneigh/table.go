@@ -126,7 +126,7 @@ var rows = table.Family{
 				{Name: "ndm-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Ndmsg{}.Family)},
 				{Name: "ndm-ifindex", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(Ndmsg{}.Ifindex)},
 				{Name: "ndm-state", At: 8, Kind: table.U16, Width: 4, Enum: enumNudState, Off: unsafe.Offsetof(Ndmsg{}.State)},
-				{Name: "ndm-flags", At: 10, Kind: table.U8, Width: 4, Enum: enumNtfFlags, Off: unsafe.Offsetof(Ndmsg{}.Flags)},
+				{Name: "ndm-flags", At: 10, Kind: table.U8, Width: 4, Enum: enumNtfFlags, Off: unsafe.Offsetof(Ndmsg{}.Flags), ReadOnly: 0x20},
 				{Name: "ndm-type", At: 11, Kind: table.U8, Width: 4, Enum: enumRtmType, Off: unsafe.Offsetof(Ndmsg{}.Type), ReadOnly: 0xff},
 			},
 		},
@@ -139,7 +139,7 @@ var rows = table.Family{
 		structNdaCacheinfo - 1: {
 			Name: "nda-cacheinfo", Type: (*NdaCacheinfo)(nil), Wire: 16, Size: unsafe.Sizeof(NdaCacheinfo{}),
 			Members: []table.Member{
-				{Name: "confirmed", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdaCacheinfo{}.Confirmed)},
+				{Name: "confirmed", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdaCacheinfo{}.Confirmed), Run: 16},
 				{Name: "used", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdaCacheinfo{}.Used)},
 				{Name: "updated", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdaCacheinfo{}.Updated)},
 				{Name: "refcnt", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdaCacheinfo{}.Refcnt)},
@@ -148,9 +148,9 @@ var rows = table.Family{
 		structNdtConfig - 1: {
 			Name: "ndt-config", Type: (*NdtConfig)(nil), Wire: 32, Size: unsafe.Sizeof(NdtConfig{}),
 			Members: []table.Member{
-				{Name: "key-len", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(NdtConfig{}.KeyLen)},
+				{Name: "key-len", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(NdtConfig{}.KeyLen), Run: 4},
 				{Name: "entry-size", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(NdtConfig{}.EntrySize)},
-				{Name: "entries", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdtConfig{}.Entries)},
+				{Name: "entries", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdtConfig{}.Entries), Run: 28},
 				{Name: "last-flush", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdtConfig{}.LastFlush)},
 				{Name: "last-rand", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdtConfig{}.LastRand)},
 				{Name: "hash-rnd", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(NdtConfig{}.HashRnd)},
@@ -162,7 +162,7 @@ var rows = table.Family{
 		structNdtStats - 1: {
 			Name: "ndt-stats", Type: (*NdtStats)(nil), Wire: 88, Size: unsafe.Sizeof(NdtStats{}),
 			Members: []table.Member{
-				{Name: "allocs", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(NdtStats{}.Allocs)},
+				{Name: "allocs", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(NdtStats{}.Allocs), Run: 88},
 				{Name: "destroys", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(NdtStats{}.Destroys)},
 				{Name: "hash-grows", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(NdtStats{}.HashGrows)},
 				{Name: "res-failed", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(NdtStats{}.ResFailed)},

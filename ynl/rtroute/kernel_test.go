@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -121,15 +122,15 @@ var many = []string{
 	"ip route add default via 192.0.2.9",
 	"ip route add local 198.51.111.1 dev v0 table 1001",
 	"ip route add multicast 239.0.0.0/8 dev v0",
-	"ip -6 route add 2001:db8:1::/48 via 2001:db8::9 dev v0 metric 5 mtu lock 1300 pref high",
-	"ip -6 route add 2001:db8:2::/48 dev v0 expires 600",
-	"ip -6 route add 2001:db8:3::/48 nexthop via 2001:db8::9 dev v0 weight 3 nexthop via 2001:db8::8 dev v0",
-	"ip -6 route add blackhole 2001:db8:4::/48",
-	"ip -6 route add unreachable 2001:db8:5::/48 metric 77",
-	"ip -6 route add 2001:db8:6::/48 via 2001:db8:99::1 dev v0 onlink table 1000",
-	"ip -6 route add default via 2001:db8::9 proto ra",
-	"ip -6 route add 2001:db8:7::/48 from 2001:db8:8::/48 dev v0",
-	"ip -6 route add 2001:db8:9::/48 via ::ffff:192.0.2.9 dev v0 onlink",
+	"ip route add 2001:db8:1::/48 via 2001:db8::9 dev v0 metric 5 mtu lock 1300 pref high",
+	"ip route add 2001:db8:2::/48 dev v0 expires 600",
+	"ip route add 2001:db8:3::/48 nexthop via 2001:db8::9 dev v0 weight 3 nexthop via 2001:db8::8 dev v0",
+	"ip route add blackhole 2001:db8:4::/48",
+	"ip route add unreachable 2001:db8:5::/48 metric 77",
+	"ip route add 2001:db8:6::/48 via 2001:db8:99::1 dev v0 onlink table 1000",
+	"ip route add default via 2001:db8::9 proto ra",
+	"ip route add 2001:db8:7::/48 from 2001:db8:8::/48 dev v0",
+	"ip route add 2001:db8:9::/48 via ::ffff:192.0.2.9 dev v0 onlink",
 }
 
 // nexthops and their routes exist since Linux 5.3.
@@ -144,29 +145,29 @@ var nexthops = []string{
 	"ip route add 203.0.113.0/24 nhid 5",
 	"ip route add 203.0.114.0/24 nhid 20",
 	"ip route add 203.0.115.0/24 nhid 7",
-	"ip -6 route add 2001:db8:a::/48 nhid 7",
+	"ip route add 2001:db8:a::/48 nhid 7",
 }
 
 // encaps are routes with encapsulations, of which a kernel may lack some.
 var encaps = []string{
-	"ip -6 route add 2001:db8:b1::/48 encap seg6 mode encap segs 2001:db8::a,2001:db8::b dev v0",
-	"ip -6 route add 2001:db8:b2::/48 encap seg6 mode inline segs 2001:db8::a,2001:db8::b dev v0",
-	"ip -6 route add 2001:db8:b3::/48 encap seg6 mode l2encap segs 2001:db8::a dev v0",
-	"ip -6 route add 2001:db8:b4::/48 encap seg6local action End.X nh6 2001:db8::9 dev v0",
-	"ip -6 route add 2001:db8:b5::/48 encap seg6local action End.DX4 nh4 192.0.2.9 dev v0",
-	"ip -6 route add 2001:db8:b6::/48 encap seg6local action End.T table 254 dev v0",
-	"ip -6 route add 2001:db8:b7::/48 encap seg6local action End.B6 srh segs 2001:db8::a,2001:db8::b dev v0",
-	"ip -6 route add 2001:db8:b8::/48 encap seg6local action End flavors psp,usd dev v0",
-	"ip -6 route add 2001:db8:b9::/48 encap seg6local action End count dev v0",
+	"ip route add 2001:db8:b1::/48 encap seg6 mode encap segs 2001:db8::a,2001:db8::b dev v0",
+	"ip route add 2001:db8:b2::/48 encap seg6 mode inline segs 2001:db8::a,2001:db8::b dev v0",
+	"ip route add 2001:db8:b3::/48 encap seg6 mode l2encap segs 2001:db8::a dev v0",
+	"ip route add 2001:db8:b4::/48 encap seg6local action End.X nh6 2001:db8::9 dev v0",
+	"ip route add 2001:db8:b5::/48 encap seg6local action End.DX4 nh4 192.0.2.9 dev v0",
+	"ip route add 2001:db8:b6::/48 encap seg6local action End.T table 254 dev v0",
+	"ip route add 2001:db8:b7::/48 encap seg6local action End.B6 srh segs 2001:db8::a,2001:db8::b dev v0",
+	"ip route add 2001:db8:b8::/48 encap seg6local action End flavors psp,usd dev v0",
+	"ip route add 2001:db8:b9::/48 encap seg6local action End count dev v0",
 	"ip route add 203.0.116.0/24 encap ip id 42 dst 192.0.2.9 src 192.0.2.1 ttl 5 tos 4 key csum dev v0",
 	"ip route add 203.0.117.0/24 encap ip id 42 geneve_opts 0f01:80:00112233 dst 192.0.2.9 dev v0",
 	"ip route add 203.0.118.0/24 encap ip id 42 vxlan_opts 123 dst 192.0.2.9 dev v0",
 	"ip route add 203.0.119.0/24 encap ip id 42 erspan_opts 2:0:1:9 dst 192.0.2.9 dev v0",
 	"ip route add 203.0.120.0/24 encap ip6 id 43 dst 2001:db8::9 src 2001:db8::1 hoplimit 5 tc 4 dev v0",
 	"ip route add 203.0.121.0/24 encap mpls 100/200 ttl 9 via 192.0.2.9 dev v0",
-	"ip -6 route add 2001:db8:c1::/48 encap rpl segs 2001:db8::a,2001:db8::b dev v0",
-	"ip -6 route add 2001:db8:c2::/48 encap ioam6 mode encap tundst 2001:db8::a trace prealloc type 0x800000 ns 1 size 12 dev v0",
-	"ip -6 route add 2001:db8:c3::/48 encap ila 1111:1111:1111:1111 csum-mode no-action dev v0",
+	"ip route add 2001:db8:c1::/48 encap rpl segs 2001:db8::a,2001:db8::b dev v0",
+	"ip route add 2001:db8:c2::/48 encap ioam6 mode encap tundst 2001:db8::a trace prealloc type 0x800000 ns 1 size 12 dev v0",
+	"ip route add 2001:db8:c3::/48 encap ila 1111:1111:1111:1111 csum-mode no-action dev v0",
 	"ip route add 203.0.122.0/24 encap xfrm if_id 42 dev v0",
 	"ip route add 203.0.123.0/24 nexthop encap seg6 mode encap segs 2001:db8::a dev v0 nexthop encap ip id 42 dst 192.0.2.9 dev v0",
 }
@@ -179,7 +180,9 @@ func full(t *testing.T) *ynlkernel.Sandbox {
 	s.Fill(t, nexthops)
 	s.Fill(t, encaps)
 	// mpls_router has no labels by default, and needs a link that takes them.
-	if s.Can("sysctl -qw net.mpls.platform_labels=1000 net.mpls.conf.v0.input=1") {
+	if _, err := os.Stat("/proc/sys/net/mpls"); err == nil {
+		s.Set(t, "net/mpls/platform_labels", "1000")
+		s.Set(t, "net/mpls/conf/v0/input", "1")
 		s.Fill(t, []string{
 			"ip -f mpls route add 100 as 200/300 via inet 192.0.2.9 dev v0",
 			"ip -f mpls route add 101 via inet6 2001:db8::9 dev v0",
@@ -303,11 +306,43 @@ func TestAgain(t *testing.T) {
 	t.Log(len(routes), "routes")
 }
 
+// TestAgainWithoutCarrier: the kernel reports that a route's link has no carrier, and
+// refuses to be told.
+func TestAgainWithoutCarrier(t *testing.T) {
+	s := ynlkernel.NewEnds(t)
+	s.Run(t, `
+		ip route add 198.51.100.0/24 via 192.0.2.9 dev v0
+		ip route add 198.51.102.0/24 nexthop via 192.0.2.9 dev v0 weight 3 nexthop via 192.0.2.8 dev v0 weight 7
+		ip route add 2001:db8:1::/48 via 2001:db8::9 dev v0
+		ip link set v1 down`)
+	down := func(r *rtroute.Route) bool {
+		hops := len(r.Multipath) > 0
+		for _, h := range r.Multipath {
+			hops = hops && h.Flags&rtroute.RTNH_F_LINKDOWN != 0
+		}
+		return hops || r.Rtmsg.Flags&rtroute.RTNH_F_LINKDOWN != 0
+	}
+	// The kernel looks at the carrier a little later.
+	ctx := kerneltest.Patient(t)
+	for slices.ContainsFunc(list(t, s), func(r *rtroute.Route) bool { return !down(r) }) {
+		if ctx.Err() != nil {
+			t.Fatalf("routes have a carrier:\n%s", show(t, s))
+		}
+	}
+	before := show(t, s)
+	for _, r := range list(t, s) {
+		again(t, s, r)
+	}
+	if after := show(t, s); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
 // TestExpiry: the time that is left is set in another attribute and unit than it is
 // reported.
 func TestExpiry(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
-	s.Run(t, "ip -6 route add 2001:db8:2::/48 dev v0 expires 600")
+	s.Run(t, "ip route add 2001:db8:2::/48 dev v0 expires 600")
 	r := one(t, s, "2001:db8:2::/48")
 	if left := r.Cacheinfo.Value.Expires; left > 60000 || left < 59000 || r.Expires.Set {
 		t.Errorf("%+v", r)
@@ -425,8 +460,8 @@ func TestEvents(t *testing.T) {
 	s.Run(t, `
 		ip route add 198.51.100.0/24 via 192.0.2.9 dev v0
 		ip route del 198.51.100.0/24
-		ip -6 route add 2001:db8:1::/48 via 2001:db8::9 dev v0
-		ip -6 route del 2001:db8:1::/48`)
+		ip route add 2001:db8:1::/48 via 2001:db8::9 dev v0
+		ip route del 2001:db8:1::/48`)
 	want := []string{
 		"24 198.51.100.0/24 192.0.2.9", "25 198.51.100.0/24 192.0.2.9",
 		"24 2001:db8:1::/48 2001:db8::9", "25 2001:db8:1::/48 2001:db8::9",

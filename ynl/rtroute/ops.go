@@ -21,8 +21,8 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 // The operations of the family, and its notifications.
 var (
 	OpGetRoute = &ynl.Op{Family: &rows, Row: table.Op{Name: "getroute", Request: RTM_GETROUTE, Reply: RTM_NEWROUTE, Set: setRoute, Do: true, Dump: true}}
-	OpNewRoute = &ynl.Op{Family: &rows, Row: table.Op{Name: "newroute", Request: RTM_NEWROUTE, Reply: -1, Set: setRoute, Do: true}}
-	OpDelRoute = &ynl.Op{Family: &rows, Row: table.Op{Name: "delroute", Request: RTM_DELROUTE, Reply: -1, Set: setRoute, Do: true}}
+	OpNewRoute = &ynl.Op{Family: &rows, Row: table.Op{Name: "newroute", Request: RTM_NEWROUTE, Reply: -1, Set: setRoute, Do: true, Admin: table.AdminUserNS}}
+	OpDelRoute = &ynl.Op{Family: &rows, Row: table.Op{Name: "delroute", Request: RTM_DELROUTE, Reply: -1, Set: setRoute, Do: true, Admin: table.AdminUserNS}}
 )
 
 // The types of the messages.
@@ -40,7 +40,7 @@ const (
 )
 
 // Client makes requests of the family rt-route. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

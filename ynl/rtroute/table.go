@@ -53,6 +53,7 @@ const (
 	enumICMPv6RouterPref
 	enumRtaxFeature
 	enumEncapType
+	enumTunnelFlags
 	enumSr6Flag1
 	enumSeg6IptunMode
 	enumSeg6LocalAction
@@ -162,7 +163,7 @@ var rows = table.Family{
 				{Name: "src", Type: 3, Kind: table.Addr, Hint: table.IPv4, Off: unsafe.Offsetof(EncapIP{}.Src)},
 				{Name: "ttl", Type: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP{}.TTL), Set: unsafe.Offsetof(EncapIP{}.TTL.Set)},
 				{Name: "tos", Type: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP{}.TOS), Set: unsafe.Offsetof(EncapIP{}.TOS.Set)},
-				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(EncapIP{}.Flags), Set: unsafe.Offsetof(EncapIP{}.Flags.Set)},
+				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 4, Enum: enumTunnelFlags, Off: unsafe.Offsetof(EncapIP{}.Flags), Set: unsafe.Offsetof(EncapIP{}.Flags.Set)},
 				{Name: "pad", Type: 7, Kind: table.Pad},
 				{Name: "opts", Type: 8, Kind: table.Nest, Ref: setEncapIPOpts, Off: unsafe.Offsetof(EncapIP{}.Opts)},
 			},
@@ -177,7 +178,7 @@ var rows = table.Family{
 				{Name: "src", Type: 3, Kind: table.Addr, Hint: table.IPv6, Off: unsafe.Offsetof(EncapIP6{}.Src)},
 				{Name: "hoplimit", Type: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP6{}.Hoplimit), Set: unsafe.Offsetof(EncapIP6{}.Hoplimit.Set)},
 				{Name: "tc", Type: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(EncapIP6{}.Tc), Set: unsafe.Offsetof(EncapIP6{}.Tc.Set)},
-				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(EncapIP6{}.Flags), Set: unsafe.Offsetof(EncapIP6{}.Flags.Set)},
+				{Name: "flags", Type: 6, Kind: table.U16, Flags: table.BigEndian, Width: 4, Enum: enumTunnelFlags, Off: unsafe.Offsetof(EncapIP6{}.Flags), Set: unsafe.Offsetof(EncapIP6{}.Flags.Set)},
 				{Name: "pad", Type: 7, Kind: table.Pad},
 				{Name: "opts", Type: 8, Kind: table.Nest, Ref: setEncapIPOpts, Off: unsafe.Offsetof(EncapIP6{}.Opts)},
 			},
@@ -345,7 +346,7 @@ var rows = table.Family{
 		structRtmsg - 1: {
 			Name: "rtmsg", Type: (*Rtmsg)(nil), Wire: 12, Size: unsafe.Sizeof(Rtmsg{}),
 			Members: []table.Member{
-				{Name: "rtm-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.Family)},
+				{Name: "rtm-family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.Family), Run: 5},
 				{Name: "rtm-dst-len", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.DstLen)},
 				{Name: "rtm-src-len", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.SrcLen)},
 				{Name: "rtm-tos", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Rtmsg{}.TOS)},
@@ -353,13 +354,13 @@ var rows = table.Family{
 				{Name: "rtm-protocol", At: 5, Kind: table.U8, Width: 4, Enum: enumRtProtocol, Off: unsafe.Offsetof(Rtmsg{}.Protocol)},
 				{Name: "rtm-scope", At: 6, Kind: table.U8, Width: 4, Enum: enumRtScope, Off: unsafe.Offsetof(Rtmsg{}.Scope)},
 				{Name: "rtm-type", At: 7, Kind: table.U8, Width: 4, Enum: enumRtmType, Off: unsafe.Offsetof(Rtmsg{}.Type)},
-				{Name: "rtm-flags", At: 8, Kind: table.U32, Width: 4, Enum: enumRtFlags, Off: unsafe.Offsetof(Rtmsg{}.Flags)},
+				{Name: "rtm-flags", At: 8, Kind: table.U32, Width: 4, Enum: enumRtFlags, Off: unsafe.Offsetof(Rtmsg{}.Flags), ReadOnly: 0x2000c379},
 			},
 		},
 		structRtaCacheinfo - 1: {
 			Name: "rta-cacheinfo", Type: (*RtaCacheinfo)(nil), Wire: 32, Size: unsafe.Sizeof(RtaCacheinfo{}),
 			Members: []table.Member{
-				{Name: "rta-clntref", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Clntref)},
+				{Name: "rta-clntref", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Clntref), Run: 32},
 				{Name: "rta-lastuse", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Lastuse)},
 				{Name: "rta-expires", At: 8, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Expires)},
 				{Name: "rta-error", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(RtaCacheinfo{}.Error)},
@@ -372,7 +373,7 @@ var rows = table.Family{
 		structRtnexthop - 1: {
 			Name: "rtnexthop", Type: (*Rtnexthop)(nil), Wire: 8, Size: unsafe.Sizeof(Rtnexthop{}),
 			Members: []table.Member{
-				{Name: "rtnh-flags", At: 2, Kind: table.U8, Width: 4, Enum: enumRtFlags, Off: unsafe.Offsetof(Rtnexthop{}.Flags)},
+				{Name: "rtnh-flags", At: 2, Kind: table.U8, Width: 4, Enum: enumRtFlags, Off: unsafe.Offsetof(Rtnexthop{}.Flags), ReadOnly: 0x79},
 				{Name: "rtnh-hops", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Rtnexthop{}.Hops)},
 				{Name: "rtnh-ifindex", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(Rtnexthop{}.Ifindex)},
 			},
@@ -380,7 +381,7 @@ var rows = table.Family{
 		structRtaMfcStats - 1: {
 			Name: "rta-mfc-stats", Type: (*RtaMfcStats)(nil), Wire: 24, Size: unsafe.Sizeof(RtaMfcStats{}),
 			Members: []table.Member{
-				{Name: "mfcs-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtaMfcStats{}.Packets)},
+				{Name: "mfcs-packets", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtaMfcStats{}.Packets), Run: 24},
 				{Name: "mfcs-bytes", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtaMfcStats{}.Bytes)},
 				{Name: "mfcs-wrong-if", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(RtaMfcStats{}.WrongIf)},
 			},
@@ -394,7 +395,7 @@ var rows = table.Family{
 		structIPv6SrHdr - 1: {
 			Name: "ipv6-sr-hdr", Type: (*IPv6SrHdr)(nil), Wire: 8, Size: unsafe.Sizeof(IPv6SrHdr{}),
 			Members: []table.Member{
-				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Nexthdr)},
+				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Nexthdr), Run: 5},
 				{Name: "hdrlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Hdrlen)},
 				{Name: "type", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.Type)},
 				{Name: "segments-left", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6SrHdr{}.SegmentsLeft)},
@@ -408,7 +409,7 @@ var rows = table.Family{
 			Name: "seg6-iptunnel-encap", Type: (*Seg6IptunnelEncap)(nil), Wire: 12, Size: unsafe.Sizeof(Seg6IptunnelEncap{}),
 			Members: []table.Member{
 				{Name: "mode", Kind: table.S32, Width: 4, Enum: enumSeg6IptunMode, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Mode)},
-				{Name: "nexthdr", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Nexthdr)},
+				{Name: "nexthdr", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Nexthdr), Run: 5},
 				{Name: "hdrlen", At: 5, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Hdrlen)},
 				{Name: "type", At: 6, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.Type)},
 				{Name: "segments-left", At: 7, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Seg6IptunnelEncap{}.SegmentsLeft)},
@@ -421,7 +422,7 @@ var rows = table.Family{
 		structIPv6RplSrHdr - 1: {
 			Name: "ipv6-rpl-sr-hdr", Type: (*IPv6RplSrHdr)(nil), Wire: 8, Size: unsafe.Sizeof(IPv6RplSrHdr{}),
 			Members: []table.Member{
-				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Nexthdr)},
+				{Name: "nexthdr", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Nexthdr), Run: 4},
 				{Name: "hdrlen", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Hdrlen)},
 				{Name: "type", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.Type)},
 				{Name: "segments-left", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(IPv6RplSrHdr{}.SegmentsLeft)},
@@ -433,7 +434,7 @@ var rows = table.Family{
 			Name: "ioam6-trace-hdr", Type: (*Ioam6TraceHdr)(nil), Wire: 8, Size: unsafe.Sizeof(Ioam6TraceHdr{}),
 			Members: []table.Member{
 				{Name: "namespace-id", Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Ioam6TraceHdr{}.NamespaceID)},
-				{Name: "nodelen", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Nodelen)},
+				{Name: "nodelen", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Nodelen), Run: 2},
 				{Name: "remlen", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Remlen)},
 				{Name: "type", At: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Ioam6TraceHdr{}.Type)},
 			},
@@ -552,6 +553,27 @@ var rows = table.Family{
 				{Value: 0xa, Name: "xfrm"},
 			},
 		},
+		enumTunnelFlags - 1: {
+			Name: "tunnel-flags", Flags: true,
+			Entries: []table.Entry{
+				{Value: 0x1, Name: "csum"},
+				{Value: 0x2, Name: "routing"},
+				{Value: 0x4, Name: "key"},
+				{Value: 0x8, Name: "seq"},
+				{Value: 0x10, Name: "strict"},
+				{Value: 0x20, Name: "rec"},
+				{Value: 0x40, Name: "version"},
+				{Value: 0x80, Name: "no-key"},
+				{Value: 0x100, Name: "dont-fragment"},
+				{Value: 0x200, Name: "oam"},
+				{Value: 0x400, Name: "crit-opt"},
+				{Value: 0x800, Name: "geneve-opt"},
+				{Value: 0x1000, Name: "vxlan-opt"},
+				{Value: 0x2000, Name: "nocache"},
+				{Value: 0x4000, Name: "erspan-opt"},
+				{Value: 0x8000, Name: "gtp-opt"},
+			},
+		},
 		enumSr6Flag1 - 1: {
 			Name: "sr6-flag1", Flags: true,
 			Entries: []table.Entry{
@@ -667,7 +689,7 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWROUTE, Set: setRoute, Name: "getroute"},
+		{Type: RTM_NEWROUTE, Set: setRoute, Name: "newroute"},
 		{Type: RTM_DELROUTE, Set: setRoute, Name: "delroute"},
 		{Type: RTM_GETROUTE, Set: setRoute, Name: "getroute"},
 	},

@@ -219,6 +219,39 @@ func (x *EncapType) UnmarshalText(text []byte) error {
 	return err
 }
 
+// TunnelFlags is a set of flags: tunnel-flags.
+type TunnelFlags uint32
+
+// The flags of TunnelFlags.
+const (
+	TUNNEL_CSUM          TunnelFlags = 0x1
+	TUNNEL_ROUTING       TunnelFlags = 0x2
+	TUNNEL_KEY           TunnelFlags = 0x4
+	TUNNEL_SEQ           TunnelFlags = 0x8
+	TUNNEL_STRICT        TunnelFlags = 0x10
+	TUNNEL_REC           TunnelFlags = 0x20
+	TUNNEL_VERSION       TunnelFlags = 0x40
+	TUNNEL_NO_KEY        TunnelFlags = 0x80
+	TUNNEL_DONT_FRAGMENT TunnelFlags = 0x100
+	TUNNEL_OAM           TunnelFlags = 0x200
+	TUNNEL_CRIT_OPT      TunnelFlags = 0x400
+	TUNNEL_GENEVE_OPT    TunnelFlags = 0x800
+	TUNNEL_VXLAN_OPT     TunnelFlags = 0x1000
+	TUNNEL_NOCACHE       TunnelFlags = 0x2000
+	TUNNEL_ERSPAN_OPT    TunnelFlags = 0x4000
+	TUNNEL_GTP_OPT       TunnelFlags = 0x8000
+)
+
+func (x TunnelFlags) String() string { return rows.EnumString(enumTunnelFlags, uint64(x)) }
+func (x TunnelFlags) MarshalText() ([]byte, error) {
+	return rows.EnumText(enumTunnelFlags, uint64(x)), nil
+}
+func (x *TunnelFlags) UnmarshalText(text []byte) error {
+	v, err := rows.ParseEnum(enumTunnelFlags, text)
+	*x = TunnelFlags(v)
+	return err
+}
+
 // Sr6Flag1 is a set of flags: sr6-flag1.
 type Sr6Flag1 uint32
 
@@ -694,13 +727,13 @@ func (x *EncapMPLS) UnmarshalJSON(data []byte) error {
 
 // EncapIP has the attributes of encap-ip-attrs.
 type EncapIP struct {
-	ID    ynl.Opt[uint64] // LWTUNNEL_IP_ID
-	Dst   netip.Addr      // LWTUNNEL_IP_DST
-	Src   netip.Addr      // LWTUNNEL_IP_SRC
-	TTL   ynl.Opt[uint8]  // LWTUNNEL_IP_TTL
-	TOS   ynl.Opt[uint8]  // LWTUNNEL_IP_TOS
-	Flags ynl.Opt[uint16] // LWTUNNEL_IP_FLAGS
-	Opts  *EncapIPOpts    // LWTUNNEL_IP_OPTS
+	ID    ynl.Opt[uint64]      // LWTUNNEL_IP_ID
+	Dst   netip.Addr           // LWTUNNEL_IP_DST
+	Src   netip.Addr           // LWTUNNEL_IP_SRC
+	TTL   ynl.Opt[uint8]       // LWTUNNEL_IP_TTL
+	TOS   ynl.Opt[uint8]       // LWTUNNEL_IP_TOS
+	Flags ynl.Opt[TunnelFlags] // LWTUNNEL_IP_FLAGS
+	Opts  *EncapIPOpts         // LWTUNNEL_IP_OPTS
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }
@@ -715,13 +748,13 @@ func (x *EncapIP) UnmarshalJSON(data []byte) error {
 
 // EncapIP6 has the attributes of encap-ip6-attrs.
 type EncapIP6 struct {
-	ID       ynl.Opt[uint64] // LWTUNNEL_IP6_ID
-	Dst      netip.Addr      // LWTUNNEL_IP6_DST
-	Src      netip.Addr      // LWTUNNEL_IP6_SRC
-	Hoplimit ynl.Opt[uint8]  // LWTUNNEL_IP6_HOPLIMIT
-	Tc       ynl.Opt[uint8]  // LWTUNNEL_IP6_TC
-	Flags    ynl.Opt[uint16] // LWTUNNEL_IP6_FLAGS
-	Opts     *EncapIPOpts    // LWTUNNEL_IP6_OPTS
+	ID       ynl.Opt[uint64]      // LWTUNNEL_IP6_ID
+	Dst      netip.Addr           // LWTUNNEL_IP6_DST
+	Src      netip.Addr           // LWTUNNEL_IP6_SRC
+	Hoplimit ynl.Opt[uint8]       // LWTUNNEL_IP6_HOPLIMIT
+	Tc       ynl.Opt[uint8]       // LWTUNNEL_IP6_TC
+	Flags    ynl.Opt[TunnelFlags] // LWTUNNEL_IP6_FLAGS
+	Opts     *EncapIPOpts         // LWTUNNEL_IP6_OPTS
 
 	Unknown ynl.Attrs // those without a field, and those of another size
 }

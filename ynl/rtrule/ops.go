@@ -22,9 +22,9 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpNewRule    = &ynl.Op{Family: &rows, Row: table.Op{Name: "newrule", Request: RTM_NEWRULE, Reply: -1, Set: setRule, Do: true}}
+	OpNewRule    = &ynl.Op{Family: &rows, Row: table.Op{Name: "newrule", Request: RTM_NEWRULE, Reply: -1, Set: setRule, Do: true, Admin: table.AdminUserNS}}
 	OpNewRuleNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "newrule-ntf", Reply: RTM_NEWRULE, Set: setRule}}
-	OpDelRule    = &ynl.Op{Family: &rows, Row: table.Op{Name: "delrule", Request: RTM_DELRULE, Reply: -1, Set: setRule, Do: true}}
+	OpDelRule    = &ynl.Op{Family: &rows, Row: table.Op{Name: "delrule", Request: RTM_DELRULE, Reply: -1, Set: setRule, Do: true, Admin: table.AdminUserNS}}
 	OpDelRuleNtf = &ynl.Op{Family: &rows, Row: table.Op{Name: "delrule-ntf", Reply: RTM_DELRULE, Set: setRule}}
 	OpGetRule    = &ynl.Op{Family: &rows, Row: table.Op{Name: "getrule", Request: RTM_GETRULE, Reply: RTM_NEWRULE, Set: setRule, Dump: true}}
 )
@@ -43,7 +43,7 @@ const (
 )
 
 // Client makes requests of the family rt-rule. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

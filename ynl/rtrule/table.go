@@ -73,26 +73,26 @@ var rows = table.Family{
 		structFibRuleHdr - 1: {
 			Name: "fib-rule-hdr", Type: (*FibRuleHdr)(nil), Wire: 12, Size: unsafe.Sizeof(FibRuleHdr{}),
 			Members: []table.Member{
-				{Name: "family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.Family)},
+				{Name: "family", Kind: table.U8, Flags: table.AddressFamily, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.Family), Run: 5},
 				{Name: "dst-len", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.DstLen)},
 				{Name: "src-len", At: 2, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.SrcLen)},
 				{Name: "tos", At: 3, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.TOS)},
-				{Name: "table", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.Table)},
+				{Name: "header-table", At: 4, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(FibRuleHdr{}.Table)},
 				{Name: "action", At: 7, Kind: table.U8, Width: 4, Enum: enumFrAct, Off: unsafe.Offsetof(FibRuleHdr{}.Action)},
-				{Name: "flags", At: 8, Kind: table.U32, Width: 4, Enum: enumFibRuleFlags, Off: unsafe.Offsetof(FibRuleHdr{}.Flags)},
+				{Name: "flags", At: 8, Kind: table.U32, Width: 4, Enum: enumFibRuleFlags, Off: unsafe.Offsetof(FibRuleHdr{}.Flags), ReadOnly: 0x1c},
 			},
 		},
 		structFibRulePortRange - 1: {
 			Name: "fib-rule-port-range", Type: (*FibRulePortRange)(nil), Wire: 4, Size: unsafe.Sizeof(FibRulePortRange{}),
 			Members: []table.Member{
-				{Name: "start", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(FibRulePortRange{}.Start)},
+				{Name: "start", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(FibRulePortRange{}.Start), Run: 4},
 				{Name: "end", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(FibRulePortRange{}.End)},
 			},
 		},
 		structFibRuleUIDRange - 1: {
 			Name: "fib-rule-uid-range", Type: (*FibRuleUIDRange)(nil), Wire: 8, Size: unsafe.Sizeof(FibRuleUIDRange{}),
 			Members: []table.Member{
-				{Name: "start", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(FibRuleUIDRange{}.Start)},
+				{Name: "start", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(FibRuleUIDRange{}.Start), Run: 8},
 				{Name: "end", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(FibRuleUIDRange{}.End)},
 			},
 		},

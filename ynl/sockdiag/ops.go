@@ -23,12 +23,12 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpGetInet    = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-inet", Request: SOCK_DIAG_BY_FAMILY, Reply: SOCK_DIAG_BY_FAMILY, Set: setInetReq, Do: true, Dump: true}}
-	OpDestroy    = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroy", Request: SOCK_DESTROY, Reply: -1, Set: setInetReq, Do: true}}
-	OpGetUnix    = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-unix", Request: SOCK_GET_UNIX, Reply: SOCK_DIAG_BY_FAMILY, Set: setUnixReq, Do: true, Dump: true}}
-	OpGetPacket  = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-packet", Request: SOCK_GET_PACKET, Reply: SOCK_DIAG_BY_FAMILY, Set: setPacketReq, Dump: true}}
-	OpGetNetlink = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-netlink", Request: SOCK_GET_NETLINK, Reply: SOCK_DIAG_BY_FAMILY, Set: setNetlinkReq, Dump: true}}
-	OpGetVsock   = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-vsock", Request: SOCK_GET_VSOCK, Reply: SOCK_DIAG_BY_FAMILY, Set: setVsockReq, Dump: true}}
+	OpGetInet    = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-inet", Request: SOCK_DIAG_BY_FAMILY, Reply: SOCK_DIAG_BY_FAMILY, Set: setInetReq, ReplySet: setInet, Do: true, Dump: true}}
+	OpDestroy    = &ynl.Op{Family: &rows, Row: table.Op{Name: "destroy", Request: SOCK_DESTROY, Reply: -1, Set: setInetReq, Do: true, Admin: table.AdminUserNS}}
+	OpGetUnix    = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-unix", Request: SOCK_GET_UNIX, Reply: SOCK_DIAG_BY_FAMILY, Set: setUnixReq, ReplySet: setUnix, Do: true, Dump: true}}
+	OpGetPacket  = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-packet", Request: SOCK_GET_PACKET, Reply: SOCK_DIAG_BY_FAMILY, Set: setPacketReq, ReplySet: setPacket, Dump: true}}
+	OpGetNetlink = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-netlink", Request: SOCK_GET_NETLINK, Reply: SOCK_DIAG_BY_FAMILY, Set: setNetlinkReq, ReplySet: setNetlink, Dump: true}}
+	OpGetVsock   = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-vsock", Request: SOCK_GET_VSOCK, Reply: SOCK_DIAG_BY_FAMILY, Set: setVsockReq, ReplySet: setVsock, Dump: true}}
 )
 
 // The types of the messages.
@@ -50,7 +50,7 @@ const (
 )
 
 // Client makes requests of the family sockdiag. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

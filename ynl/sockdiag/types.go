@@ -299,11 +299,11 @@ func (x *InetDiagSockid) UnmarshalJSON(data []byte) error {
 
 // InetDiagReqV2 is struct inet_diag_req_v2.
 type InetDiagReqV2 struct {
-	SdiagFamily   uint8
-	SdiagProtocol uint8
-	IdiagExt      InetDiagExt
-	IdiagStates   TCPStates
-	ID            InetDiagSockid
+	Family   uint8
+	Protocol uint8
+	Ext      InetDiagExt
+	States   TCPStates
+	ID       InetDiagSockid
 }
 
 func (x InetDiagReqV2) MarshalJSON() ([]byte, error) {
@@ -315,16 +315,16 @@ func (x *InetDiagReqV2) UnmarshalJSON(data []byte) error {
 
 // InetDiagMsg is struct inet_diag_msg.
 type InetDiagMsg struct {
-	IdiagFamily  uint8
-	IdiagState   TCPState
-	IdiagTimer   InetDiagTimer
-	IdiagRetrans uint8
-	ID           InetDiagSockid
-	IdiagExpires uint32
-	IdiagRqueue  uint32
-	IdiagWqueue  uint32
-	IdiagUID     uint32
-	IdiagInode   uint32
+	Family  uint8
+	State   TCPState
+	Timer   InetDiagTimer
+	Retrans uint8
+	ID      InetDiagSockid
+	Expires uint32
+	Rqueue  uint32
+	Wqueue  uint32
+	UID     uint32
+	Inode   uint32
 }
 
 func (x InetDiagMsg) MarshalJSON() ([]byte, error) {
@@ -502,12 +502,12 @@ func (x *TCPInfo) UnmarshalJSON(data []byte) error {
 
 // UnixDiagReq is struct unix_diag_req.
 type UnixDiagReq struct {
-	SdiagFamily   uint8
-	SdiagProtocol uint8
-	UdiagStates   TCPStates
-	UdiagIno      uint32
-	UdiagShow     UdiagShow
-	UdiagCookie   [2]uint32
+	Family   uint8
+	Protocol uint8
+	States   TCPStates
+	Ino      uint32
+	Show     UdiagShow
+	Cookie   [2]uint32
 }
 
 func (x UnixDiagReq) MarshalJSON() ([]byte, error) {
@@ -561,11 +561,11 @@ func (x *UnixDiagRqlen) UnmarshalJSON(data []byte) error {
 
 // PacketDiagReq is struct packet_diag_req.
 type PacketDiagReq struct {
-	SdiagFamily   uint8
-	SdiagProtocol uint8
-	PdiagIno      uint32
-	PdiagShow     PacketShow
-	PdiagCookie   [2]uint32
+	Family   uint8
+	Protocol uint8
+	Ino      uint32
+	Show     PacketShow
+	Cookie   [2]uint32
 }
 
 func (x PacketDiagReq) MarshalJSON() ([]byte, error) {
@@ -659,11 +659,11 @@ func (x *SockFilter) UnmarshalJSON(data []byte) error {
 
 // NetlinkDiagReq is struct netlink_diag_req.
 type NetlinkDiagReq struct {
-	SdiagFamily   uint8
-	SdiagProtocol uint8
-	NdiagIno      uint32
-	NdiagShow     NdiagShow
-	NdiagCookie   [2]uint32
+	Family   uint8
+	Protocol uint8
+	Ino      uint32
+	Show     NdiagShow
+	Cookie   [2]uint32
 }
 
 func (x NetlinkDiagReq) MarshalJSON() ([]byte, error) {
@@ -710,12 +710,12 @@ func (x *NetlinkDiagRing) UnmarshalJSON(data []byte) error {
 
 // VsockDiagReq is struct vsock_diag_req.
 type VsockDiagReq struct {
-	SdiagFamily   uint8
-	SdiagProtocol uint8
-	VdiagStates   TCPStates
-	VdiagIno      uint32
-	VdiagShow     uint32
-	VdiagCookie   [2]uint32
+	Family   uint8
+	Protocol uint8
+	States   TCPStates
+	Ino      uint32
+	Show     uint32
+	Cookie   [2]uint32
 }
 
 func (x VsockDiagReq) MarshalJSON() ([]byte, error) {

@@ -24,11 +24,11 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 // The operations of the family, and its notifications.
 var (
 	OpCacheNotify    = &ynl.Op{Family: &rows, Row: table.Op{Name: "cache-notify", Reply: SUNRPC_CMD_CACHE_NOTIFY, Set: setCacheNotify}}
-	OpIPMapGetReqs   = &ynl.Op{Family: &rows, Row: table.Op{Name: "ip-map-get-reqs", Request: SUNRPC_CMD_IP_MAP_GET_REQS, Reply: SUNRPC_CMD_IP_MAP_GET_REQS, Set: setIPMapReqs, Dump: true}}
-	OpIPMapSetReqs   = &ynl.Op{Family: &rows, Row: table.Op{Name: "ip-map-set-reqs", Request: SUNRPC_CMD_IP_MAP_SET_REQS, Reply: -1, Set: setIPMapReqs, Do: true}}
-	OpUnixGIDGetReqs = &ynl.Op{Family: &rows, Row: table.Op{Name: "unix-gid-get-reqs", Request: SUNRPC_CMD_UNIX_GID_GET_REQS, Reply: SUNRPC_CMD_UNIX_GID_GET_REQS, Set: setUnixGIDReqs, Dump: true}}
-	OpUnixGIDSetReqs = &ynl.Op{Family: &rows, Row: table.Op{Name: "unix-gid-set-reqs", Request: SUNRPC_CMD_UNIX_GID_SET_REQS, Reply: -1, Set: setUnixGIDReqs, Do: true}}
-	OpCacheFlush     = &ynl.Op{Family: &rows, Row: table.Op{Name: "cache-flush", Request: SUNRPC_CMD_CACHE_FLUSH, Reply: -1, Set: setCacheFlush, Do: true}}
+	OpIPMapGetReqs   = &ynl.Op{Family: &rows, Row: table.Op{Name: "ip-map-get-reqs", Request: SUNRPC_CMD_IP_MAP_GET_REQS, Reply: SUNRPC_CMD_IP_MAP_GET_REQS, Set: setIPMapReqs, Dump: true, Admin: table.AdminInit}}
+	OpIPMapSetReqs   = &ynl.Op{Family: &rows, Row: table.Op{Name: "ip-map-set-reqs", Request: SUNRPC_CMD_IP_MAP_SET_REQS, Reply: -1, Set: setIPMapReqs, Do: true, Admin: table.AdminInit}}
+	OpUnixGIDGetReqs = &ynl.Op{Family: &rows, Row: table.Op{Name: "unix-gid-get-reqs", Request: SUNRPC_CMD_UNIX_GID_GET_REQS, Reply: SUNRPC_CMD_UNIX_GID_GET_REQS, Set: setUnixGIDReqs, Dump: true, Admin: table.AdminInit}}
+	OpUnixGIDSetReqs = &ynl.Op{Family: &rows, Row: table.Op{Name: "unix-gid-set-reqs", Request: SUNRPC_CMD_UNIX_GID_SET_REQS, Reply: -1, Set: setUnixGIDReqs, Do: true, Admin: table.AdminInit}}
+	OpCacheFlush     = &ynl.Op{Family: &rows, Row: table.Op{Name: "cache-flush", Request: SUNRPC_CMD_CACHE_FLUSH, Reply: -1, Set: setCacheFlush, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.
@@ -48,7 +48,7 @@ const (
 )
 
 // Client makes requests of the family sunrpc. Its methods may be called by any number
-// of goroutines at once.
+// of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

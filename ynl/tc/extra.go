@@ -143,22 +143,3 @@ func RateTable(r *TcRatespec, mtu uint32) []byte {
 	}
 	return table
 }
-
-// settable adds the tables that the kernel wants and does not report.
-func (p *Police) settable() {
-	spec := &p.Tbf.Value
-	if spec.Rate.Rate != 0 && p.Rate == nil {
-		p.Rate = RateTable(&spec.Rate, spec.MTU)
-	}
-	if spec.Peakrate.Rate != 0 && p.Peakrate == nil {
-		p.Peakrate = RateTable(&spec.Peakrate, spec.MTU)
-	}
-}
-
-// settable changes the version that the kernel reports, major and minor, into the one that
-// it takes, major alone.
-func (h *Htb) settable() {
-	if version := &h.Init.Value.Version; *version > math.MaxUint16 {
-		*version >>= 16
-	}
-}

@@ -32,20 +32,20 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpNewQdisc  = &ynl.Op{Family: &rows, Row: table.Op{Name: "newqdisc", Request: RTM_NEWQDISC, Reply: -1, Set: setObject, Do: true}}
-	OpDelQdisc  = &ynl.Op{Family: &rows, Row: table.Op{Name: "delqdisc", Request: RTM_DELQDISC, Reply: -1, Set: setObject, Do: true}}
+	OpNewQdisc  = &ynl.Op{Family: &rows, Row: table.Op{Name: "newqdisc", Request: RTM_NEWQDISC, Reply: -1, Set: setObject, Do: true, Admin: table.AdminUserNS}}
+	OpDelQdisc  = &ynl.Op{Family: &rows, Row: table.Op{Name: "delqdisc", Request: RTM_DELQDISC, Reply: -1, Set: setObject, Do: true, Admin: table.AdminUserNS}}
 	OpGetQdisc  = &ynl.Op{Family: &rows, Row: table.Op{Name: "getqdisc", Request: RTM_GETQDISC, Reply: RTM_NEWQDISC, Set: setObject, Do: true, Dump: true}}
-	OpNewClass  = &ynl.Op{Family: &rows, Row: table.Op{Name: "newtclass", Request: RTM_NEWTCLASS, Reply: -1, Set: setObject, Do: true}}
-	OpDelClass  = &ynl.Op{Family: &rows, Row: table.Op{Name: "deltclass", Request: RTM_DELTCLASS, Reply: -1, Set: setObject, Do: true}}
+	OpNewClass  = &ynl.Op{Family: &rows, Row: table.Op{Name: "newtclass", Request: RTM_NEWTCLASS, Reply: -1, Set: setObject, Do: true, Admin: table.AdminUserNS}}
+	OpDelClass  = &ynl.Op{Family: &rows, Row: table.Op{Name: "deltclass", Request: RTM_DELTCLASS, Reply: -1, Set: setObject, Do: true, Admin: table.AdminUserNS}}
 	OpGetClass  = &ynl.Op{Family: &rows, Row: table.Op{Name: "gettclass", Request: RTM_GETTCLASS, Reply: RTM_NEWTCLASS, Set: setObject, Do: true, Dump: true}}
-	OpNewFilter = &ynl.Op{Family: &rows, Row: table.Op{Name: "newtfilter", Request: RTM_NEWTFILTER, Reply: -1, Set: setObject, Do: true}}
-	OpDelFilter = &ynl.Op{Family: &rows, Row: table.Op{Name: "deltfilter", Request: RTM_DELTFILTER, Reply: -1, Set: setObject, Do: true}}
+	OpNewFilter = &ynl.Op{Family: &rows, Row: table.Op{Name: "newtfilter", Request: RTM_NEWTFILTER, Reply: -1, Set: setObject, Do: true, Admin: table.AdminUserNS}}
+	OpDelFilter = &ynl.Op{Family: &rows, Row: table.Op{Name: "deltfilter", Request: RTM_DELTFILTER, Reply: -1, Set: setObject, Do: true, Admin: table.AdminUserNS}}
 	OpGetFilter = &ynl.Op{Family: &rows, Row: table.Op{Name: "gettfilter", Request: RTM_GETTFILTER, Reply: RTM_NEWTFILTER, Set: setObject, Do: true, Dump: true}}
-	OpNewChain  = &ynl.Op{Family: &rows, Row: table.Op{Name: "newchain", Request: RTM_NEWCHAIN, Reply: -1, Set: setObject, Do: true}}
-	OpDelChain  = &ynl.Op{Family: &rows, Row: table.Op{Name: "delchain", Request: RTM_DELCHAIN, Reply: -1, Set: setObject, Do: true}}
+	OpNewChain  = &ynl.Op{Family: &rows, Row: table.Op{Name: "newchain", Request: RTM_NEWCHAIN, Reply: -1, Set: setObject, Do: true, Admin: table.AdminUserNS}}
+	OpDelChain  = &ynl.Op{Family: &rows, Row: table.Op{Name: "delchain", Request: RTM_DELCHAIN, Reply: -1, Set: setObject, Do: true, Admin: table.AdminUserNS}}
 	OpGetChain  = &ynl.Op{Family: &rows, Row: table.Op{Name: "getchain", Request: RTM_GETCHAIN, Reply: RTM_NEWCHAIN, Set: setObject, Do: true, Dump: true}}
-	OpNewAction = &ynl.Op{Family: &rows, Row: table.Op{Name: "newaction", Request: RTM_NEWACTION, Reply: -1, Set: setActions, Do: true}}
-	OpDelAction = &ynl.Op{Family: &rows, Row: table.Op{Name: "delaction", Request: RTM_DELACTION, Reply: -1, Set: setActions, Do: true}}
+	OpNewAction = &ynl.Op{Family: &rows, Row: table.Op{Name: "newaction", Request: RTM_NEWACTION, Reply: -1, Set: setActions, Do: true, Admin: table.AdminUserNS}}
+	OpDelAction = &ynl.Op{Family: &rows, Row: table.Op{Name: "delaction", Request: RTM_DELACTION, Reply: -1, Set: setActions, Do: true, Admin: table.AdminUserNS}}
 	OpGetAction = &ynl.Op{Family: &rows, Row: table.Op{Name: "getaction", Request: RTM_GETACTION, Reply: RTM_GETACTION, Set: setActions, Do: true, Dump: true}}
 )
 
@@ -74,7 +74,7 @@ const (
 )
 
 // Client makes requests of the family tc. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -248,6 +248,7 @@ var rows = table.Family{
 				{Name: "dump-flags", Type: 15, Kind: table.Bitfield32, Enum: enumDumpFlags, Off: unsafe.Offsetof(Object{}.DumpFlags), Set: unsafe.Offsetof(Object{}.DumpFlags.Set)},
 				{Name: "ext-warn-msg", Type: 16, Kind: table.String, Flags: table.ReadOnly, Off: unsafe.Offsetof(Object{}.ExtWarnMsg), Set: unsafe.Offsetof(Object{}.ExtWarnMsg.Set)},
 			},
+			Hook: func(p table.Place) { table.At[Object](p).settable() },
 		},
 		setAct - 1: {
 			Name: "act", Prefix: "TCA_ACT_",
@@ -1167,6 +1168,7 @@ var rows = table.Family{
 				{Name: "early-drop-block", Type: 5, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Red{}.EarlyDropBlock), Set: unsafe.Offsetof(Red{}.EarlyDropBlock.Set)},
 				{Name: "mark-block", Type: 6, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Red{}.MarkBlock), Set: unsafe.Offsetof(Red{}.MarkBlock.Set)},
 			},
+			Hook: func(p table.Place) { table.At[Red](p).settable() },
 		},
 		setRoute - 1: {
 			Name: "route", Prefix: "TCA_ROUTE4_",
@@ -1480,7 +1482,7 @@ var rows = table.Family{
 			Name: "tcmsg", Type: (*Tcmsg)(nil), Wire: 20, Size: unsafe.Sizeof(Tcmsg{}),
 			Members: []table.Member{
 				{Name: "family", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(Tcmsg{}.Family)},
-				{Name: "ifindex", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(Tcmsg{}.Ifindex)},
+				{Name: "ifindex", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(Tcmsg{}.Ifindex), Run: 16},
 				{Name: "handle", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Tcmsg{}.Handle)},
 				{Name: "parent", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Tcmsg{}.Parent)},
 				{Name: "info", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Tcmsg{}.Info)},
@@ -1490,7 +1492,7 @@ var rows = table.Family{
 			Name: "tc-stats", Type: (*TcStats)(nil), Wire: 40, Size: unsafe.Sizeof(TcStats{}),
 			Members: []table.Member{
 				{Name: "bytes", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcStats{}.Bytes)},
-				{Name: "packets", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcStats{}.Packets)},
+				{Name: "packets", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcStats{}.Packets), Run: 28},
 				{Name: "drops", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcStats{}.Drops)},
 				{Name: "overlimits", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcStats{}.Overlimits)},
 				{Name: "bps", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcStats{}.Bps)},
@@ -1503,7 +1505,7 @@ var rows = table.Family{
 			Name: "tc-cbs-qopt", Type: (*TcCbsQopt)(nil), Wire: 20, Size: unsafe.Sizeof(TcCbsQopt{}),
 			Members: []table.Member{
 				{Name: "offload", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcCbsQopt{}.Offload)},
-				{Name: "hicredit", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcCbsQopt{}.Hicredit)},
+				{Name: "hicredit", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcCbsQopt{}.Hicredit), Run: 16},
 				{Name: "locredit", At: 8, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcCbsQopt{}.Locredit)},
 				{Name: "idleslope", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcCbsQopt{}.Idleslope)},
 				{Name: "sendslope", At: 16, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcCbsQopt{}.Sendslope)},
@@ -1512,7 +1514,7 @@ var rows = table.Family{
 		structTcEtfQopt - 1: {
 			Name: "tc-etf-qopt", Type: (*TcEtfQopt)(nil), Wire: 12, Size: unsafe.Sizeof(TcEtfQopt{}),
 			Members: []table.Member{
-				{Name: "delta", Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcEtfQopt{}.Delta)},
+				{Name: "delta", Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcEtfQopt{}.Delta), Run: 12},
 				{Name: "clockid", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcEtfQopt{}.Clockid)},
 				{Name: "flags", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcEtfQopt{}.Flags)},
 			},
@@ -1528,7 +1530,7 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "rate", Kind: table.Struct, Ref: structTcRatespec, Off: unsafe.Offsetof(TcHtbOpt{}.Rate)},
 				{Name: "ceil", At: 12, Kind: table.Struct, Ref: structTcRatespec, Off: unsafe.Offsetof(TcHtbOpt{}.Ceil)},
-				{Name: "buffer", At: 24, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbOpt{}.Buffer)},
+				{Name: "buffer", At: 24, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbOpt{}.Buffer), Run: 20},
 				{Name: "cbuffer", At: 28, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbOpt{}.Cbuffer)},
 				{Name: "quantum", At: 32, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbOpt{}.Quantum)},
 				{Name: "level", At: 36, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbOpt{}.Level)},
@@ -1538,7 +1540,7 @@ var rows = table.Family{
 		structTcHtbGlob - 1: {
 			Name: "tc-htb-glob", Type: (*TcHtbGlob)(nil), Wire: 20, Size: unsafe.Sizeof(TcHtbGlob{}),
 			Members: []table.Member{
-				{Name: "version", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbGlob{}.Version)},
+				{Name: "version", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbGlob{}.Version), Run: 20},
 				{Name: "rate2quantum", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbGlob{}.Rate2quantum)},
 				{Name: "defcls", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbGlob{}.Defcls)},
 				{Name: "debug", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbGlob{}.Debug)},
@@ -1548,9 +1550,9 @@ var rows = table.Family{
 		structTcGredSopt - 1: {
 			Name: "tc-gred-sopt", Type: (*TcGredSopt)(nil), Wire: 12, Size: unsafe.Sizeof(TcGredSopt{}),
 			Members: []table.Member{
-				{Name: "DPs", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcGredSopt{}.DPs)},
+				{Name: "DPs", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcGredSopt{}.DPs), Run: 8},
 				{Name: "def-DP", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcGredSopt{}.DefDP)},
-				{Name: "grio", At: 8, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcGredSopt{}.Grio)},
+				{Name: "grio", At: 8, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcGredSopt{}.Grio), Run: 2},
 				{Name: "flags", At: 9, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcGredSopt{}.Flags)},
 			},
 		},
@@ -1573,16 +1575,16 @@ var rows = table.Family{
 		structTcMultiqQopt - 1: {
 			Name: "tc-multiq-qopt", Type: (*TcMultiqQopt)(nil), Wire: 4, Size: unsafe.Sizeof(TcMultiqQopt{}), New: table.New[TcMultiqQopt],
 			Members: []table.Member{
-				{Name: "bands", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcMultiqQopt{}.Bands)},
+				{Name: "bands", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcMultiqQopt{}.Bands), Run: 4},
 				{Name: "max-bands", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcMultiqQopt{}.MaxBands)},
 			},
 		},
 		structTcNetemQopt - 1: {
 			Name: "tc-netem-qopt", Type: (*TcNetemQopt)(nil), Wire: 24, Size: unsafe.Sizeof(TcNetemQopt{}),
 			Members: []table.Member{
-				{Name: "latency", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Latency)},
+				{Name: "latency", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Latency), Run: 24},
 				{Name: "limit", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Limit)},
-				{Name: "loss", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Loss)},
+				{Name: "loss-probability", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Loss)},
 				{Name: "gap", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Gap)},
 				{Name: "duplicate", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Duplicate)},
 				{Name: "jitter", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemQopt{}.Jitter)},
@@ -1591,7 +1593,7 @@ var rows = table.Family{
 		structTcNetemGimodel - 1: {
 			Name: "tc-netem-gimodel", Type: (*TcNetemGimodel)(nil), Wire: 20, Size: unsafe.Sizeof(TcNetemGimodel{}),
 			Members: []table.Member{
-				{Name: "p13", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGimodel{}.P13)},
+				{Name: "p13", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGimodel{}.P13), Run: 20},
 				{Name: "p31", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGimodel{}.P31)},
 				{Name: "p32", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGimodel{}.P32)},
 				{Name: "p14", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGimodel{}.P14)},
@@ -1601,7 +1603,7 @@ var rows = table.Family{
 		structTcNetemGemodel - 1: {
 			Name: "tc-netem-gemodel", Type: (*TcNetemGemodel)(nil), Wire: 16, Size: unsafe.Sizeof(TcNetemGemodel{}),
 			Members: []table.Member{
-				{Name: "p", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGemodel{}.P)},
+				{Name: "p", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGemodel{}.P), Run: 16},
 				{Name: "r", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGemodel{}.R)},
 				{Name: "h", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGemodel{}.H)},
 				{Name: "k1", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemGemodel{}.K1)},
@@ -1610,7 +1612,7 @@ var rows = table.Family{
 		structTcNetemCorr - 1: {
 			Name: "tc-netem-corr", Type: (*TcNetemCorr)(nil), Wire: 12, Size: unsafe.Sizeof(TcNetemCorr{}),
 			Members: []table.Member{
-				{Name: "delay-corr", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemCorr{}.DelayCorr)},
+				{Name: "delay-corr", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemCorr{}.DelayCorr), Run: 12},
 				{Name: "loss-corr", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemCorr{}.LossCorr)},
 				{Name: "dup-corr", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemCorr{}.DupCorr)},
 			},
@@ -1618,21 +1620,21 @@ var rows = table.Family{
 		structTcNetemReorder - 1: {
 			Name: "tc-netem-reorder", Type: (*TcNetemReorder)(nil), Wire: 8, Size: unsafe.Sizeof(TcNetemReorder{}),
 			Members: []table.Member{
-				{Name: "probability", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemReorder{}.Probability)},
+				{Name: "probability", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemReorder{}.Probability), Run: 8},
 				{Name: "correlation", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemReorder{}.Correlation)},
 			},
 		},
 		structTcNetemCorrupt - 1: {
 			Name: "tc-netem-corrupt", Type: (*TcNetemCorrupt)(nil), Wire: 8, Size: unsafe.Sizeof(TcNetemCorrupt{}),
 			Members: []table.Member{
-				{Name: "probability", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemCorrupt{}.Probability)},
+				{Name: "probability", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemCorrupt{}.Probability), Run: 8},
 				{Name: "correlation", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemCorrupt{}.Correlation)},
 			},
 		},
 		structTcNetemRate - 1: {
 			Name: "tc-netem-rate", Type: (*TcNetemRate)(nil), Wire: 16, Size: unsafe.Sizeof(TcNetemRate{}),
 			Members: []table.Member{
-				{Name: "rate", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemRate{}.Rate)},
+				{Name: "rate", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemRate{}.Rate), Run: 16},
 				{Name: "packet-overhead", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcNetemRate{}.PacketOverhead)},
 				{Name: "cell-size", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNetemRate{}.CellSize)},
 				{Name: "cell-overhead", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcNetemRate{}.CellOverhead)},
@@ -1641,18 +1643,18 @@ var rows = table.Family{
 		structTcNetemSlot - 1: {
 			Name: "tc-netem-slot", Type: (*TcNetemSlot)(nil), Wire: 40, Size: unsafe.Sizeof(TcNetemSlot{}),
 			Members: []table.Member{
-				{Name: "min-delay", Kind: table.S64, Width: 8, Off: unsafe.Offsetof(TcNetemSlot{}.MinDelay)},
+				{Name: "min-delay", Kind: table.S64, Width: 8, Off: unsafe.Offsetof(TcNetemSlot{}.MinDelay), Run: 16},
 				{Name: "max-delay", At: 8, Kind: table.S64, Width: 8, Off: unsafe.Offsetof(TcNetemSlot{}.MaxDelay)},
-				{Name: "max-packets", At: 16, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcNetemSlot{}.MaxPackets)},
+				{Name: "max-packets", At: 16, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcNetemSlot{}.MaxPackets), Run: 8},
 				{Name: "max-bytes", At: 20, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcNetemSlot{}.MaxBytes)},
-				{Name: "dist-delay", At: 24, Kind: table.S64, Width: 8, Off: unsafe.Offsetof(TcNetemSlot{}.DistDelay)},
+				{Name: "dist-delay", At: 24, Kind: table.S64, Width: 8, Off: unsafe.Offsetof(TcNetemSlot{}.DistDelay), Run: 16},
 				{Name: "dist-jitter", At: 32, Kind: table.S64, Width: 8, Off: unsafe.Offsetof(TcNetemSlot{}.DistJitter)},
 			},
 		},
 		structTcPlugQopt - 1: {
 			Name: "tc-plug-qopt", Type: (*TcPlugQopt)(nil), Wire: 8, Size: unsafe.Sizeof(TcPlugQopt{}), New: table.New[TcPlugQopt],
 			Members: []table.Member{
-				{Name: "action", Kind: table.U32, Width: 4, Enum: enumPlugAction, Off: unsafe.Offsetof(TcPlugQopt{}.Action)},
+				{Name: "action", Kind: table.U32, Width: 4, Enum: enumPlugAction, Off: unsafe.Offsetof(TcPlugQopt{}.Action), Run: 8},
 				{Name: "limit", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPlugQopt{}.Limit)},
 			},
 		},
@@ -1666,10 +1668,10 @@ var rows = table.Family{
 		structTcRedQopt - 1: {
 			Name: "tc-red-qopt", Type: (*TcRedQopt)(nil), Wire: 16, Size: unsafe.Sizeof(TcRedQopt{}),
 			Members: []table.Member{
-				{Name: "limit", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedQopt{}.Limit)},
+				{Name: "limit", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedQopt{}.Limit), Run: 12},
 				{Name: "qth-min", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedQopt{}.QthMin)},
 				{Name: "qth-max", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedQopt{}.QthMax)},
-				{Name: "Wlog", At: 12, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcRedQopt{}.Wlog)},
+				{Name: "Wlog", At: 12, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcRedQopt{}.Wlog), Run: 3},
 				{Name: "Plog", At: 13, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcRedQopt{}.Plog)},
 				{Name: "Scell-log", At: 14, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcRedQopt{}.ScellLog)},
 				{Name: "flags", At: 15, Kind: table.U8, Width: 4, Enum: enumRedFlags, Off: unsafe.Offsetof(TcRedQopt{}.Flags)},
@@ -1678,7 +1680,7 @@ var rows = table.Family{
 		structTcSfbQopt - 1: {
 			Name: "tc-sfb-qopt", Type: (*TcSfbQopt)(nil), Wire: 36, Size: unsafe.Sizeof(TcSfbQopt{}),
 			Members: []table.Member{
-				{Name: "rehash-interval", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbQopt{}.RehashInterval)},
+				{Name: "rehash-interval", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbQopt{}.RehashInterval), Run: 36},
 				{Name: "warmup-time", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbQopt{}.WarmupTime)},
 				{Name: "max", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbQopt{}.Max)},
 				{Name: "bin-size", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbQopt{}.BinSize)},
@@ -1692,7 +1694,7 @@ var rows = table.Family{
 		structTcSfqQopt - 1: {
 			Name: "tc-sfq-qopt", Type: (*TcSfqQopt)(nil), Wire: 20, Size: unsafe.Sizeof(TcSfqQopt{}),
 			Members: []table.Member{
-				{Name: "quantum", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQopt{}.Quantum)},
+				{Name: "quantum", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQopt{}.Quantum), Run: 20},
 				{Name: "perturb-period", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcSfqQopt{}.PerturbPeriod)},
 				{Name: "limit", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQopt{}.Limit)},
 				{Name: "divisor", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQopt{}.Divisor)},
@@ -1702,7 +1704,7 @@ var rows = table.Family{
 		structTcSfqredStats - 1: {
 			Name: "tc-sfqred-stats", Type: (*TcSfqredStats)(nil), Wire: 24, Size: unsafe.Sizeof(TcSfqredStats{}),
 			Members: []table.Member{
-				{Name: "prob-drop", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqredStats{}.ProbDrop)},
+				{Name: "prob-drop", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqredStats{}.ProbDrop), Run: 24},
 				{Name: "forced-drop", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqredStats{}.ForcedDrop)},
 				{Name: "prob-mark", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqredStats{}.ProbMark)},
 				{Name: "forced-mark", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqredStats{}.ForcedMark)},
@@ -1714,12 +1716,12 @@ var rows = table.Family{
 			Name: "tc-sfq-qopt-v1", Type: (*TcSfqQoptV1)(nil), Wire: 72, Size: unsafe.Sizeof(TcSfqQoptV1{}), New: table.New[TcSfqQoptV1],
 			Members: []table.Member{
 				{Name: "v0", Kind: table.Struct, Ref: structTcSfqQopt, Off: unsafe.Offsetof(TcSfqQoptV1{}.V0)},
-				{Name: "depth", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQoptV1{}.Depth)},
+				{Name: "depth", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQoptV1{}.Depth), Run: 20},
 				{Name: "headdrop", At: 24, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQoptV1{}.Headdrop)},
 				{Name: "limit", At: 28, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQoptV1{}.Limit)},
 				{Name: "qth-min", At: 32, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQoptV1{}.QthMin)},
 				{Name: "qth-max", At: 36, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfqQoptV1{}.QthMax)},
-				{Name: "Wlog", At: 40, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcSfqQoptV1{}.Wlog)},
+				{Name: "Wlog", At: 40, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcSfqQoptV1{}.Wlog), Run: 4},
 				{Name: "Plog", At: 41, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcSfqQoptV1{}.Plog)},
 				{Name: "Scell-log", At: 42, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcSfqQoptV1{}.ScellLog)},
 				{Name: "flags", At: 43, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcSfqQoptV1{}.Flags)},
@@ -1732,7 +1734,7 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "cell-log", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcRatespec{}.CellLog)},
 				{Name: "linklayer", At: 1, Kind: table.U8, Width: 4, Enum: enumTcLinklayer, Off: unsafe.Offsetof(TcRatespec{}.Linklayer)},
-				{Name: "overhead", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcRatespec{}.Overhead)},
+				{Name: "overhead", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcRatespec{}.Overhead), Run: 6},
 				{Name: "cell-align", At: 4, Kind: table.S16, Width: 2, Off: unsafe.Offsetof(TcRatespec{}.CellAlign)},
 				{Name: "mpu", At: 6, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcRatespec{}.Mpu)},
 				{Name: "rate", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRatespec{}.Rate)},
@@ -1743,7 +1745,7 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "rate", Kind: table.Struct, Ref: structTcRatespec, Off: unsafe.Offsetof(TcTbfQopt{}.Rate)},
 				{Name: "peakrate", At: 12, Kind: table.Struct, Ref: structTcRatespec, Off: unsafe.Offsetof(TcTbfQopt{}.Peakrate)},
-				{Name: "limit", At: 24, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcTbfQopt{}.Limit)},
+				{Name: "limit", At: 24, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcTbfQopt{}.Limit), Run: 12},
 				{Name: "buffer", At: 28, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcTbfQopt{}.Buffer)},
 				{Name: "mtu", At: 32, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcTbfQopt{}.MTU)},
 			},
@@ -1751,10 +1753,10 @@ var rows = table.Family{
 		structTcSizespec - 1: {
 			Name: "tc-sizespec", Type: (*TcSizespec)(nil), Wire: 24, Size: unsafe.Sizeof(TcSizespec{}),
 			Members: []table.Member{
-				{Name: "cell-log", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcSizespec{}.CellLog)},
+				{Name: "cell-log", Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcSizespec{}.CellLog), Run: 2},
 				{Name: "size-log", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcSizespec{}.SizeLog)},
 				{Name: "cell-align", At: 2, Kind: table.S16, Width: 2, Off: unsafe.Offsetof(TcSizespec{}.CellAlign)},
-				{Name: "overhead", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcSizespec{}.Overhead)},
+				{Name: "overhead", At: 4, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcSizespec{}.Overhead), Run: 20},
 				{Name: "linklayer", At: 8, Kind: table.U32, Width: 4, Enum: enumTcLinklayer, Off: unsafe.Offsetof(TcSizespec{}.Linklayer)},
 				{Name: "mpu", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSizespec{}.Mpu)},
 				{Name: "mtu", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSizespec{}.MTU)},
@@ -1764,14 +1766,14 @@ var rows = table.Family{
 		structGnetEstimator - 1: {
 			Name: "gnet-estimator", Type: (*GnetEstimator)(nil), Wire: 2, Size: unsafe.Sizeof(GnetEstimator{}),
 			Members: []table.Member{
-				{Name: "interval", Kind: table.S8, Width: 1, Off: unsafe.Offsetof(GnetEstimator{}.Interval)},
+				{Name: "interval", Kind: table.S8, Width: 1, Off: unsafe.Offsetof(GnetEstimator{}.Interval), Run: 2},
 				{Name: "ewma-log", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(GnetEstimator{}.EwmaLog)},
 			},
 		},
 		structTcChokeXstats - 1: {
 			Name: "tc-choke-xstats", Type: (*TcChokeXstats)(nil), Wire: 20, Size: unsafe.Sizeof(TcChokeXstats{}), New: table.New[TcChokeXstats],
 			Members: []table.Member{
-				{Name: "early", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcChokeXstats{}.Early)},
+				{Name: "early", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcChokeXstats{}.Early), Run: 20},
 				{Name: "pdrop", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcChokeXstats{}.Pdrop)},
 				{Name: "other", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcChokeXstats{}.Other)},
 				{Name: "marked", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcChokeXstats{}.Marked)},
@@ -1781,7 +1783,7 @@ var rows = table.Family{
 		structTcCodelXstats - 1: {
 			Name: "tc-codel-xstats", Type: (*TcCodelXstats)(nil), Wire: 36, Size: unsafe.Sizeof(TcCodelXstats{}), New: table.New[TcCodelXstats],
 			Members: []table.Member{
-				{Name: "maxpacket", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcCodelXstats{}.Maxpacket)},
+				{Name: "maxpacket", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcCodelXstats{}.Maxpacket), Run: 36},
 				{Name: "count", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcCodelXstats{}.Count)},
 				{Name: "lastcount", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcCodelXstats{}.Lastcount)},
 				{Name: "ldelay", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcCodelXstats{}.Ldelay)},
@@ -1795,7 +1797,7 @@ var rows = table.Family{
 		structTcFqCodelXstats - 1: {
 			Name: "tc-fq-codel-xstats", Type: (*TcFqCodelXstats)(nil), Wire: 40, Size: unsafe.Sizeof(TcFqCodelXstats{}), New: table.New[TcFqCodelXstats],
 			Members: []table.Member{
-				{Name: "type", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqCodelXstats{}.Type)},
+				{Name: "type", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqCodelXstats{}.Type), Run: 40},
 				{Name: "maxpacket", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqCodelXstats{}.Maxpacket)},
 				{Name: "drop-overlimit", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqCodelXstats{}.DropOverlimit)},
 				{Name: "ecn-mark", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqCodelXstats{}.ECNMark)},
@@ -1810,7 +1812,7 @@ var rows = table.Family{
 		structTcDualpi2Xstats - 1: {
 			Name: "tc-dualpi2-xstats", Type: (*TcDualpi2Xstats)(nil), Wire: 48, Size: unsafe.Sizeof(TcDualpi2Xstats{}), New: table.New[TcDualpi2Xstats],
 			Members: []table.Member{
-				{Name: "prob", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcDualpi2Xstats{}.Prob)},
+				{Name: "prob", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcDualpi2Xstats{}.Prob), Run: 48},
 				{Name: "delay-c", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcDualpi2Xstats{}.DelayC)},
 				{Name: "delay-l", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcDualpi2Xstats{}.DelayL)},
 				{Name: "pkts-in-c", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcDualpi2Xstats{}.PktsInC)},
@@ -1827,7 +1829,7 @@ var rows = table.Family{
 		structTcFqPieXstats - 1: {
 			Name: "tc-fq-pie-xstats", Type: (*TcFqPieXstats)(nil), Wire: 36, Size: unsafe.Sizeof(TcFqPieXstats{}), New: table.New[TcFqPieXstats],
 			Members: []table.Member{
-				{Name: "packets-in", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqPieXstats{}.PacketsIn)},
+				{Name: "packets-in", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqPieXstats{}.PacketsIn), Run: 36},
 				{Name: "dropped", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqPieXstats{}.Dropped)},
 				{Name: "overlimit", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqPieXstats{}.Overlimit)},
 				{Name: "overmemory", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqPieXstats{}.Overmemory)},
@@ -1841,7 +1843,7 @@ var rows = table.Family{
 		structTcFqQdStats - 1: {
 			Name: "tc-fq-qd-stats", Type: (*TcFqQdStats)(nil), Wire: 152, Size: unsafe.Sizeof(TcFqQdStats{}), New: table.New[TcFqQdStats],
 			Members: []table.Member{
-				{Name: "gc-flows", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.GcFlows)},
+				{Name: "gc-flows", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.GcFlows), Run: 64},
 				{Name: "highprio-packets", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.HighprioPackets)},
 				{Name: "tcp-retrans", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.TCPRetrans)},
 				{Name: "throttled", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.Throttled)},
@@ -1849,11 +1851,11 @@ var rows = table.Family{
 				{Name: "pkts-too-long", At: 40, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.PktsTooLong)},
 				{Name: "allocation-errors", At: 48, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.AllocationErrors)},
 				{Name: "time-next-delayed-flow", At: 56, Kind: table.S64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.TimeNextDelayedFlow)},
-				{Name: "flows", At: 64, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqQdStats{}.Flows)},
+				{Name: "flows", At: 64, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqQdStats{}.Flows), Run: 16},
 				{Name: "inactive-flows", At: 68, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqQdStats{}.InactiveFlows)},
 				{Name: "throttled-flows", At: 72, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqQdStats{}.ThrottledFlows)},
 				{Name: "unthrottle-latency-ns", At: 76, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcFqQdStats{}.UnthrottleLatencyNs)},
-				{Name: "ce-mark", At: 80, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.CeMark)},
+				{Name: "ce-mark", At: 80, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.CeMark), Run: 32},
 				{Name: "horizon-drops", At: 88, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.HorizonDrops)},
 				{Name: "horizon-caps", At: 96, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.HorizonCaps)},
 				{Name: "fastpath-packets", At: 104, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcFqQdStats{}.FastpathPackets)},
@@ -1864,7 +1866,7 @@ var rows = table.Family{
 		structTcHhfXstats - 1: {
 			Name: "tc-hhf-xstats", Type: (*TcHhfXstats)(nil), Wire: 16, Size: unsafe.Sizeof(TcHhfXstats{}), New: table.New[TcHhfXstats],
 			Members: []table.Member{
-				{Name: "drop-overlimit", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHhfXstats{}.DropOverlimit)},
+				{Name: "drop-overlimit", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHhfXstats{}.DropOverlimit), Run: 16},
 				{Name: "hh-overlimit", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHhfXstats{}.HhOverlimit)},
 				{Name: "hh-tot-count", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHhfXstats{}.HhTotCount)},
 				{Name: "hh-cur-count", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHhfXstats{}.HhCurCount)},
@@ -1874,7 +1876,7 @@ var rows = table.Family{
 			Name: "tc-pie-xstats", Type: (*TcPieXstats)(nil), Wire: 40, Size: unsafe.Sizeof(TcPieXstats{}), New: table.New[TcPieXstats],
 			Members: []table.Member{
 				{Name: "prob", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcPieXstats{}.Prob)},
-				{Name: "delay", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPieXstats{}.Delay)},
+				{Name: "delay", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPieXstats{}.Delay), Run: 32},
 				{Name: "avg-dq-rate", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPieXstats{}.AvgDqRate)},
 				{Name: "dq-rate-estimating", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPieXstats{}.DqRateEstimating)},
 				{Name: "packets-in", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPieXstats{}.PacketsIn)},
@@ -1887,7 +1889,7 @@ var rows = table.Family{
 		structTcRedXstats - 1: {
 			Name: "tc-red-xstats", Type: (*TcRedXstats)(nil), Wire: 16, Size: unsafe.Sizeof(TcRedXstats{}), New: table.New[TcRedXstats],
 			Members: []table.Member{
-				{Name: "early", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedXstats{}.Early)},
+				{Name: "early", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedXstats{}.Early), Run: 16},
 				{Name: "pdrop", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedXstats{}.Pdrop)},
 				{Name: "other", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedXstats{}.Other)},
 				{Name: "marked", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcRedXstats{}.Marked)},
@@ -1896,7 +1898,7 @@ var rows = table.Family{
 		structTcSfbXstats - 1: {
 			Name: "tc-sfb-xstats", Type: (*TcSfbXstats)(nil), Wire: 36, Size: unsafe.Sizeof(TcSfbXstats{}), New: table.New[TcSfbXstats],
 			Members: []table.Member{
-				{Name: "earlydrop", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbXstats{}.Earlydrop)},
+				{Name: "earlydrop", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbXstats{}.Earlydrop), Run: 36},
 				{Name: "penaltydrop", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbXstats{}.Penaltydrop)},
 				{Name: "bucketdrop", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbXstats{}.Bucketdrop)},
 				{Name: "queuedrop", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSfbXstats{}.Queuedrop)},
@@ -1923,21 +1925,21 @@ var rows = table.Family{
 		structGnetStatsRateEst - 1: {
 			Name: "gnet-stats-rate-est", Type: (*GnetStatsRateEst)(nil), Wire: 8, Size: unsafe.Sizeof(GnetStatsRateEst{}),
 			Members: []table.Member{
-				{Name: "bps", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(GnetStatsRateEst{}.Bps)},
+				{Name: "bps", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(GnetStatsRateEst{}.Bps), Run: 8},
 				{Name: "pps", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(GnetStatsRateEst{}.Pps)},
 			},
 		},
 		structGnetStatsRateEst64 - 1: {
 			Name: "gnet-stats-rate-est64", Type: (*GnetStatsRateEst64)(nil), Wire: 16, Size: unsafe.Sizeof(GnetStatsRateEst64{}),
 			Members: []table.Member{
-				{Name: "bps", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(GnetStatsRateEst64{}.Bps)},
+				{Name: "bps", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(GnetStatsRateEst64{}.Bps), Run: 16},
 				{Name: "pps", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(GnetStatsRateEst64{}.Pps)},
 			},
 		},
 		structGnetStatsQueue - 1: {
 			Name: "gnet-stats-queue", Type: (*GnetStatsQueue)(nil), Wire: 20, Size: unsafe.Sizeof(GnetStatsQueue{}),
 			Members: []table.Member{
-				{Name: "qlen", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(GnetStatsQueue{}.Qlen)},
+				{Name: "qlen", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(GnetStatsQueue{}.Qlen), Run: 20},
 				{Name: "backlog", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(GnetStatsQueue{}.Backlog)},
 				{Name: "drops", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(GnetStatsQueue{}.Drops)},
 				{Name: "requeues", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(GnetStatsQueue{}.Requeues)},
@@ -1949,14 +1951,14 @@ var rows = table.Family{
 			Members: []table.Member{
 				{Name: "mask", Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TcU32Key{}.Mask)},
 				{Name: "val", At: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TcU32Key{}.Val)},
-				{Name: "off", At: 8, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcU32Key{}.Off)},
+				{Name: "off", At: 8, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcU32Key{}.Off), Run: 8},
 				{Name: "offmask", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcU32Key{}.Offmask)},
 			},
 		},
 		structTcU32Mark - 1: {
 			Name: "tc-u32-mark", Type: (*TcU32Mark)(nil), Wire: 12, Size: unsafe.Sizeof(TcU32Mark{}),
 			Members: []table.Member{
-				{Name: "val", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcU32Mark{}.Val)},
+				{Name: "val", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcU32Mark{}.Val), Run: 12},
 				{Name: "mask", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcU32Mark{}.Mask)},
 				{Name: "success", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcU32Mark{}.Success)},
 			},
@@ -1968,7 +1970,7 @@ var rows = table.Family{
 				{Name: "offshift", At: 1, Kind: table.U8, Width: 1, Off: unsafe.Offsetof(TcU32Sel{}.Offshift)},
 				{Name: "nkeys", At: 2, Kind: table.U8, Flags: table.Count, Width: 1, Off: unsafe.Offsetof(TcU32Sel{}.Nkeys)},
 				{Name: "offmask", At: 4, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(TcU32Sel{}.Offmask)},
-				{Name: "off", At: 6, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcU32Sel{}.Off)},
+				{Name: "off", At: 6, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcU32Sel{}.Off), Run: 6},
 				{Name: "offoff", At: 8, Kind: table.S16, Width: 2, Off: unsafe.Offsetof(TcU32Sel{}.Offoff)},
 				{Name: "hoff", At: 10, Kind: table.S16, Width: 2, Off: unsafe.Offsetof(TcU32Sel{}.Hoff)},
 				{Name: "hmask", At: 12, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TcU32Sel{}.Hmask)},
@@ -1978,7 +1980,7 @@ var rows = table.Family{
 		structTcU32Pcnt - 1: {
 			Name: "tc-u32-pcnt", Type: (*TcU32Pcnt)(nil), Wire: 16, Size: unsafe.Sizeof(TcU32Pcnt{}),
 			Members: []table.Member{
-				{Name: "rcnt", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcU32Pcnt{}.Rcnt)},
+				{Name: "rcnt", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcU32Pcnt{}.Rcnt), Run: 16},
 				{Name: "rhit", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcU32Pcnt{}.Rhit)},
 				{Name: "kcnts", At: 16, Kind: table.Records, Ref: structTcU32Kcnt, Off: unsafe.Offsetof(TcU32Pcnt{}.Kcnts)},
 			},
@@ -1986,7 +1988,7 @@ var rows = table.Family{
 		structTcfT - 1: {
 			Name: "tcf-t", Type: (*TcfT)(nil), Wire: 32, Size: unsafe.Sizeof(TcfT{}),
 			Members: []table.Member{
-				{Name: "install", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcfT{}.Install)},
+				{Name: "install", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcfT{}.Install), Run: 32},
 				{Name: "lastuse", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcfT{}.Lastuse)},
 				{Name: "expires", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcfT{}.Expires)},
 				{Name: "firstuse", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcfT{}.Firstuse)},
@@ -1995,7 +1997,7 @@ var rows = table.Family{
 		structTcGact - 1: {
 			Name: "tc-gact", Type: (*TcGact)(nil), Wire: 20, Size: unsafe.Sizeof(TcGact{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcGact{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcGact{}.Index), Run: 20},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcGact{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcGact{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcGact{}.Refcnt)},
@@ -2013,14 +2015,14 @@ var rows = table.Family{
 		structTcfEmatchTreeHdr - 1: {
 			Name: "tcf-ematch-tree-hdr", Type: (*TcfEmatchTreeHdr)(nil), Wire: 4, Size: unsafe.Sizeof(TcfEmatchTreeHdr{}),
 			Members: []table.Member{
-				{Name: "nmatches", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcfEmatchTreeHdr{}.Nmatches)},
+				{Name: "nmatches", Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcfEmatchTreeHdr{}.Nmatches), Run: 4},
 				{Name: "progid", At: 2, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(TcfEmatchTreeHdr{}.Progid)},
 			},
 		},
 		structTcBasicPcnt - 1: {
 			Name: "tc-basic-pcnt", Type: (*TcBasicPcnt)(nil), Wire: 16, Size: unsafe.Sizeof(TcBasicPcnt{}),
 			Members: []table.Member{
-				{Name: "rcnt", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcBasicPcnt{}.Rcnt)},
+				{Name: "rcnt", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcBasicPcnt{}.Rcnt), Run: 16},
 				{Name: "rhit", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcBasicPcnt{}.Rhit)},
 			},
 		},
@@ -2033,7 +2035,7 @@ var rows = table.Family{
 		structTcMPLS - 1: {
 			Name: "tc-mpls", Type: (*TcMPLS)(nil), Wire: 24, Size: unsafe.Sizeof(TcMPLS{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcMPLS{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcMPLS{}.Index), Run: 24},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcMPLS{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcMPLS{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcMPLS{}.Refcnt)},
@@ -2044,14 +2046,14 @@ var rows = table.Family{
 		structTcPolice - 1: {
 			Name: "tc-police", Type: (*TcPolice)(nil), Wire: 56, Size: unsafe.Sizeof(TcPolice{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.Index), Run: 20},
 				{Name: "action", At: 4, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcPolice{}.Action)},
 				{Name: "limit", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.Limit)},
 				{Name: "burst", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.Burst)},
 				{Name: "mtu", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.MTU)},
 				{Name: "rate", At: 20, Kind: table.Struct, Ref: structTcRatespec, Off: unsafe.Offsetof(TcPolice{}.Rate)},
 				{Name: "peakrate", At: 32, Kind: table.Struct, Ref: structTcRatespec, Off: unsafe.Offsetof(TcPolice{}.Peakrate)},
-				{Name: "refcnt", At: 44, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.Refcnt)},
+				{Name: "refcnt", At: 44, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.Refcnt), Run: 12},
 				{Name: "bindcnt", At: 48, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.Bindcnt)},
 				{Name: "capab", At: 52, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPolice{}.Capab)},
 			},
@@ -2059,7 +2061,7 @@ var rows = table.Family{
 		structTcPeditSel - 1: {
 			Name: "tc-pedit-sel", Type: (*TcPeditSel)(nil), Wire: 24, Size: unsafe.Sizeof(TcPeditSel{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPeditSel{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPeditSel{}.Index), Run: 20},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPeditSel{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcPeditSel{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcPeditSel{}.Refcnt)},
@@ -2072,7 +2074,7 @@ var rows = table.Family{
 		structTcPeditKey - 1: {
 			Name: "tc-pedit-key", Type: (*TcPeditKey)(nil), Wire: 24, Size: unsafe.Sizeof(TcPeditKey{}), Grow: table.Grow[TcPeditKey],
 			Members: []table.Member{
-				{Name: "mask", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPeditKey{}.Mask)},
+				{Name: "mask", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPeditKey{}.Mask), Run: 24},
 				{Name: "val", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPeditKey{}.Val)},
 				{Name: "off", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPeditKey{}.Off)},
 				{Name: "at", At: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcPeditKey{}.At)},
@@ -2083,7 +2085,7 @@ var rows = table.Family{
 		structTcVLAN - 1: {
 			Name: "tc-vlan", Type: (*TcVLAN)(nil), Wire: 24, Size: unsafe.Sizeof(TcVLAN{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcVLAN{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcVLAN{}.Index), Run: 24},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcVLAN{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcVLAN{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcVLAN{}.Refcnt)},
@@ -2100,7 +2102,7 @@ var rows = table.Family{
 		structTcMirred - 1: {
 			Name: "tc-mirred", Type: (*TcMirred)(nil), Wire: 28, Size: unsafe.Sizeof(TcMirred{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcMirred{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcMirred{}.Index), Run: 28},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcMirred{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcMirred{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcMirred{}.Refcnt)},
@@ -2112,7 +2114,7 @@ var rows = table.Family{
 		structTcCsum - 1: {
 			Name: "tc-csum", Type: (*TcCsum)(nil), Wire: 24, Size: unsafe.Sizeof(TcCsum{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcCsum{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcCsum{}.Index), Run: 24},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcCsum{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcCsum{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcCsum{}.Refcnt)},
@@ -2123,7 +2125,7 @@ var rows = table.Family{
 		structTcNAT - 1: {
 			Name: "tc-nat", Type: (*TcNAT)(nil), Wire: 36, Size: unsafe.Sizeof(TcNAT{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNAT{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNAT{}.Index), Run: 20},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcNAT{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcNAT{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcNAT{}.Refcnt)},
@@ -2137,7 +2139,7 @@ var rows = table.Family{
 		structTcTunnelKey - 1: {
 			Name: "tc-tunnel-key", Type: (*TcTunnelKey)(nil), Wire: 24, Size: unsafe.Sizeof(TcTunnelKey{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcTunnelKey{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcTunnelKey{}.Index), Run: 24},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcTunnelKey{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcTunnelKey{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcTunnelKey{}.Refcnt)},
@@ -2148,7 +2150,7 @@ var rows = table.Family{
 		structTcConnmark - 1: {
 			Name: "tc-connmark", Type: (*TcConnmark)(nil), Wire: 24, Size: unsafe.Sizeof(TcConnmark{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcConnmark{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcConnmark{}.Index), Run: 20},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcConnmark{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcConnmark{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcConnmark{}.Refcnt)},
@@ -2159,7 +2161,7 @@ var rows = table.Family{
 		structTcIfe - 1: {
 			Name: "tc-ife", Type: (*TcIfe)(nil), Wire: 24, Size: unsafe.Sizeof(TcIfe{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcIfe{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcIfe{}.Index), Run: 20},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcIfe{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcIfe{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcIfe{}.Refcnt)},
@@ -2170,7 +2172,7 @@ var rows = table.Family{
 		structTcSkbmod - 1: {
 			Name: "tc-skbmod", Type: (*TcSkbmod)(nil), Wire: 32, Size: unsafe.Sizeof(TcSkbmod{}),
 			Members: []table.Member{
-				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSkbmod{}.Index)},
+				{Name: "index", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSkbmod{}.Index), Run: 20},
 				{Name: "capab", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSkbmod{}.Capab)},
 				{Name: "action", At: 8, Kind: table.U32, Width: 4, Enum: enumTcAct, Off: unsafe.Offsetof(TcSkbmod{}.Action)},
 				{Name: "refcnt", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcSkbmod{}.Refcnt)},
@@ -2193,7 +2195,7 @@ var rows = table.Family{
 		structTcHtbXstats - 1: {
 			Name: "tc-htb-xstats", Type: (*TcHtbXstats)(nil), Wire: 20, Size: unsafe.Sizeof(TcHtbXstats{}), New: table.New[TcHtbXstats],
 			Members: []table.Member{
-				{Name: "lends", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbXstats{}.Lends)},
+				{Name: "lends", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbXstats{}.Lends), Run: 20},
 				{Name: "borrows", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbXstats{}.Borrows)},
 				{Name: "giants", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHtbXstats{}.Giants)},
 				{Name: "tokens", At: 12, Kind: table.S32, Width: 4, Off: unsafe.Offsetof(TcHtbXstats{}.Tokens)},
@@ -2203,7 +2205,7 @@ var rows = table.Family{
 		structTcNetemXstats - 1: {
 			Name: "tc-netem-xstats", Type: (*TcNetemXstats)(nil), Wire: 56, Size: unsafe.Sizeof(TcNetemXstats{}), New: table.New[TcNetemXstats],
 			Members: []table.Member{
-				{Name: "delayed", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcNetemXstats{}.Delayed)},
+				{Name: "delayed", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcNetemXstats{}.Delayed), Run: 56},
 				{Name: "dropped", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcNetemXstats{}.Dropped)},
 				{Name: "corrupted", At: 16, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcNetemXstats{}.Corrupted)},
 				{Name: "duplicated", At: 24, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcNetemXstats{}.Duplicated)},
@@ -2215,9 +2217,9 @@ var rows = table.Family{
 		structTcHfscStats - 1: {
 			Name: "tc-hfsc-stats", Type: (*TcHfscStats)(nil), Wire: 24, Size: unsafe.Sizeof(TcHfscStats{}), New: table.New[TcHfscStats],
 			Members: []table.Member{
-				{Name: "work", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcHfscStats{}.Work)},
+				{Name: "work", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcHfscStats{}.Work), Run: 16},
 				{Name: "rtwork", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(TcHfscStats{}.Rtwork)},
-				{Name: "period", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHfscStats{}.Period)},
+				{Name: "period", At: 16, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHfscStats{}.Period), Run: 8},
 				{Name: "level", At: 20, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcHfscStats{}.Level)},
 			},
 		},
@@ -2230,7 +2232,7 @@ var rows = table.Family{
 		structTcQfqStats - 1: {
 			Name: "tc-qfq-stats", Type: (*TcQfqStats)(nil), Wire: 8, Size: unsafe.Sizeof(TcQfqStats{}), New: table.New[TcQfqStats],
 			Members: []table.Member{
-				{Name: "weight", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcQfqStats{}.Weight)},
+				{Name: "weight", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcQfqStats{}.Weight), Run: 8},
 				{Name: "lmax", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcQfqStats{}.Lmax)},
 			},
 		},
@@ -2641,19 +2643,19 @@ var rows = table.Family{
 		},
 	},
 	Messages: []table.Message{
-		{Type: RTM_NEWQDISC, Set: setObject, Name: "getqdisc"},
+		{Type: RTM_NEWQDISC, Set: setObject, Name: "newqdisc"},
 		{Type: RTM_DELQDISC, Set: setObject, Name: "delqdisc"},
 		{Type: RTM_GETQDISC, Set: setObject, Name: "getqdisc"},
-		{Type: RTM_NEWTCLASS, Set: setObject, Name: "gettclass"},
+		{Type: RTM_NEWTCLASS, Set: setObject, Name: "newtclass"},
 		{Type: RTM_DELTCLASS, Set: setObject, Name: "deltclass"},
 		{Type: RTM_GETTCLASS, Set: setObject, Name: "gettclass"},
-		{Type: RTM_NEWTFILTER, Set: setObject, Name: "gettfilter"},
+		{Type: RTM_NEWTFILTER, Set: setObject, Name: "newtfilter"},
 		{Type: RTM_DELTFILTER, Set: setObject, Name: "deltfilter"},
 		{Type: RTM_GETTFILTER, Set: setObject, Name: "gettfilter"},
 		{Type: RTM_NEWACTION, Set: setActions, Name: "newaction"},
 		{Type: RTM_DELACTION, Set: setActions, Name: "delaction"},
 		{Type: RTM_GETACTION, Set: setActions, Name: "getaction"},
-		{Type: RTM_NEWCHAIN, Set: setObject, Name: "getchain"},
+		{Type: RTM_NEWCHAIN, Set: setObject, Name: "newchain"},
 		{Type: RTM_DELCHAIN, Set: setObject, Name: "delchain"},
 		{Type: RTM_GETCHAIN, Set: setObject, Name: "getchain"},
 	},

@@ -20,7 +20,7 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 // The operations of the family, and its notifications.
 var (
 	OpGet = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: TCP_METRICS_CMD_GET, Reply: TCP_METRICS_CMD_GET, Set: setTCPMetrics, Do: true, Dump: true}}
-	OpDel = &ynl.Op{Family: &rows, Row: table.Op{Name: "del", Request: TCP_METRICS_CMD_DEL, Reply: -1, Set: setTCPMetrics, Do: true}}
+	OpDel = &ynl.Op{Family: &rows, Row: table.Op{Name: "del", Request: TCP_METRICS_CMD_DEL, Reply: -1, Set: setTCPMetrics, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.
@@ -30,7 +30,7 @@ const (
 )
 
 // Client makes requests of the family tcp_metrics. Its methods may be called by any
-// number of goroutines at once.
+// number of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

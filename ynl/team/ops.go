@@ -22,9 +22,9 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 // The operations of the family, and its notifications.
 var (
 	OpNoop        = &ynl.Op{Family: &rows, Row: table.Op{Name: "noop", Request: TEAM_CMD_NOOP, Reply: TEAM_CMD_NOOP, Set: setTeam, Do: true}}
-	OpOptionsSet  = &ynl.Op{Family: &rows, Row: table.Op{Name: "options-set", Request: TEAM_CMD_OPTIONS_SET, Reply: TEAM_CMD_OPTIONS_SET, Set: setTeam, Do: true}}
-	OpOptionsGet  = &ynl.Op{Family: &rows, Row: table.Op{Name: "options-get", Request: TEAM_CMD_OPTIONS_GET, Reply: TEAM_CMD_OPTIONS_GET, Set: setTeam, Do: true}}
-	OpPortListGet = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-list-get", Request: TEAM_CMD_PORT_LIST_GET, Reply: TEAM_CMD_PORT_LIST_GET, Set: setTeam, Do: true}}
+	OpOptionsSet  = &ynl.Op{Family: &rows, Row: table.Op{Name: "options-set", Request: TEAM_CMD_OPTIONS_SET, Reply: TEAM_CMD_OPTIONS_SET, Set: setTeam, Do: true, Admin: table.AdminInit}}
+	OpOptionsGet  = &ynl.Op{Family: &rows, Row: table.Op{Name: "options-get", Request: TEAM_CMD_OPTIONS_GET, Reply: TEAM_CMD_OPTIONS_GET, Set: setTeam, Do: true, Admin: table.AdminInit}}
+	OpPortListGet = &ynl.Op{Family: &rows, Row: table.Op{Name: "port-list-get", Request: TEAM_CMD_PORT_LIST_GET, Reply: TEAM_CMD_PORT_LIST_GET, Set: setTeam, Do: true, Admin: table.AdminInit}}
 )
 
 // The types of the messages.
@@ -36,7 +36,7 @@ const (
 )
 
 // Client makes requests of the family team. Its methods may be called by any number of
-// goroutines at once.
+// goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

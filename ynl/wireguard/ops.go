@@ -19,8 +19,8 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 
 // The operations of the family, and its notifications.
 var (
-	OpGetDevice = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-device", Request: WG_CMD_GET_DEVICE, Reply: WG_CMD_GET_DEVICE, Set: setDevice, Dump: true}}
-	OpSetDevice = &ynl.Op{Family: &rows, Row: table.Op{Name: "set-device", Request: WG_CMD_SET_DEVICE, Reply: -1, Set: setDevice, Do: true}}
+	OpGetDevice = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-device", Request: WG_CMD_GET_DEVICE, Reply: WG_CMD_GET_DEVICE, Set: setDevice, Dump: true, Admin: table.AdminUserNS}}
+	OpSetDevice = &ynl.Op{Family: &rows, Row: table.Op{Name: "set-device", Request: WG_CMD_SET_DEVICE, Reply: -1, Set: setDevice, Do: true, Admin: table.AdminUserNS}}
 )
 
 // The types of the messages.
@@ -30,7 +30,7 @@ const (
 )
 
 // Client makes requests of the family wireguard. Its methods may be called by any
-// number of goroutines at once.
+// number of goroutines at once. A nil request is an empty one.
 type Client struct{ caller *ynl.Caller }
 
 // New returns a Client that uses c, which remains the caller's to close. If c is of

@@ -46,8 +46,9 @@ var rows = table.Family{
 				{Name: "flags", Type: 5, Kind: table.U32, Width: 4, Enum: enumWgdeviceFlags, Off: unsafe.Offsetof(Device{}.Flags), Set: unsafe.Offsetof(Device{}.Flags.Set)},
 				{Name: "listen-port", Type: 6, Kind: table.U16, Width: 2, Off: unsafe.Offsetof(Device{}.ListenPort), Set: unsafe.Offsetof(Device{}.ListenPort.Set)},
 				{Name: "fwmark", Type: 7, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Device{}.Fwmark), Set: unsafe.Offsetof(Device{}.Fwmark.Set)},
-				{Name: "peers", Type: 8, Kind: table.Indexed, Elem: table.Nest, Ref: setPeer, First: 1, Off: unsafe.Offsetof(Device{}.Peers)},
+				{Name: "peers", Type: 8, Kind: table.Indexed, Elem: table.Nest, Flags: table.Unnumbered, Ref: setPeer, Off: unsafe.Offsetof(Device{}.Peers)},
 			},
+			Excludes: []table.Exclusion{{If: 2, Then: 1}},
 		},
 		setPeer - 1: {
 			Name: "wgpeer", Prefix: "WGPEER_A_",
@@ -63,7 +64,7 @@ var rows = table.Family{
 				{Name: "last-handshake-time", Type: 6, Kind: table.Struct, Flags: table.ReadOnly, Ref: structKernelTimespec, Off: unsafe.Offsetof(Peer{}.LastHandshakeTime), Set: unsafe.Offsetof(Peer{}.LastHandshakeTime.Set)},
 				{Name: "rx-bytes", Type: 7, Kind: table.U64, Flags: table.ReadOnly, Width: 8, Off: unsafe.Offsetof(Peer{}.RxBytes), Set: unsafe.Offsetof(Peer{}.RxBytes.Set)},
 				{Name: "tx-bytes", Type: 8, Kind: table.U64, Flags: table.ReadOnly, Width: 8, Off: unsafe.Offsetof(Peer{}.TxBytes), Set: unsafe.Offsetof(Peer{}.TxBytes.Set)},
-				{Name: "allowedips", Type: 9, Kind: table.Indexed, Elem: table.Nest, Ref: setAllowedIP, First: 1, Off: unsafe.Offsetof(Peer{}.Allowedips)},
+				{Name: "allowedips", Type: 9, Kind: table.Indexed, Elem: table.Nest, Flags: table.Unnumbered, Ref: setAllowedIP, Off: unsafe.Offsetof(Peer{}.Allowedips)},
 				{Name: "protocol-version", Type: 10, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(Peer{}.ProtocolVersion), Set: unsafe.Offsetof(Peer{}.ProtocolVersion.Set)},
 			},
 		},
@@ -84,7 +85,7 @@ var rows = table.Family{
 		structKernelTimespec - 1: {
 			Name: "--kernel-timespec", Type: (*KernelTimespec)(nil), Wire: 16, Size: unsafe.Sizeof(KernelTimespec{}),
 			Members: []table.Member{
-				{Name: "sec", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(KernelTimespec{}.Sec)},
+				{Name: "sec", Kind: table.U64, Width: 8, Off: unsafe.Offsetof(KernelTimespec{}.Sec), Run: 16},
 				{Name: "nsec", At: 8, Kind: table.U64, Width: 8, Off: unsafe.Offsetof(KernelTimespec{}.Nsec)},
 			},
 		},

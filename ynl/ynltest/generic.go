@@ -15,10 +15,9 @@ import (
 
 // Numbers of the controller of generic netlink (include/uapi/linux/genetlink.h).
 const (
-	ctrlID        netlink.MessageType = 16
-	ctrlNewFamily                     = 1
-	ctrlGetFamily                     = 3
-	ctrlVersion                       = 2
+	ctrlNewFamily = 1
+	ctrlGetFamily = 3
+	ctrlVersion   = 2
 
 	attrFamilyID   = 1
 	attrFamilyName = 2
@@ -27,7 +26,7 @@ const (
 	attrGroupName  = 1
 	attrGroupID    = 2
 
-	headerLen = 4 // size of struct genlmsghdr in bytes
+	ctrlID netlink.MessageType = 16
 )
 
 // HandleGeneric returns a handler for nltest.New and nltest.Dial of NETLINK_GENERIC. The

@@ -103,7 +103,7 @@ func TestPushPanics(t *testing.T) {
 	push()
 }
 
-// push pushes a link whose name cannot be encoded.
+// push pushes a link with a name that cannot be encoded.
 func push() {
 	ynltest.Push(nltest.New(netlink.NETLINK_ROUTE, nil), rtlink.RTNLGRP_LINK, rtlink.OpNewLink, link("\x00"))
 }

@@ -17,6 +17,11 @@ import (
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/genl"
 	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl"
+	"github.com/nlmux/netlink/ynl/ethtool"
+	"github.com/nlmux/netlink/ynl/rtaddr"
+	"github.com/nlmux/netlink/ynl/rtlink"
+	"github.com/nlmux/netlink/ynl/rtroute"
 )
 
 // Dial opens a connection in the network namespace of a file,
@@ -32,64 +37,28 @@ func Dial(path string) (*client.Conn, error) {
 
 // Link returns the index and the MTU of the link of that name.
 func Link(ctx context.Context, c *client.Conn, name string) (index int32, mtu uint32, err error) {
-	var b wire.Builder
-	b.Struct(&unix.IfInfomsg{})
-	b.String(unix.IFLA_IFNAME, name)
-	payload, err := b.Encode()
+	link, err := rtlink.New(c).GetLink(ctx, rtlink.ByName(name))
 	if err != nil {
 		return 0, 0, err
 	}
-	replies, err := c.Request(ctx, unix.RTM_GETLINK, payload, 0)
-	if err != nil {
-		return 0, 0, err
-	}
-	if len(replies) != 1 {
-		return 0, 0, fmt.Errorf("%d replies", len(replies))
-	}
-	var link unix.IfInfomsg
-	attrs, err := replies[0].Struct(&link)
-	if err != nil {
-		return 0, 0, err
-	}
-	d := wire.NewDecoder(attrs)
-	for d.Next() {
-		if d.Type() == unix.IFLA_MTU {
-			mtu = d.Uint32()
-		}
-	}
-	return link.Index, mtu, d.Err()
+	return link.Index, link.MTU.Value, nil
 }
 
-// AddAddress adds an IPv4 address to a link. An address that is there already
-// is no error.
-func AddAddress(ctx context.Context, c *client.Conn, index uint32, addr netip.Prefix) (added bool, err error) {
-	var b wire.Builder
-	b.Struct(&unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: uint8(addr.Bits()), Index: index})
-	b.Bytes(unix.IFA_LOCAL, addr.Addr().AsSlice())
-	payload, err := b.Encode()
-	if err != nil {
-		return false, err
-	}
-	_, err = c.Request(ctx, unix.RTM_NEWADDR, payload, netlink.NLM_F_CREATE|netlink.NLM_F_EXCL)
+// AddAddress adds an address to a link. An address that is there already is no
+// error.
+func AddAddress(ctx context.Context, c *client.Conn, index int32, addr netip.Prefix) (added bool, err error) {
+	err = rtaddr.New(c).NewAddr(ctx, rtaddr.At(index, addr), netlink.NLM_F_CREATE|netlink.NLM_F_EXCL)
 	if errors.Is(err, unix.EEXIST) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// DeleteRoute deletes an IPv4 route. A route that is not there is no error.
+// DeleteRoute deletes a route. A route that is not there is no error.
 func DeleteRoute(ctx context.Context, c *client.Conn, dst netip.Prefix) (deleted bool, err error) {
-	var b wire.Builder
-	b.Struct(&unix.RtMsg{
-		Family: unix.AF_INET, Dst_len: uint8(dst.Bits()),
-		Table: unix.RT_TABLE_MAIN, Scope: unix.RT_SCOPE_NOWHERE,
-	})
-	b.Bytes(unix.RTA_DST, dst.Addr().AsSlice())
-	payload, err := b.Encode()
-	if err != nil {
-		return false, err
-	}
-	_, err = c.Request(ctx, unix.RTM_DELROUTE, payload, 0)
+	r := rtroute.To(dst)
+	r.Protocol, r.Scope, r.Type = rtroute.RTPROT_UNSPEC, rtroute.RT_SCOPE_NOWHERE, rtroute.RTN_UNSPEC // any
+	err = rtroute.New(c).DelRoute(ctx, r)
 	if errors.Is(err, unix.ESRCH) {
 		return false, nil
 	}
@@ -107,33 +76,14 @@ func Reason(err error) string {
 
 // Addresses returns all IPv4 addresses.
 func Addresses(ctx context.Context, c *client.Conn) ([]netip.Prefix, error) {
-	var b wire.Builder
-	b.Struct(&unix.IfAddrmsg{Family: unix.AF_INET})
-	request, err := b.Encode()
-	if err != nil {
-		return nil, err
-	}
-	replies, err := c.Request(ctx, unix.RTM_GETADDR, request, netlink.NLM_F_DUMP)
+	request := &rtaddr.Addr{Ifaddrmsg: rtaddr.Ifaddrmsg{Family: unix.AF_INET}}
+	list, err := rtaddr.New(c).DumpAddr(ctx, request).List()
 	if err != nil {
 		return nil, err
 	}
 	var addrs []netip.Prefix
-	for _, m := range replies {
-		var addr unix.IfAddrmsg
-		attrs, err := m.Struct(&addr)
-		if err != nil {
-			return nil, err
-		}
-		d := wire.NewDecoder(attrs)
-		for d.Next() {
-			if d.Type() == unix.IFA_LOCAL {
-				ip, _ := netip.AddrFromSlice(d.Bytes())
-				addrs = append(addrs, netip.PrefixFrom(ip, int(addr.Prefixlen)))
-			}
-		}
-		if err := d.Err(); err != nil {
-			return nil, err
-		}
+	for _, a := range list {
+		addrs = append(addrs, a.Prefix())
 	}
 	return addrs, nil
 }
@@ -141,57 +91,37 @@ func Addresses(ctx context.Context, c *client.Conn) ([]netip.Prefix, error) {
 // Routes calls each with the destinations of the IPv4 routes of the main table
 // until it returns false.
 func Routes(ctx context.Context, c *client.Conn, each func(dst netip.Prefix) bool) error {
-	var b wire.Builder
-	b.Struct(&unix.RtMsg{Family: unix.AF_INET})
-	request, err := b.Encode()
-	if err != nil {
-		return err
-	}
-	for m, err := range c.Dump(ctx, unix.RTM_GETROUTE, request) {
+	request := &rtroute.Route{Rtmsg: rtroute.Rtmsg{Family: unix.AF_INET}}
+	for r, err := range rtroute.New(c).DumpRoute(ctx, request, ynl.Reuse) {
 		if err != nil {
 			return err
 		}
-		var route unix.RtMsg
-		attrs, err := m.Struct(&route)
-		if err != nil {
-			return err
-		}
-		if route.Table != unix.RT_TABLE_MAIN {
-			continue
-		}
-		ip := netip.IPv4Unspecified()
-		d := wire.NewDecoder(attrs)
-		for d.Next() {
-			if d.Type() == unix.RTA_DST {
-				ip, _ = netip.AddrFromSlice(d.Bytes())
-			}
-		}
-		if err := d.Err(); err != nil {
-			return err
-		}
-		if !each(netip.PrefixFrom(ip, int(route.Dst_len))) {
+		if r.Table.Value == rtroute.RT_TABLE_MAIN && !each(r.Prefix()) {
 			return nil
 		}
 	}
 	return nil
 }
 
-// Watch calls changed for each change of a link or an IPv4 address, and resync
-// at the start and wherever changes were lost, until c is closed.
-func Watch(c *client.Conn, changed func(typ uint16), resync func() error) error {
-	for _, group := range []uint32{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR} {
-		if err := c.AddMembership(group); err != nil {
-			return err
-		}
-	}
+// Watch calls changed for each change of a link or an address, and resync at the
+// start and wherever changes were lost, until c is closed or ctx ends.
+func Watch(ctx context.Context, c *client.Conn, changed func(ynl.Event), resync func() error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	events := ynl.Events(ctx, c, &rtlink.Family, &rtaddr.Family)
 	if err := resync(); err != nil {
 		return err
 	}
-	for e := range c.Receive() {
-		if e.Header.Type != netlink.NLMSG_OVERRUN {
-			changed(uint16(e.Header.Type))
-		} else if err := resync(); err != nil {
-			return err
+	for e := range events {
+		switch {
+		case e.Err != nil:
+			return e.Err
+		case e.Value != nil:
+			changed(e) // e.Value is a *rtlink.Link or a *rtaddr.Addr
+		case e.Header.Type == netlink.NLMSG_OVERRUN:
+			if err := resync(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -200,22 +130,37 @@ func Watch(c *client.Conn, changed func(typ uint16), resync func() error) error 
 // SetMTU changes a link and waits no longer than that for it. After an error c
 // is as good as before.
 func SetMTU(c *client.Conn, index int32, mtu uint32, patience time.Duration) error {
-	var b wire.Builder
-	b.Struct(&unix.IfInfomsg{Index: index})
-	b.Uint32(unix.IFLA_MTU, mtu)
-	payload, err := b.Encode()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	_, err = c.Request(ctx, unix.RTM_SETLINK, payload, 0)
-	return err
+	link := rtlink.ByIndex(index)
+	link.MTU = ynl.Some(mtu)
+	return rtlink.New(c).SetLink(ctx, link)
 }
 
 // HasCarrier asks ethtool whether a link has a carrier. exists reports whether
 // the kernel has ethtool. c is a connection to NETLINK_GENERIC.
 func HasCarrier(ctx context.Context, c *client.Conn, link string) (exists, carrier bool, err error) {
+	request := &ethtool.Linkstate{Header: &ethtool.Header{DevName: ynl.Some(link)}}
+	state, err := ethtool.New(c).LinkstateGet(ctx, request)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist), false, err
+	}
+	return true, state.Link.Value == 1, nil
+}
+
+// MTUs asks for many links at once.
+func MTUs(ctx context.Context, c *client.Conn, names []string) ([]uint32, error) {
+	mtus, errs := make([]uint32, len(names)), make([]error, len(names))
+	var g sync.WaitGroup
+	for i, name := range names {
+		g.Go(func() { _, mtus[i], errs[i] = Link(ctx, c, name) })
+	}
+	g.Wait()
+	return mtus, errors.Join(errs...)
+}
+
+// RawHasCarrier is HasCarrier without the package ethtool.
+func RawHasCarrier(ctx context.Context, c *client.Conn, link string) (exists, carrier bool, err error) {
 	ethtool, err := genl.Resolve(ctx, c, "ethtool")
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist), false, err
@@ -242,15 +187,4 @@ func HasCarrier(ctx context.Context, c *client.Conn, link string) (exists, carri
 		}
 	}
 	return true, carrier, d.Err()
-}
-
-// MTUs asks for many links at once.
-func MTUs(ctx context.Context, c *client.Conn, names []string) ([]uint32, error) {
-	mtus, errs := make([]uint32, len(names)), make([]error, len(names))
-	var g sync.WaitGroup
-	for i, name := range names {
-		g.Go(func() { _, mtus[i], errs[i] = Link(ctx, c, name) })
-	}
-	g.Wait()
-	return mtus, errors.Join(errs...)
 }

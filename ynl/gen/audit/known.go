@@ -21,13 +21,14 @@ var memberPrefixes = map[string]string{
 
 // memberNames are the names of members in C, where the specs have others.
 var memberNames = map[string]string{
-	"in6-addr.addr":                 "s6_addr",
-	"ipv6-rpl-sr-hdr.segments":      "segments.addr",
-	"ovs-dp-megaflow-stats.padding": "pad0",
-	"rtgenmsg.family":               "rtgen_family",
-	"tc-dualpi2-xstats.pkts-in-c":   "packets_in_c",
-	"tc-dualpi2-xstats.pkts-in-l":   "packets_in_l",
-	"tc-dualpi2-xstats.step-mark":   "step_marks",
+	"in6-addr.addr":                  "s6_addr",
+	"ipv6-rpl-sr-hdr.segments":       "segments.addr",
+	"ovs-dp-megaflow-stats.padding":  "pad0",
+	"rtgenmsg.family":                "rtgen_family",
+	"tc-netem-qopt.loss-probability": "loss",
+	"tc-dualpi2-xstats.pkts-in-c":    "packets_in_c",
+	"tc-dualpi2-xstats.pkts-in-l":    "packets_in_l",
+	"tc-dualpi2-xstats.step-mark":    "step_marks",
 	// Of a qdisc; those of a class are another struct in the same place.
 	"tc-fq-codel-xstats.maxpacket":       "qdisc_stats.maxpacket",
 	"tc-fq-codel-xstats.drop-overlimit":  "qdisc_stats.drop_overlimit",
@@ -107,6 +108,7 @@ var known = map[string]string{
 	// Other values and layouts.
 	"GRE_CSUM":                     "C has it in network byte order",
 	"GRE_KEY":                      "C has it in network byte order",
+	"TUNNEL_*":                     "C has them in network byte order",
 	"GRE_SEQ":                      "C has it in network byte order",
 	"struct rtgenmsg":              "one byte in C, and padding before the attributes",
 	"struct seg6_iptunnel_encap":   "a struct ipv6_sr_hdr is a part of it in C",

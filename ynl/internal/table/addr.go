@@ -19,6 +19,19 @@ func (h Hint) addrLen() int {
 	return 0
 }
 
+// readAddr reads an address of 4 or 16 bytes.
+func readAddr(x Place, v []byte) bool {
+	switch len(v) {
+	case 4:
+		*x.addr() = netip.AddrFrom4([4]byte(v))
+	case 16:
+		*x.addr() = netip.AddrFrom16([16]byte(v))
+	default:
+		return false
+	}
+	return true
+}
+
 // readVia reads an address family and an address of it.
 func readVia(x Place, v []byte) bool {
 	if len(v) < 2 {
@@ -39,16 +52,14 @@ func copyAddr(v []byte, addr netip.Addr) {
 	copy(v, b[:])
 }
 
-// addressFamily returns the address family in the header of the message that sc is in, 0
-// if there is none.
-func (f *Family) addressFamily(sc *scope) uint64 {
-	for sc.up != nil {
-		sc = sc.up
-	}
+// addressFamily returns the address family in the header of the message, 0 if there is
+// none.
+func (w *walk) addressFamily() uint64 {
+	sc := &w.scopes[0]
 	if !sc.header {
 		return 0
 	}
-	h := &f.Structs[sc.set.Header-1]
+	h := &w.f.Structs[sc.set.Header-1]
 	for i := range h.Members {
 		if m := &h.Members[i]; m.Flags&AddressFamily != 0 {
 			return sc.at.at(sc.set.HeadOff + m.Off).uint(m.Width)
@@ -59,10 +70,10 @@ func (f *Family) addressFamily(sc *scope) uint64 {
 
 // checkAddr reports whether an address can be sent with the hint, or in a message of its
 // address family.
-func (e *encoder) checkAddr(sc *scope, a *Attr, addr netip.Addr, hint Hint) bool {
+func (e *encoder) checkAddr(a *Attr, addr netip.Addr, hint Hint) bool {
 	want := hint.addrLen()
 	if want == 0 {
-		switch e.f.addressFamily(sc) {
+		switch e.addressFamily() {
 		case afINET:
 			want = 4
 		case afINET6:
@@ -71,9 +82,9 @@ func (e *encoder) checkAddr(sc *scope, a *Attr, addr netip.Addr, hint Hint) bool
 	}
 	switch {
 	case addr.Zone() != "":
-		e.fail(sc, a, "address %v: the zone cannot be sent", addr)
+		e.fail(a, "address %v: the zone cannot be sent", addr)
 	case want != 0 && want*8 != addr.BitLen():
-		e.fail(sc, a, "address %v of %d bytes, want %d", addr, addr.BitLen()/8, want)
+		e.fail(a, "address %v of %d bytes, want %d", addr, addr.BitLen()/8, want)
 	default:
 		return true
 	}
@@ -81,12 +92,12 @@ func (e *encoder) checkAddr(sc *scope, a *Attr, addr netip.Addr, hint Hint) bool
 }
 
 // writeVia appends an attribute with an address family and an address of it.
-func (e *encoder) writeVia(sc *scope, a *Attr, typ uint16, addr netip.Addr) {
+func (e *encoder) writeVia(a *Attr, typ uint16, addr netip.Addr) {
 	hint, family := IPv4, uint16(afINET)
 	if addr.Is6() {
 		hint, family = IPv6, afINET6
 	}
-	if e.checkAddr(sc, a, addr, hint) {
+	if e.checkAddr(a, addr, hint) {
 		v := e.b.Reserve(typ, 2+addr.BitLen()/8)
 		ne.PutUint16(v, family)
 		copyAddr(v[2:], addr)

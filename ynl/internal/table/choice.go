@@ -12,9 +12,10 @@ import (
 type selection struct{ text, number string }
 
 // selected returns the value of the attribute or of the header's member called name, in
-// sc or else in the scopes around it. ok is false if it is absent.
-func (f *Family) selected(sc *scope, name string) (sel selection, ok bool) {
-	for ; sc != nil; sc = sc.up {
+// the innermost set or else in those around it. ok is false if it is absent.
+func (w *walk) selected(name string) (sel selection, ok bool) {
+	for i := range w.scopes {
+		sc := &w.scopes[len(w.scopes)-1-i]
 		if a := sc.set.named(name); a != nil {
 			if !a.present(sc.at) {
 				return selection{}, false
@@ -23,15 +24,15 @@ func (f *Family) selected(sc *scope, name string) (sel selection, ok bool) {
 			if a.Kind == String {
 				return selection{text: *x.text()}, true
 			}
-			return f.selection(a.Enum, x.uint(a.Width)), true
+			return w.f.selection(a.Enum, x.uint(a.Width)), true
 		}
 		if !sc.header {
 			continue
 		}
-		h := &f.Structs[sc.set.Header-1]
+		h := &w.f.Structs[sc.set.Header-1]
 		for i := range h.Members {
 			if m := &h.Members[i]; m.Name == name {
-				return f.selection(m.Enum, sc.at.at(sc.set.HeadOff+m.Off).uint(m.Width)), true
+				return w.f.selection(m.Enum, sc.at.at(sc.set.HeadOff+m.Off).uint(m.Width)), true
 			}
 		}
 	}
@@ -76,8 +77,11 @@ func (f *Family) has(fm *Format, v any) bool { return reflect.TypeOf(f.typ(fm)) 
 // isRaw reports whether v is a sub-message without a type.
 func (f *Family) isRaw(v any) bool { return reflect.TypeOf(v) == reflect.TypeOf(f.Raw) }
 
-// newRaw returns a sub-message without a type, with the bytes b.
-func (f *Family) newRaw(b []byte) any { return placeOf(&b).pointer(f.Raw) }
+// newRaw returns a sub-message without a type, with a copy of the bytes b.
+func (f *Family) newRaw(b []byte) any {
+	raw := append(make([]byte, 0, len(b)), b...)
+	return placeOf(&raw).pointer(f.Raw)
+}
 
 // formatOf returns the format that is meant by a value of its type when the selector is
 // absent: the only one with that type, or the default one.
@@ -103,37 +107,39 @@ func (f *Family) formatOf(c *Choice, v any) (*Format, error) {
 	return nil, fmt.Errorf("%s is absent, and %T can be %s", c.Selector, v, strings.Join(kinds, ", "))
 }
 
-// implied returns the format that the sub-messages of sc imply for their selector when it
-// is absent, nil if none implies one.
-func (f *Family) implied(sc *scope, selector string) (*Format, error) {
+// implied returns the format that the sub-messages of the innermost set imply for their
+// selector when it is absent, nil if none implies one.
+func (w *walk) implied(selector string) (*Format, error) {
+	sc := w.top()
 	for i := range sc.set.Attrs {
 		a := &sc.set.Attrs[i]
-		if a.Kind != SubMessage || f.SubMessages[a.Ref-1].Selector != selector {
+		if a.Kind != SubMessage || w.f.SubMessages[a.Ref-1].Selector != selector {
 			continue
 		}
-		c := &f.SubMessages[a.Ref-1]
-		if v := c.Load(sc.at.at(a.Off)); v != nil && !f.isRaw(v) {
-			return f.formatOf(c, v)
+		c := &w.f.SubMessages[a.Ref-1]
+		if v := c.Load(sc.at.at(a.Off)); v != nil && !w.f.isRaw(v) {
+			return w.f.formatOf(c, v)
 		}
 	}
 	return nil, nil
 }
 
-// formatFor returns the format of the sub-message v in sc, which agrees with the selector.
-func (f *Family) formatFor(sc *scope, c *Choice, v any) (*Format, error) {
-	sel, ok := f.selected(sc, c.Selector)
+// formatFor returns the format of the sub-message v of the innermost set. It agrees with
+// the selector.
+func (w *walk) formatFor(c *Choice, v any) (*Format, error) {
+	sel, ok := w.selected(c.Selector)
 	if !ok {
-		fm, err := f.implied(sc, c.Selector)
+		fm, err := w.implied(c.Selector)
 		if err != nil {
 			return nil, err
 		}
-		if fm == nil || sc.set.named(c.Selector) == nil {
+		if fm == nil || w.top().set.named(c.Selector) == nil {
 			return nil, fmt.Errorf("%s is absent", c.Selector)
 		}
 		sel.text = fm.Value
 	}
 	fm := c.format(sel)
-	if fm == nil || !f.has(fm, v) {
+	if fm == nil || !w.f.has(fm, v) {
 		return nil, fmt.Errorf("%s is %q, which %T is not for", c.Selector, sel.text, v)
 	}
 	return fm, nil

@@ -3,7 +3,6 @@ package table
 import (
 	"bytes"
 	"fmt"
-	"net/netip"
 
 	"github.com/nlmux/netlink/wire"
 )
@@ -15,30 +14,37 @@ import (
 // wrap [wire.ErrMalformed]. Any other attribute that is not as described is kept as
 // unknown.
 func Decode[T any](f *Family, set uint16, x *T, message []byte) error {
-	return f.decode(scope{set: &f.Sets[set-1], at: placeOf(x)}, message)
+	return f.decode(set, placeOf(x), message, false)
 }
 
-func (f *Family) decode(sc scope, b []byte) error {
-	if h := sc.set.Header; h != 0 {
-		l := &f.Structs[h-1]
+// decoder reads a message.
+type decoder struct{ walk }
+
+func (f *Family) decode(set uint16, x Place, b []byte, settable bool) error {
+	var array few
+	array[0].message(f, set, x)
+	var d decoder
+	d.f, d.scopes, d.settable = f, array[:1], settable
+	if sc := d.top(); sc.header {
+		l := &f.Structs[sc.set.Header-1]
 		if len(b) < int(l.Wire) {
 			return fmt.Errorf("%s: %s: %w: %d bytes, want %d", sc.set.Name, l.Name, wire.ErrMalformed, len(b), l.Wire)
 		}
-		b = f.readHeader(&sc, l, b)
+		b = d.readHeader(l, b)
 	}
-	if rest := f.readAttrs(&sc, b); len(rest) > 0 {
-		return sc.malformed(rest)
+	if rest := d.readAttrs(b); len(rest) > 0 {
+		return d.malformed(rest)
 	}
 	return nil
 }
 
 // malformed returns the error for attributes that cannot be cut apart from b on.
-func (sc *scope) malformed(b []byte) error {
-	path := sc.path(nil)
+func (d *decoder) malformed(b []byte) error {
+	path := d.path(nil)
 	if len(b) >= headerLen {
 		typ := rawAttr(b).typ()
-		if a := sc.set.find(typ); a != nil {
-			path = sc.path(a)
+		if a := d.top().set.find(typ); a != nil {
+			path = d.path(a)
 		} else {
 			path = fmt.Sprintf("%s: attribute %d", path, typ)
 		}
@@ -47,150 +53,189 @@ func (sc *scope) malformed(b []byte) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// readHeader reads the header of sc from b, which is long enough, and returns the
-// attributes after it.
-func (f *Family) readHeader(sc *scope, l *Layout, b []byte) (attrs []byte) {
-	sc.header = true
+// readHeader reads the header from b, which is long enough, and returns the attributes
+// after it.
+func (d *decoder) readHeader(l *Layout, b []byte) (attrs []byte) {
 	n := int(l.Wire)
-	f.readStruct(l, sc.at.at(sc.set.HeadOff), b[:n])
+	sc := d.top()
+	d.f.readStruct(l, sc.at.at(sc.set.HeadOff), b[:n])
 	return b[min(align(n), len(b)):]
 }
 
 // readNest reads a nest of the set into the struct at x, and reports whether it can be cut
 // apart.
-func (f *Family) readNest(up *scope, a *Attr, set uint16, header bool, x Place, b []byte) bool {
-	sc := up.inner(a, &f.Sets[set-1], x, header)
-	if sc.depth > maxDepth {
+func (d *decoder) readNest(a *Attr, set uint16, header bool, x Place, b []byte) bool {
+	if !d.push(a, &d.f.Sets[set-1], x, header) {
 		return false
 	}
+	defer d.pop()
 	if header {
-		l := &f.Structs[sc.set.Header-1]
+		l := &d.f.Structs[d.top().set.Header-1]
 		if len(b) < int(l.Wire) {
 			return false
 		}
-		b = f.readHeader(&sc, l, b)
+		b = d.readHeader(l, b)
 	}
-	return len(f.readAttrs(&sc, b)) == 0
+	return len(d.readAttrs(b)) == 0
 }
 
-// readAttrs reads attributes into the struct of sc. It returns what it cannot cut apart.
-func (f *Family) readAttrs(sc *scope, b []byte) (rest []byte) {
-	var late []byte // from the first attribute on that may need another's value to be read
+// readAttrs reads attributes into the innermost struct. It returns what it cannot cut
+// apart.
+func (d *decoder) readAttrs(b []byte) (rest []byte) {
+	s, x := d.top().set, d.top().at
+	all := b
+	var nests []byte // from the first nest on
 	for len(b) > 0 {
-		r, next := cutAttr(b)
+		r := cutAttr(b)
 		if r == nil {
 			return b
 		}
-		switch a := sc.set.find(r.typ()); {
-		case a == nil || a.Kind == Unused:
-			sc.set.keep(sc.at, r)
-		case a.Kind >= Nest:
-			if late == nil {
-				late = b
-			}
-		case !f.readAttr(sc, a, r):
-			sc.set.keep(sc.at, r)
+		typ := r.typ()
+		a := s.guess(typ)
+		if a == nil || a.Type != typ {
+			a = s.search(typ)
 		}
-		b = next
+		switch {
+		case a == nil || a.Kind == Unused:
+			s.keep(x, r)
+		case a.Kind == U32 && len(r) == headerLen+4 && a.Width == 4 && a.Flags&(Multi|BigEndian) == 0 && !*x.at(a.Off + a.Set).bool():
+			// The most frequent attribute, read as readAttr does, which is slower.
+			*x.at(a.Off).u32() = ne.Uint32(r.value())
+			*x.at(a.Off + a.Set).bool() = true
+		case a.Kind == Addr && a.Flags&Multi == 0:
+			if p := x.at(a.Off); p.addr().IsValid() || !readAddr(p, r.value()) {
+				s.keepOther(x, a, all, r)
+			}
+		case a.Kind >= Nest:
+			if nests == nil {
+				nests = b
+			}
+		case !d.readAttr(a, x.at(a.Off), r):
+			s.keepOther(x, a, all, r)
+		}
+		b = r.next(b)
 	}
-	if late != nil {
-		f.readNests(sc, late)
+	if nests != nil {
+		d.readNests(s, x, nests)
 	}
-	if sc.settable && sc.set.Hook != nil {
-		sc.set.Hook(sc.at)
+	if d.settable && s.Hook != nil {
+		s.Hook(x)
 	}
 	return nil
 }
 
-// readNests reads the attributes in b that have others in them.
-func (f *Family) readNests(sc *scope, b []byte) {
+// readNests reads the attributes in b that have others in them, after those that have
+// none: a nest may need another's value to be read.
+func (d *decoder) readNests(s *Set, x Place, b []byte) {
+	all := b
 	for len(b) > 0 {
-		var r rawAttr
-		r, b = cutAttr(b)
-		if a := sc.set.find(r.typ()); a != nil && a.Kind >= Nest && !f.readNested(sc, a, r) {
-			sc.set.keep(sc.at, r)
+		r := cutAttr(b)
+		if a := s.find(r.typ()); a != nil && a.Kind >= Nest && !d.readNested(a, x.at(a.Off), r) {
+			s.keepOther(x, a, all, r)
 		}
+		b = r.next(b)
 	}
 }
 
-// readAttr reads an attribute without others in it, and reports whether its value is as
-// described and the first.
-func (f *Family) readAttr(sc *scope, a *Attr, r rawAttr) bool {
-	x, v := sc.at.at(a.Off), r.value()
+// keeps reports whether an attribute of a type in the innermost set is unknown.
+func (d *decoder) keeps(typ uint16) bool {
+	sc := d.top()
+	return sc.set.keeps(sc.at, typ)
+}
+
+// keep keeps an attribute of the innermost set as unknown.
+func (d *decoder) keep(r rawAttr) {
+	sc := d.top()
+	sc.set.keep(sc.at, r)
+}
+
+// readAttr reads an attribute without others in it into the field x, and reports whether
+// its value is as described and the first.
+func (d *decoder) readAttr(a *Attr, x Place, r rawAttr) bool {
+	v := r.value()
 	switch {
-	case a.Kind == Pad:
-		return true
 	case a.Flags&Multi != 0:
-		return f.appendElem(sc, a, a.Kind, x, v)
-	case a.present(sc.at):
+		return d.appendElem(a, a.Kind, x, v)
+	case a.Kind == Pad:
+		return len(v) == 0
+	case a.Kind >= Binary:
+		return x.ref().isNil() && d.readValue(a, a.Kind, x, v)
+	case a.Kind == Via:
+		return !x.addr().IsValid() && readVia(x, v)
+	}
+	set := x.at(a.Set).bool()
+	if *set {
 		return false
-	case a.Kind == Struct:
-		if l := &f.Structs[a.Ref-1]; l.list() == nil && len(v) > int(l.Wire) {
+	}
+	if a.Kind == Struct {
+		if l := &d.f.Structs[a.Ref-1]; l.isLonger(v) {
 			v = v[:l.Wire]
-			sc.set.keep(sc.at, r)
+			d.keep(r)
 		}
 	}
-	ok := f.readValue(sc, a, a.Kind, x, v)
-	if ok && a.Kind < Addr {
-		*x.at(a.Set).bool() = true
-	}
+	ok := d.readValue(a, a.Kind, x, v)
+	*set = ok
 	return ok
 }
 
 // readValue reads a value of kind k into x, and reports whether it is as described.
-func (f *Family) readValue(sc *scope, a *Attr, k Kind, x Place, v []byte) bool {
+func (d *decoder) readValue(a *Attr, k Kind, x Place, v []byte) bool {
 	switch k {
+	case U32, S32:
+		if len(v) != 4 || a.Width != 4 || a.Flags&BigEndian != 0 {
+			return readInteger(a, k, x, v)
+		}
+		*x.u32() = ne.Uint32(v)
+	case Addr:
+		return readAddr(x, v)
+	case Struct:
+		return d.f.readStruct(&d.f.Structs[a.Ref-1], x, v)
 	case Flag:
 		*x.bool() = len(v) == 0
 		return len(v) == 0
 	case String:
-		text, tail, _ := bytes.Cut(v, []byte{0})
-		if len(bytes.Trim(tail, "\x00")) > 0 {
-			return false
-		}
-		*x.text() = string(text)
-	case Struct:
-		return f.readStruct(&f.Structs[a.Ref-1], x, v)
+		return readString(x, v)
 	case Bitfield32:
 		if len(v) != 8 {
 			return false
 		}
 		*x.u32(), *x.at(4).u32() = ne.Uint32(v), ne.Uint32(v[4:])
-	case Addr:
-		return readAddr(x, v)
 	case Via:
 		return readVia(x, v)
 	case Binary:
 		*x.bytes() = append(make([]byte, 0, len(v)), v...)
 	case Array:
-		return f.readArray(a, x, v)
+		return d.readArray(a, x, v)
 	case Nest:
-		return f.readNest(sc, a, a.Ref, a.Flags&Header != 0, x, v)
+		return d.readNest(a, a.Ref, a.Flags&Header != 0, x, v)
 	default:
-		u, ok := readInteger(k, a.Flags, v)
-		if !ok || !fits(k, u, a.Width) {
-			return false
-		}
-		x.setUint(a.Width, u)
+		return readInteger(a, k, x, v)
 	}
 	return true
 }
 
-func readAddr(x Place, v []byte) bool {
-	switch len(v) {
-	case 4:
-		*x.addr() = netip.AddrFrom4([4]byte(v))
-	case 16:
-		*x.addr() = netip.AddrFrom16([16]byte(v))
-	default:
+func readInteger(a *Attr, k Kind, x Place, v []byte) bool {
+	u, ok := integer(k, a.Flags, v)
+	if !ok || !fits(k, u, a.Width) {
 		return false
 	}
+	x.setUint(a.Width, u)
 	return true
 }
 
-func (f *Family) readArray(a *Attr, x Place, v []byte) bool {
+// readString reads a text up to its end or to a NUL, which only more of them may follow.
+func readString(x Place, v []byte) bool {
+	text, tail, _ := bytes.Cut(v, []byte{0})
+	if !isZero(tail) {
+		return false
+	}
+	*x.text() = string(text)
+	return true
+}
+
+func (d *decoder) readArray(a *Attr, x Place, v []byte) bool {
 	if a.Elem == Struct {
-		if !f.readStructs(&f.Structs[a.Ref-1], x, v) {
+		if !d.f.readStructs(&d.f.Structs[a.Ref-1], x, v) {
 			return false
 		}
 		x.makeEmpty()
@@ -203,66 +248,72 @@ func (f *Family) readArray(a *Attr, x Place, v []byte) bool {
 	x.makeInts(a.Width, len(v)/n)
 	s := x.slice()
 	for i := range s.len {
-		u, _ := readInteger(a.Elem, a.Flags, v[i*n:][:n])
+		u, _ := integer(a.Elem, a.Flags, v[i*n:][:n])
 		s.elem(i, uintptr(a.Width)).setUint(a.Width, u)
 	}
 	return true
 }
 
-// readNested reads an attribute with others in it, and reports whether it is as
-// described and the first.
-func (f *Family) readNested(sc *scope, a *Attr, r rawAttr) bool {
-	x, v := sc.at.at(a.Off), r.value()
+// readNested reads an attribute with others in it into the field x, and reports whether it
+// is as described and the first.
+func (d *decoder) readNested(a *Attr, x Place, r rawAttr) bool {
 	switch {
 	case a.Flags&Multi != 0:
-		return f.appendElem(sc, a, a.Kind, x, v)
+		return d.appendElem(a, a.Kind, x, r.value())
 	case a.Kind == TypeValue:
-		return f.readList(sc, a, x, r)
-	case a.present(sc.at):
+		return d.readList(a, x, r)
+	case !x.ref().isNil() || a.hasRest() && d.keeps(a.Type):
 		return false
 	case a.Kind == SubMessage:
-		return f.readSubMessage(sc, a, x, r)
+		return d.readSubMessage(a, x, r)
 	case a.Kind == Nest:
-		inner := f.Sets[a.Ref-1].New()
-		if !f.readNest(sc, a, a.Ref, a.Flags&Header != 0, inner, v) {
+		inner := d.f.Sets[a.Ref-1].New()
+		if !d.readValue(a, Nest, inner, r.value()) {
 			return false
 		}
 		*x.ref() = inner
 		return true
 	}
-	return f.readList(sc, a, x, r)
+	return d.readList(a, x, r)
 }
 
-func (f *Family) readSubMessage(sc *scope, a *Attr, x Place, r rawAttr) bool {
-	c, v := &f.SubMessages[a.Ref-1], r.value()
-	sel, ok := f.selected(sc, c.Selector)
+func (d *decoder) readSubMessage(a *Attr, x Place, r rawAttr) bool {
+	c, v := &d.f.SubMessages[a.Ref-1], r.value()
+	sel, ok := d.selected(c.Selector)
 	fm := c.format(sel)
 	switch {
-	case !ok || fm == nil || f.typ(fm) == nil:
-		c.Store(x, f.newRaw(append([]byte{}, v...)))
+	case !ok || fm == nil || d.f.typ(fm) == nil:
+		c.Store(x, d.f.newRaw(v))
 	case fm.Set != 0:
-		s := &f.Sets[fm.Set-1]
+		s := &d.f.Sets[fm.Set-1]
 		inner := s.New()
-		if !f.readNest(sc, a, fm.Set, fm.Struct != 0, inner, v) {
+		if !d.readNest(a, fm.Set, fm.Struct != 0, inner, v) {
 			return false
 		}
 		c.Store(x, inner.pointer(s.Type))
 	default:
-		l := &f.Structs[fm.Struct-1]
-		inner := l.New()
-		if l.list() == nil && len(v) > int(l.Wire) {
-			if areAttrs(v) {
-				// Another format, such as the options of an hfsc class in place of a qdisc's.
-				c.Store(x, f.newRaw(append([]byte{}, v...)))
-				return true
-			}
-			v = v[:l.Wire]
-			sc.set.keep(sc.at, r)
-		}
-		if !f.readStruct(l, inner, v) {
-			return false
-		}
-		c.Store(x, inner.pointer(l.Type))
+		return d.readStructMessage(c, &d.f.Structs[fm.Struct-1], x, r)
 	}
+	return true
+}
+
+// readStructMessage reads a sub-message that is a struct. A longer one that consists of
+// attributes has another format, as the options of an hfsc class have in the place of
+// those of a qdisc.
+func (d *decoder) readStructMessage(c *Choice, l *Layout, x Place, r rawAttr) bool {
+	v := r.value()
+	if l.isLonger(v) {
+		if areAttrs(v) {
+			c.Store(x, d.f.newRaw(v))
+			return true
+		}
+		v = v[:l.Wire]
+		d.keep(r)
+	}
+	inner := l.New()
+	if !d.f.readStruct(l, inner, v) {
+		return false
+	}
+	c.Store(x, inner.pointer(l.Type))
 	return true
 }

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,120 +9,91 @@ import (
 	"github.com/nlmux/netlink/wire"
 )
 
-// encoder appends a value to b. What cannot be encoded fails b.
-type encoder struct {
-	f *Family
-	b *wire.Builder
-}
-
 // Encode appends the message x, its header included, to b. x is of the type of the set;
 // nil is an empty message. The attributes are in ascending order of their types. What
 // does not fit on the wire makes b fail with an error that names the attribute.
 func Encode[T any](f *Family, set uint16, x *T, b *wire.Builder) {
-	if x == nil {
-		x = new(T)
+	f.encode(set, placeOf(x), b, false)
+}
+
+// encoder appends a message to b. What cannot be encoded fails b.
+type encoder struct {
+	walk
+	b *wire.Builder
+}
+
+func (f *Family) encode(set uint16, x Place, b *wire.Builder, settable bool) {
+	if x.isNil() {
+		x = f.Sets[set-1].New()
 	}
-	e := encoder{f, b}
-	e.message(scope{set: &f.Sets[set-1], at: placeOf(x)})
+	var array few
+	array[0].message(f, set, x)
+	var e encoder
+	e.f, e.scopes, e.settable, e.b = f, array[:1], settable, b
+	e.writeScope()
 }
 
-func (e *encoder) message(sc scope) {
-	sc.header = sc.set.Header != 0
-	e.writeSet(&sc)
+// writeSet appends the set, which is at x in the value of the attribute a, with its
+// header if it has one there.
+func (e *encoder) writeSet(a *Attr, set uint16, x Place, header bool) {
+	if !e.push(a, &e.f.Sets[set-1], x, header) {
+		e.fail(a, "more than %d sets in each other", maxDepth)
+		return
+	}
+	e.writeScope()
+	e.pop()
 }
 
-// writeSet appends the header of sc, if it has one here, and its attributes.
-func (e *encoder) writeSet(sc *scope) {
+// writeScope appends the innermost set.
+func (e *encoder) writeScope() {
+	sc := e.top()
+	s, x := sc.set, sc.at
 	if sc.header {
-		l := &e.f.Structs[sc.set.Header-1]
-		e.writeStruct(sc, nil, l, sc.at.at(sc.set.HeadOff), e.b.Extend(int(l.Wire)))
+		l := &e.f.Structs[s.Header-1]
+		e.writeStruct(nil, l, x.at(s.HeadOff), e.b.Extend(int(l.Wire)))
 	}
-	kept := e.newKept(sc)
-	for i := range sc.set.Attrs {
-		a := &sc.set.Attrs[i]
+	kept := kept{e.b, nil}
+	if !x.at(s.Unknown).ref().isNil() {
+		kept.attrs = e.unknown(s, x)
+	}
+	for i := range s.Attrs {
+		a := &s.Attrs[i]
 		switch {
-		case sc.settable && sc.leftOut(a):
+		case e.settable && s.leftOut(a, x):
 			kept.writeBefore(a.Type)
 			kept.drop(a.Type)
-		case a.present(sc.at):
+		case a.present(x):
 			kept.writeBefore(a.Type)
-			e.writeAttr(sc, a, &kept)
+			e.writeAttr(a, x.at(a.Off), &kept)
 		case a.Flags&Selects != 0:
 			kept.writeBefore(a.Type)
-			e.writeSelector(sc, a)
+			e.writeSelector(a)
 		}
 	}
 	kept.writeBefore(typeMask + 1)
 }
 
-// kept are the unknown attributes that are still to be sent.
-type kept struct {
-	b     *wire.Builder
-	attrs []rawAttr
-}
-
-func (e *encoder) newKept(sc *scope) kept {
-	attrs, ok := sc.set.unknown(sc.at)
+// unknown returns the unknown attributes of the struct at x in the order of their types.
+func (e *encoder) unknown(s *Set, x Place) []rawAttr {
+	attrs, ok := s.unknown(x)
 	if !ok {
-		e.fail(sc, nil, "Unknown: %w: it cannot be cut into attributes", wire.ErrMalformed)
+		e.fail(nil, "%w: Unknown cannot be cut into attributes", wire.ErrMalformed)
 	}
-	return kept{e.b, attrs}
+	return attrs
 }
 
-// writeBefore appends those of types below typ.
-func (k *kept) writeBefore(typ uint16) {
-	for len(k.attrs) > 0 && k.attrs[0].typ() < typ {
-		k.b.Raw(k.attrs[0])
-		k.attrs = k.attrs[1:]
-	}
+// fail makes the Builder fail with an error about the attribute a of the innermost set, or
+// about the set.
+func (e *encoder) fail(a *Attr, format string, args ...any) {
+	e.b.Fail(fmt.Errorf("%s: %w", e.path(a), fmt.Errorf(format, args...)))
 }
 
-// drop removes those of a type. Those of lower types must have been sent.
-func (k *kept) drop(typ uint16) {
-	for len(k.attrs) > 0 && k.attrs[0].typ() == typ {
-		k.attrs = k.attrs[1:]
+// checkLen reports whether an attribute can have a value of n bytes.
+func (e *encoder) checkLen(a *Attr, n int) bool {
+	if n > maxValueLen {
+		e.fail(a, "value of %d bytes, at most %d fit", n, maxValueLen)
 	}
-}
-
-// An attribute of which the field has not all is kept as unknown, too: a struct that is
-// longer than described, and elements with other numbers than they would be sent with.
-// The next methods return what the field lacks, and drop the attribute.
-
-// tail returns what an attribute has after n bytes.
-func (k *kept) tail(typ uint16, n int) []byte {
-	if len(k.attrs) == 0 || k.attrs[0].typ() != typ || len(k.attrs[0].value()) <= n {
-		return nil
-	}
-	v := k.attrs[0].value()
-	k.attrs = k.attrs[1:]
-	return v[n:]
-}
-
-// numbers returns the numbers of the elements of an attribute, if they are not ascending
-// from first on.
-func (k *kept) numbers(typ, first uint16) (numbers []uint16) {
-	if len(k.attrs) == 0 || k.attrs[0].typ() != typ {
-		return nil
-	}
-	ascending := true
-	for b := k.attrs[0].value(); len(b) > 0; {
-		var r rawAttr
-		if r, b = cutAttr(b); r == nil {
-			return nil
-		}
-		ascending = ascending && r.typ() == first+uint16(len(numbers))
-		numbers = append(numbers, r.typ())
-	}
-	if ascending {
-		return nil
-	}
-	k.attrs = k.attrs[1:]
-	return numbers
-}
-
-// fail makes the Builder fail with an error about the attribute a of sc, or about sc.
-func (e *encoder) fail(sc *scope, a *Attr, format string, args ...any) {
-	e.b.Fail(fmt.Errorf("%s: %w", sc.path(a), fmt.Errorf(format, args...)))
+	return n <= maxValueLen
 }
 
 // nest is an attribute that has begun.
@@ -137,103 +109,92 @@ func (e *encoder) open(typ uint16) nest {
 }
 
 // close ends n, which is a part of the attribute a.
-func (e *encoder) close(sc *scope, a *Attr, n nest) {
-	if e.checkLen(sc, a, e.b.Len()-n.start) {
+func (e *encoder) close(a *Attr, n nest) {
+	if e.checkLen(a, e.b.Len()-n.start) {
 		e.b.Close(n.mark)
 	}
 }
 
-// checkLen reports whether an attribute can have a value of n bytes.
-func (e *encoder) checkLen(sc *scope, a *Attr, n int) bool {
-	if n > maxValueLen {
-		e.fail(sc, a, "value of %d bytes, at most %d fit", n, maxValueLen)
-	}
-	return n <= maxValueLen
-}
-
-func tooWide(k Kind, u uint64, n uint8) string {
-	s := strconv.FormatUint(u, 10)
-	if k.signed() {
-		s = strconv.FormatInt(int64(u), 10)
-	}
-	return fmt.Sprintf("%s does not fit into %d bytes", s, n)
-}
-
-// writeAttr appends the attribute a of sc, which is present.
-func (e *encoder) writeAttr(sc *scope, a *Attr, k *kept) {
-	x := sc.at.at(a.Off)
+// writeAttr appends the attribute a of the innermost set, which is present, with the
+// value of the field x.
+func (e *encoder) writeAttr(a *Attr, x Place, k *kept) {
 	switch {
 	case a.Flags&Multi != 0:
 		s := x.slice()
 		size := e.f.size(a, a.Kind)
 		for i := range s.len {
-			e.writeValue(sc, a, a.Kind, a.Type, s.elem(i, size))
+			e.writeValue(a, a.Kind, a.Type, s.elem(i, size))
 		}
-	case a.Kind == Nest:
-		e.writeNest(sc, a, a.Type, *x.ref())
-	case a.Kind == Indexed:
-		e.writeIndexed(sc, a, x.slice(), k)
-	case a.Kind == TypeValue:
-		e.writeTypeValue(sc, a, x.slice())
-	case a.Kind == Records:
-		e.writeRecords(sc, a, x.slice())
-	case a.Kind == SubMessage:
-		e.writeSubMessage(sc, a, x, k)
+	case a.Kind < Nest && a.Kind != Struct:
+		e.writeValue(a, a.Kind, a.Type, x)
 	case a.Kind == Struct:
-		e.writeStructAttr(sc, a, &e.f.Structs[a.Ref-1], x, k)
-	default:
-		e.writeValue(sc, a, a.Kind, a.Type, x)
+		e.writeStructAttr(a, &e.f.Structs[a.Ref-1], x, k.rest(a.Type))
+	case a.Kind == Nest && e.settable:
+		e.writeSettable(a, *x.ref())
+	case a.Kind == Nest:
+		e.writeValue(a, Nest, a.Type, *x.ref())
+	case a.Kind == Indexed:
+		e.writeIndexed(a, x.slice(), k)
+	case a.Kind == TypeValue:
+		e.writeTypeValue(a, x.slice())
+	case a.Kind == Records:
+		e.writeRecords(a, x.slice())
+	case a.Kind == SubMessage:
+		e.writeSubMessage(a, x, k.rest(a.Type))
 	}
 }
 
 // writeValue appends an attribute of a type with the value of kind k at x.
-func (e *encoder) writeValue(sc *scope, a *Attr, k Kind, typ uint16, x Place) {
+func (e *encoder) writeValue(a *Attr, k Kind, typ uint16, x Place) {
 	switch k {
+	case U32, S32:
+		if a.Width != 4 || a.Flags&BigEndian != 0 || e.settable {
+			e.writeInteger(a, k, typ, x.integer(k, a.Width))
+			return
+		}
+		e.b.Uint32(typ, *x.u32())
+	case Addr:
+		if addr := *x.addr(); e.checkAddr(a, addr, a.Hint) {
+			copyAddr(e.b.Reserve(typ, addr.BitLen()/8), addr)
+		}
 	case Flag:
 		e.b.Flag(typ)
 	case String:
-		e.writeString(sc, a, typ, *x.text())
+		e.writeString(a, typ, *x.text())
 	case Struct:
-		l := &e.f.Structs[a.Ref-1]
-		if n := e.f.structLen(l, x); e.checkLen(sc, a, n) {
-			e.writeStruct(sc, a, l, x, e.b.Reserve(typ, n))
-		}
+		e.writeStructValue(a, &e.f.Structs[a.Ref-1], typ, x)
 	case Bitfield32:
 		v := e.b.Reserve(typ, 8)
 		ne.PutUint32(v, *x.u32())
 		ne.PutUint32(v[4:], *x.at(4).u32())
-	case Addr:
-		if addr := *x.addr(); e.checkAddr(sc, a, addr, a.Hint) {
-			copyAddr(e.b.Reserve(typ, addr.BitLen()/8), addr)
-		}
 	case Via:
-		e.writeVia(sc, a, typ, *x.addr())
+		e.writeVia(a, typ, *x.addr())
 	case Binary:
-		if v := *x.bytes(); e.checkLen(sc, a, len(v)) {
+		if v := *x.bytes(); e.checkLen(a, len(v)) {
 			e.b.Bytes(typ, v)
 		}
 	case Array:
-		e.writeArray(sc, a, typ, x.slice())
+		e.writeArray(a, typ, x.slice())
 	case Nest:
-		e.writeNest(sc, a, typ, x)
+		e.writeNest(a, a.Ref, a.Flags&Header != 0, typ, x)
 	default:
-		e.writeInteger(sc, a, k, typ, x.integer(k, a.Width))
+		e.writeInteger(a, k, typ, x.integer(k, a.Width))
 	}
 }
 
-func (e *encoder) writeString(sc *scope, a *Attr, typ uint16, s string) {
+func (e *encoder) writeString(a *Attr, typ uint16, s string) {
 	if strings.IndexByte(s, 0) >= 0 {
-		e.fail(sc, a, "NUL in string %q", s)
+		e.fail(a, "NUL in string %q", s)
 		return
 	}
-	if e.checkLen(sc, a, len(s)+1) {
+	if e.checkLen(a, len(s)+1) {
 		e.b.String(typ, s)
 	}
 }
 
-func (e *encoder) writeInteger(sc *scope, a *Attr, k Kind, typ uint16, u uint64) {
-	if sc.settable {
-		u &^= sc.set.readOnly(a)
+func (e *encoder) writeInteger(a *Attr, k Kind, typ uint16, u uint64) {
+	if e.settable {
+		u &^= e.top().set.readOnly(a)
 	}
 	switch k {
 	case Uint:
@@ -244,121 +205,139 @@ func (e *encoder) writeInteger(sc *scope, a *Attr, k Kind, typ uint16, u uint64)
 		return
 	}
 	n := sizes[k]
-	if a.Width > n && !fits(k, u, n) {
-		e.fail(sc, a, "%s", tooWide(k, u, n))
+	if !fits(k, u, n) {
+		e.fail(a, "%s", tooWide(k, u, n))
 		return
 	}
 	writeInteger(a.Flags, e.b.Reserve(typ, int(n)), u)
 }
 
-func (e *encoder) writeArray(sc *scope, a *Attr, typ uint16, s *slice) {
+// tooWide returns the text of an error about an integer that n bytes cannot hold.
+func tooWide(k Kind, u uint64, n uint8) string {
+	s := strconv.FormatUint(u, 10)
+	if k.signed() {
+		s = strconv.FormatInt(int64(u), 10)
+	}
+	unit := "bytes"
+	if n == 1 {
+		unit = "byte"
+	}
+	return fmt.Sprintf("%s does not fit into %d %s", s, n, unit)
+}
+
+func (e *encoder) writeArray(a *Attr, typ uint16, s *slice) {
 	if a.Elem == Struct {
 		l := &e.f.Structs[a.Ref-1]
-		if n := s.len * int(l.Wire); e.checkLen(sc, a, n) {
-			e.writeStructs(sc, a, l, s, e.b.Reserve(typ, n))
+		if n := s.len * int(l.Wire); e.checkLen(a, n) {
+			e.writeStructs(a, l, s, e.b.Reserve(typ, n))
 		}
 		return
 	}
 	n := sizes[a.Elem]
-	if !e.checkLen(sc, a, s.len*int(n)) {
+	if !e.checkLen(a, s.len*int(n)) {
 		return
 	}
 	v := e.b.Reserve(typ, s.len*int(n))
 	for i := range s.len {
 		u := s.elem(i, uintptr(a.Width)).integer(a.Elem, a.Width)
 		if !fits(a.Elem, u, n) {
-			e.fail(sc, a, "element %d: %s", i, tooWide(a.Elem, u, n))
+			e.fail(a, "element %d: %s", i, tooWide(a.Elem, u, n))
 			return
 		}
 		writeInteger(a.Flags, v[i*int(n):][:n], u)
 	}
 }
 
-// writeStructAttr appends the attribute a with the struct at x, and with what a longer
-// struct had after it when it was read.
-func (e *encoder) writeStructAttr(sc *scope, a *Attr, l *Layout, x Place, k *kept) {
-	n := e.f.structLen(l, x)
-	var tail []byte
+// writeStructAttr appends the attribute a with the struct at x. r is the attribute that it
+// was read from if that was kept, otherwise nil.
+func (e *encoder) writeStructAttr(a *Attr, l *Layout, x Place, r rawAttr) {
+	if r != nil {
+		e.writeStructAs(a, l, x, r)
+		return
+	}
+	e.writeStructValue(a, l, a.Type, x)
+}
+
+// writeStructValue appends an attribute of a type with the struct at x.
+func (e *encoder) writeStructValue(a *Attr, l *Layout, typ uint16, x Place) {
+	if n := e.f.structLen(l, x); e.checkLen(a, n) {
+		e.writeStruct(a, l, x, e.b.Reserve(typ, n))
+	}
+}
+
+// writeStructAs appends the attribute a with the struct at x and with the size of r, which
+// it was read from: with what r has after the struct, or without zeros that r lacks.
+func (e *encoder) writeStructAs(a *Attr, l *Layout, x Place, r rawAttr) {
+	v := make([]byte, e.f.structLen(l, x))
+	e.writeStruct(a, l, x, v)
 	if l.list() == nil {
-		tail = k.tail(a.Type, n)
+		old := r.value()
+		if n := len(v); len(old) > n {
+			v = append(v, old[n:]...)
+		} else if isZero(v[len(old):]) {
+			v = v[:len(old)]
+		}
 	}
-	if e.checkLen(sc, a, n+len(tail)) {
-		v := e.b.Reserve(a.Type, n+len(tail))
-		e.writeStruct(sc, a, l, x, v)
-		copy(v[n:], tail)
+	if e.checkLen(a, len(v)) {
+		e.b.Bytes(r.rawType(), v)
 	}
 }
 
-// writeNest appends an attribute of a type with the set of a, which is at x.
-func (e *encoder) writeNest(sc *scope, a *Attr, typ uint16, x Place) {
-	header := a.Flags&Header != 0
-	in := sc.inner(a, &e.f.Sets[a.Ref-1], x, header)
+func isZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+
+// writeNest appends an attribute of a type with the set at x.
+func (e *encoder) writeNest(a *Attr, set uint16, header bool, typ uint16, x Place) {
 	if !header {
-		typ |= wire.NLA_F_NESTED
-	}
-	if sc.settable {
-		e.writeSettable(&in, typ)
-		return
-	}
-	e.writeInner(&in, typ)
-}
-
-// writeInner appends an attribute of a type with the value sc.
-func (e *encoder) writeInner(sc *scope, typ uint16) {
-	if sc.depth > maxDepth {
-		e.fail(sc, nil, "more than %d attributes in each other", maxDepth)
-		return
+		typ |= wire.NLA_F_NESTED // the value consists of attributes only
 	}
 	n := e.open(typ)
-	e.writeSet(sc)
-	e.close(sc.up, sc.via, n)
+	e.writeSet(a, set, x, header)
+	e.close(a, n)
 }
 
-// writeSelector appends the selector a of sc, which is absent, with the value that is
-// meant by the type of a sub-message.
-func (e *encoder) writeSelector(sc *scope, a *Attr) {
-	fm, err := e.f.implied(sc, a.Name)
+// writeSelector appends the selector a, which is absent, with the value that is meant by
+// the type of a sub-message.
+func (e *encoder) writeSelector(a *Attr) {
+	fm, err := e.implied(a.Name)
 	switch {
 	case err != nil:
-		e.fail(sc, a, "%w", err)
+		e.fail(a, "%w", err)
 	case fm == nil:
 	case a.Kind == String:
-		e.writeString(sc, a, a.Type, fm.Value)
+		e.writeString(a, a.Type, fm.Value)
 	default:
 		u, err := e.f.selectorValue(a.Enum, fm)
 		if err != nil {
-			e.fail(sc, a, "%w", err)
+			e.fail(a, "%w", err)
 			return
 		}
-		e.writeInteger(sc, a, a.Kind, a.Type, u)
+		e.writeInteger(a, a.Kind, a.Type, u)
 	}
 }
 
-func (e *encoder) writeSubMessage(sc *scope, a *Attr, x Place, k *kept) {
+// writeSubMessage appends the sub-message a. r is the attribute that it was read from if
+// that was kept, otherwise nil.
+func (e *encoder) writeSubMessage(a *Attr, x Place, r rawAttr) {
 	c := &e.f.SubMessages[a.Ref-1]
 	v := c.Load(x)
 	p := pointee(v)
 	if p.isNil() {
-		e.fail(sc, a, "nil %T", v)
+		e.fail(a, "nil %T", v)
 		return
 	}
 	if e.f.isRaw(v) {
-		if raw := *p.bytes(); e.checkLen(sc, a, len(raw)) {
+		if raw := *p.bytes(); e.checkLen(a, len(raw)) {
 			e.b.Bytes(a.Type, raw)
 		}
 		return
 	}
-	fm, err := e.f.formatFor(sc, c, v)
+	fm, err := e.formatFor(c, v)
 	switch {
 	case err != nil:
-		e.fail(sc, a, "%w", err)
+		e.fail(a, "%w", err)
 	case fm.Set == 0:
-		e.writeStructAttr(sc, a, &e.f.Structs[fm.Struct-1], p, k)
-	case fm.Struct != 0:
-		in := sc.inner(a, &e.f.Sets[fm.Set-1], p, true)
-		e.writeInner(&in, a.Type)
+		e.writeStructAttr(a, &e.f.Structs[fm.Struct-1], p, r)
 	default:
-		in := sc.inner(a, &e.f.Sets[fm.Set-1], p, false)
-		e.writeInner(&in, a.Type|wire.NLA_F_NESTED)
+		e.writeNest(a, fm.Set, fm.Struct != 0, a.Type, p)
 	}
 }

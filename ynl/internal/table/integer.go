@@ -5,13 +5,11 @@ import "encoding/binary"
 // sizes has the bytes that integers of a kind have on the wire, 0 for Uint and Sint.
 var sizes = [...]uint8{U8: 1, U16: 2, U32: 4, U64: 8, S8: 1, S16: 2, S32: 4, S64: 8, Sint: 0}
 
-func (k Kind) isInteger() bool { return U8 <= k && k <= Sint }
-
 func (k Kind) signed() bool { return S8 <= k && k <= S64 || k == Sint }
 
-// readInteger returns the integer v of kind k, and whether v has a size of that kind. A
+// integer returns the integer v of kind k, and whether v has a size of that kind. A
 // negative one has its sign in all 64 bits.
-func readInteger(k Kind, flags Flags, v []byte) (u uint64, ok bool) {
+func integer(k Kind, flags Flags, v []byte) (u uint64, ok bool) {
 	if n := int(sizes[k]); n != len(v) && (n != 0 || len(v) != 4 && len(v) != 8) {
 		return 0, false
 	}

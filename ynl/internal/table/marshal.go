@@ -11,36 +11,50 @@ import (
 // MarshalJSON returns the JSON object for x, of the type of the set: the members of its
 // header, its attributes, and the unknown ones as a list.
 func MarshalJSON[T any](f *Family, set uint16, x *T) ([]byte, error) {
-	if x == nil {
-		return []byte("null"), nil
-	}
-	s := &f.Sets[set-1]
-	m := marshaler{f: f}
-	m.set(&scope{set: s, at: placeOf(x), header: s.Header != 0})
-	return m.b, m.err
+	return f.marshal(set, placeOf(x))
 }
 
 // MarshalStruct returns the JSON object for x, of the type of the struct.
 func MarshalStruct[T any](f *Family, ref uint16, x *T) ([]byte, error) {
-	if x == nil {
-		return []byte("null"), nil
-	}
-	m := marshaler{f: f}
-	m.layout(&f.Structs[ref-1], placeOf(x))
-	return m.b, m.err
+	return f.marshalStruct(ref, placeOf(x))
 }
 
 // MarshalElement returns the JSON object for x, of the type of the element.
 func MarshalElement[T any](f *Family, element uint16, x *T) ([]byte, error) {
-	if x == nil {
+	return f.marshalElement(element, placeOf(x))
+}
+
+// The functions above are inlined, so that a program has none for each type.
+
+func (f *Family) marshal(set uint16, x Place) ([]byte, error) {
+	return f.marshalWith(x, func(m *marshaler) {
+		m.scopes = m.scopes[:1]
+		m.scopes[0].message(f, set, x)
+		m.open('{')
+		m.fields()
+		m.close('}')
+	})
+}
+
+func (f *Family) marshalStruct(ref uint16, x Place) ([]byte, error) {
+	return f.marshalWith(x, func(m *marshaler) { m.layout(&f.Structs[ref-1], x) })
+}
+
+func (f *Family) marshalElement(element uint16, x Place) ([]byte, error) {
+	return f.marshalWith(x, func(m *marshaler) { m.element(f.elementAttr(element), x) })
+}
+
+// marshalWith returns what do appends for x, null if x is nil.
+func (f *Family) marshalWith(x Place, do func(m *marshaler)) ([]byte, error) {
+	if x.isNil() {
 		return []byte("null"), nil
 	}
-	m := marshaler{f: f}
-	m.element(nil, f.elementAttr(element), placeOf(x))
+	m := marshaler{walk: walk{f: f, scopes: make([]scope, 0, 8)}}
+	do(&m)
 	return m.b, m.err
 }
 
-// elementAttr returns the attribute whose elements are described by an element's row.
+// elementAttr returns the attribute with elements of an element's row.
 func (f *Family) elementAttr(element uint16) *Attr {
 	for i := range f.Sets {
 		for j := range f.Sets[i].Attrs {
@@ -54,7 +68,7 @@ func (f *Family) elementAttr(element uint16) *Attr {
 
 // marshaler appends JSON to b.
 type marshaler struct {
-	f   *Family
+	walk
 	b   []byte
 	err error
 }
@@ -79,8 +93,8 @@ func (m *marshaler) comma(begin byte) {
 	}
 }
 
-func (m *marshaler) begin(c byte) { m.b = append(m.b, c) }
-func (m *marshaler) end(c byte)   { m.b = append(m.b, c) }
+func (m *marshaler) open(c byte)  { m.b = append(m.b, c) }
+func (m *marshaler) close(c byte) { m.b = append(m.b, c) }
 
 func (m *marshaler) string(s string) {
 	b, err := json.Marshal(s)
@@ -88,57 +102,63 @@ func (m *marshaler) string(s string) {
 	m.b = append(m.b, b...)
 }
 
-// set appends an object for sc.
-func (m *marshaler) set(sc *scope) {
-	m.begin('{')
-	m.fields(sc)
-	m.end('}')
+// set appends an object for the set, which is at x in the value of the attribute a.
+func (m *marshaler) set(a *Attr, set uint16, x Place, header bool) {
+	m.open('{')
+	m.setFields(a, set, x, header)
+	m.close('}')
 }
 
-// fields appends what is in sc to an object.
-func (m *marshaler) fields(sc *scope) {
-	if sc.depth > maxDepth {
+// setFields appends what is in the set to an object.
+func (m *marshaler) setFields(a *Attr, set uint16, x Place, header bool) {
+	if !m.push(a, &m.f.Sets[set-1], x, header) {
 		m.fail(errDeep)
 		return
 	}
-	if sc.header {
-		m.members(&m.f.Structs[sc.set.Header-1], sc.at.at(sc.set.HeadOff))
+	m.fields()
+	m.pop()
+}
+
+var errDeep = fmt.Errorf("more than %d sets in each other", maxDepth)
+
+// fields appends what is in the innermost set to an object.
+func (m *marshaler) fields() {
+	s, x := m.top().set, m.top().at
+	if m.top().header {
+		m.members(&m.f.Structs[s.Header-1], x.at(s.HeadOff))
 	}
-	for i := range sc.set.Attrs {
-		a := &sc.set.Attrs[i]
+	for i := range s.Attrs {
+		a := &s.Attrs[i]
 		switch {
-		case a.present(sc.at):
+		case a.present(x):
 			m.name(a.Name)
-			m.attr(sc, a)
+			m.attr(a, x.at(a.Off))
 		case a.Flags&Selects != 0:
-			if fm, err := m.f.implied(sc, a.Name); fm != nil && err == nil {
+			if fm, err := m.implied(a.Name); fm != nil && err == nil {
 				m.name(a.Name)
 				m.string(fm.Value)
 			}
 		}
 	}
-	m.unknown(sc)
+	if unknown := *x.at(s.Unknown).bytes(); unknown != nil {
+		m.name("unknown")
+		m.unknown(unknown)
+	}
 }
 
-var errDeep = fmt.Errorf("more than %d attributes in each other", maxDepth)
-
-func (m *marshaler) unknown(sc *scope) {
-	b := *sc.at.at(sc.set.Unknown).bytes()
-	if b == nil {
-		return
-	}
-	m.name("unknown")
-	m.begin('[')
+func (m *marshaler) unknown(b []byte) {
+	m.open('[')
 	for len(b) > 0 {
-		var r rawAttr
-		if r, b = cutAttr(b); r == nil {
+		r := cutAttr(b)
+		if r == nil {
 			m.fail(errors.New("unknown attributes cannot be cut apart"))
 			return
 		}
 		m.comma('[')
-		m.b = fmt.Appendf(m.b, `{"type":%d,"value":"%x"}`, ne.Uint16(r[2:]), r.value())
+		m.b = fmt.Appendf(m.b, `{"type":%d,"value":"%x"}`, r.rawType(), r.value())
+		b = r.next(b)
 	}
-	m.end(']')
+	m.close(']')
 }
 
 // members appends the members of the struct at x to an object.
@@ -155,12 +175,12 @@ func (m *marshaler) member(mb *Member, x Place) {
 	case Binary:
 		m.bytes(mb.Hint, x.array(int(mb.Len)))
 	case Array:
-		m.begin('[')
+		m.open('[')
 		for i := range int(mb.Len) / int(sizes[mb.Elem]) {
 			m.comma('[')
 			m.integer(mb.Elem, mb.Flags, mb.Enum, mb.Width, x.at(uintptr(i)*uintptr(mb.Width)))
 		}
-		m.end(']')
+		m.close(']')
 	case Addr:
 		m.addr(x)
 	case Struct:
@@ -174,55 +194,54 @@ func (m *marshaler) member(mb *Member, x Place) {
 
 // layout appends an object for the struct at x.
 func (m *marshaler) layout(l *Layout, x Place) {
-	m.begin('{')
+	m.open('{')
 	m.members(l, x)
-	m.end('}')
+	m.close('}')
 }
 
 func (m *marshaler) layouts(l *Layout, s *slice) {
-	m.begin('[')
+	m.open('[')
 	for i := range s.len {
 		m.comma('[')
 		m.layout(l, s.elem(i, l.Size))
 	}
-	m.end(']')
+	m.close(']')
 }
 
-// attr appends the value of the attribute a, which is present.
-func (m *marshaler) attr(sc *scope, a *Attr) {
-	x := sc.at.at(a.Off)
+// attr appends the value of the attribute a, which is present, in the field x.
+func (m *marshaler) attr(a *Attr, x Place) {
 	switch {
 	case a.Flags&Multi != 0:
-		m.list(sc, a, a.Kind, x.slice())
+		m.list(a, a.Kind, x.slice())
 	case a.Kind == Nest:
-		m.value(sc, a, Nest, *x.ref())
+		m.value(a, Nest, *x.ref())
 	case a.Kind == Indexed || a.Kind == TypeValue || a.Kind == Records:
-		m.list(sc, a, a.elem(), x.slice())
+		m.list(a, a.elem(), x.slice())
 	case a.Kind == SubMessage:
-		m.subMessage(sc, a, x)
+		m.subMessage(a, x)
 	default:
-		m.value(sc, a, a.Kind, x)
+		m.value(a, a.Kind, x)
 	}
 }
 
-func (m *marshaler) list(sc *scope, a *Attr, k Kind, s *slice) {
-	m.begin('[')
+func (m *marshaler) list(a *Attr, k Kind, s *slice) {
+	m.open('[')
 	size := m.f.size(a, k)
 	for i := range s.len {
 		m.comma('[')
 		if x := s.elem(i, size); a.Element != 0 {
-			m.element(sc, a, x)
+			m.element(a, x)
 		} else {
-			m.value(sc, a, k, x)
+			m.value(a, k, x)
 		}
 	}
-	m.end(']')
+	m.close(']')
 }
 
-// element appends an object for the element at x of the attribute a in sc.
-func (m *marshaler) element(sc *scope, a *Attr, x Place) {
+// element appends an object for the element at x of the attribute a.
+func (m *marshaler) element(a *Attr, x Place) {
 	el := &m.f.Elements[a.Element-1]
-	m.begin('{')
+	m.open('{')
 	for _, k := range el.Keys {
 		m.name(k.Name)
 		m.b = strconv.AppendUint(m.b, uint64(*x.at(k.Off).u16()), 10)
@@ -231,16 +250,15 @@ func (m *marshaler) element(sc *scope, a *Attr, x Place) {
 		m.members(&m.f.Structs[el.Struct-1], x.at(el.StructAt))
 	}
 	if k := a.elem(); k == Nest {
-		in := sc.inner(a, &m.f.Sets[a.Ref-1], x.at(el.Value), false)
-		m.fields(&in)
+		m.setFields(a, a.Ref, x.at(el.Value), false)
 	} else {
 		m.name("value")
-		m.value(sc, a, k, x.at(el.Value))
+		m.value(a, k, x.at(el.Value))
 	}
-	m.end('}')
+	m.close('}')
 }
 
-func (m *marshaler) subMessage(sc *scope, a *Attr, x Place) {
+func (m *marshaler) subMessage(a *Attr, x Place) {
 	c := &m.f.SubMessages[a.Ref-1]
 	v := c.Load(x)
 	p := pointee(v)
@@ -258,18 +276,17 @@ func (m *marshaler) subMessage(sc *scope, a *Attr, x Place) {
 		case !m.f.has(fm, v):
 			continue
 		case fm.Set != 0:
-			in := sc.inner(a, &m.f.Sets[fm.Set-1], p, fm.Struct != 0)
-			m.set(&in)
+			m.set(a, fm.Set, p, fm.Struct != 0)
 		default:
 			m.layout(&m.f.Structs[fm.Struct-1], p)
 		}
 		return
 	}
-	m.fail(fmt.Errorf("%s: %T is not one of its types", sc.path(a), v))
+	m.fail(fmt.Errorf("%s: %T is not one of its types", m.path(a), v))
 }
 
 // value appends a value of kind k.
-func (m *marshaler) value(sc *scope, a *Attr, k Kind, x Place) {
+func (m *marshaler) value(a *Attr, k Kind, x Place) {
 	switch k {
 	case Flag:
 		m.b = strconv.AppendBool(m.b, *x.bool())
@@ -278,12 +295,12 @@ func (m *marshaler) value(sc *scope, a *Attr, k Kind, x Place) {
 	case Struct:
 		m.layout(&m.f.Structs[a.Ref-1], x)
 	case Bitfield32:
-		m.begin('{')
+		m.open('{')
 		m.name("value")
 		m.integer(U32, a.Flags, a.Enum, 4, x)
 		m.name("selector")
 		m.integer(U32, a.Flags, a.Enum, 4, x.at(4))
-		m.end('}')
+		m.close('}')
 	case Addr, Via:
 		m.addr(x)
 	case Binary:
@@ -291,8 +308,7 @@ func (m *marshaler) value(sc *scope, a *Attr, k Kind, x Place) {
 	case Array:
 		m.array(a, x.slice())
 	case Nest:
-		in := sc.inner(a, &m.f.Sets[a.Ref-1], x, a.Flags&Header != 0)
-		m.set(&in)
+		m.set(a, a.Ref, x, a.Flags&Header != 0)
 	default:
 		m.integer(k, a.Flags, a.Enum, a.Width, x)
 	}
@@ -303,12 +319,12 @@ func (m *marshaler) array(a *Attr, s *slice) {
 		m.layouts(&m.f.Structs[a.Ref-1], s)
 		return
 	}
-	m.begin('[')
+	m.open('[')
 	for i := range s.len {
 		m.comma('[')
 		m.integer(a.Elem, a.Flags, a.Enum, a.Width, s.elem(i, uintptr(a.Width)))
 	}
-	m.end(']')
+	m.close(']')
 }
 
 func (m *marshaler) addr(x Place) {
@@ -355,7 +371,7 @@ func (m *marshaler) integer(k Kind, flags Flags, enum uint16, width uint8, x Pla
 // flags appends a list of the names of bits, and the number of those without a name.
 func (m *marshaler) flags(e *Enum, u uint64, mask bool) {
 	names, rest := e.names(u, mask)
-	m.begin('[')
+	m.open('[')
 	for _, name := range names {
 		m.comma('[')
 		m.string(name)
@@ -364,5 +380,5 @@ func (m *marshaler) flags(e *Enum, u uint64, mask bool) {
 		m.comma('[')
 		m.b = strconv.AppendUint(m.b, rest, 10)
 	}
-	m.end(']')
+	m.close(']')
 }

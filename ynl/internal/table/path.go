@@ -59,7 +59,7 @@ func (f *Family) contentName(c content, typ uint16) string {
 // trace returns the names of the attribute that begins at an offset of b and of those
 // around it, and what is in the attribute. The path is nil if none begins there.
 func (f *Family) trace(c content, b []byte, at int) (path []string, in content) {
-	var sc *scope
+	w := walk{f: f}
 	for range maxDepth {
 		var head []byte
 		if head, b, at = c.cut(b, at); at < 0 || !areAttrs(b) {
@@ -74,8 +74,7 @@ func (f *Family) trace(c content, b []byte, at int) (path []string, in content) 
 			c.keys--
 			c.header, c.records = 0, false
 		} else {
-			sc = f.enter(sc, c, head, b)
-			c = f.contentOf(sc, r.typ())
+			c = w.enter(c, head, b, r.typ())
 		}
 		if begin == at {
 			return path, c
@@ -89,14 +88,16 @@ func (f *Family) trace(c content, b []byte, at int) (path []string, in content) 
 // record around an offset. It returns the offset in the attributes, which is negative if
 // it is not in one.
 func (c content) cut(b []byte, at int) (head, attrs []byte, in int) {
-	for c.records && len(b) >= headerLen {
-		n := int(ne.Uint16(b))
-		if n > len(b) || at < n {
-			b = b[:min(n, len(b))]
+	for c.records {
+		r := cutAttr(b) // a record begins with its length as an attribute does
+		if r == nil {
+			return nil, nil, -1
+		}
+		if at < len(r) {
+			b = r
 			break
 		}
-		skip := min(max(align(n), headerLen), len(b))
-		b, at = b[skip:], at-skip
+		b, at = r.next(b), at-align(len(r))
 	}
 	if c.header > len(b) {
 		return nil, nil, -1
@@ -107,63 +108,62 @@ func (c content) cut(b []byte, at int) (head, attrs []byte, in int) {
 // around returns the attribute in b that has the byte at, and its offset.
 func around(b []byte, at int) (r rawAttr, begin int) {
 	for len(b) > 0 {
-		r, rest := cutAttr(b)
+		r := cutAttr(b)
 		if r == nil {
 			break
 		}
 		if at < begin+len(r) {
 			return r, begin
 		}
-		begin += len(b) - len(rest)
-		b = rest
+		begin += align(len(r))
+		b = r.next(b)
 	}
 	return nil, 0
 }
 
 // enter reads the attributes of c and the struct before them, since they may have
-// selectors, and returns their scope, in sc.
-func (f *Family) enter(sc *scope, c content, head, attrs []byte) *scope {
+// selectors, and returns what is in the attribute of a type.
+func (w *walk) enter(c content, head, attrs []byte, typ uint16) content {
 	if c.set == 0 {
-		return nil
-	}
-	s := &f.Sets[c.set-1]
-	in := &scope{set: s, at: s.New(), up: sc}
-	if len(head) > 0 && !c.records {
-		f.readHeader(in, &f.Structs[s.Header-1], head)
-	}
-	f.readAttrs(in, attrs)
-	return in
-}
-
-// contentOf returns what is in the attribute of a type in sc.
-func (f *Family) contentOf(sc *scope, typ uint16) content {
-	if sc == nil {
 		return content{}
 	}
-	a := sc.set.find(typ)
+	s := &w.f.Sets[c.set-1]
+	w.push(nil, s, s.New(), len(head) > 0 && !c.records)
+	d := decoder{*w}
+	if d.top().header {
+		d.readHeader(&w.f.Structs[s.Header-1], head)
+	}
+	d.readAttrs(attrs)
+	if a := s.find(typ); a != nil {
+		return w.content(a)
+	}
+	return content{}
+}
+
+// content returns what is in the attribute a of the innermost set.
+func (w *walk) content(a *Attr) content {
 	switch {
-	case a == nil:
 	case a.Kind == Nest:
 		c := content{set: a.Ref}
 		if a.Flags&Header != 0 {
-			c.header = f.headerLen(f.Sets[a.Ref-1].Header)
+			c.header = w.f.headerLen(w.f.Sets[a.Ref-1].Header)
 		}
 		return c
 	case a.Kind == Indexed && a.elem() == Nest:
 		return content{set: a.Ref, keys: 1}
 	case a.Kind == TypeValue && a.elem() == Nest:
-		return content{set: a.Ref, keys: len(f.Elements[a.Element-1].Keys)}
+		return content{set: a.Ref, keys: len(w.f.Elements[a.Element-1].Keys)}
 	case a.Kind == Indexed:
 		return content{keys: 1}
 	case a.Kind == TypeValue:
-		return content{keys: len(f.Elements[a.Element-1].Keys)}
+		return content{keys: len(w.f.Elements[a.Element-1].Keys)}
 	case a.Kind == Records:
-		return content{set: a.Ref, header: f.headerLen(f.Elements[a.Element-1].Struct), records: true}
+		return content{set: a.Ref, header: w.f.headerLen(w.f.Elements[a.Element-1].Struct), records: true}
 	case a.Kind == SubMessage:
-		c := &f.SubMessages[a.Ref-1]
-		sel, _ := f.selected(sc, c.Selector)
+		c := &w.f.SubMessages[a.Ref-1]
+		sel, _ := w.selected(c.Selector)
 		if fm := c.format(sel); fm != nil {
-			return content{set: fm.Set, header: f.headerLen(fm.Struct)}
+			return content{set: fm.Set, header: w.f.headerLen(fm.Struct)}
 		}
 	}
 	return content{}

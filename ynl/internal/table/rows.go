@@ -47,7 +47,7 @@ const (
 )
 
 // Flags are properties of an attribute or of a member of a struct.
-type Flags uint8
+type Flags uint16
 
 const (
 	BigEndian     Flags = 1 << iota // the integer is in network byte order
@@ -58,6 +58,7 @@ const (
 	AddressFamily                   // the member is the address family of addresses without a hint
 	Selects                         // the attribute is the selector of a sub-message of its set
 	Count                           // the member is the number of elements in the list of its struct
+	Unnumbered                      // the elements of the Indexed all have the number Attr.First
 )
 
 // Hint is how a value is written as text, and for addresses which length it must have.
@@ -165,6 +166,7 @@ type Member struct {
 	Width    uint8   // bytes of the Go integer, or of each in an Array
 	Ref      uint16  // the struct of Struct, and of Records: a []T of the bytes after the struct
 	Enum     uint16  //
+	Run      uint16  // bytes of this member and of those after it that are the same in Go
 	Off      uintptr // of the field in T
 	ReadOnly uint64  // bits that a request must not carry
 }
@@ -220,13 +222,25 @@ type Key struct {
 
 // Op is an operation.
 type Op struct {
-	Name    string // of the specification
-	Request uint16 // message type, or command
-	Reply   int32  // that of the reply, -1 if there is none
-	Set     uint16 // of the request and the reply; 0 if they have no attributes
-	Do      bool
-	Dump    bool
+	Name     string // of the specification
+	Request  uint16 // message type, or command
+	Reply    int32  // that of the reply, -1 if there is none
+	Set      uint16 // of the request and the reply; 0 if they have no attributes
+	ReplySet uint16 // of the reply if it differs
+	Do       bool
+	Dump     bool
+	Batch    bool // the kernel takes the request only within a batch of nfnetlink
+	Admin    Admin
 }
+
+// Admin says where a request needs CAP_NET_ADMIN.
+type Admin uint8
+
+const (
+	NoAdmin     Admin = iota // nowhere
+	AdminUserNS              // in the user namespace of the network namespace
+	AdminInit                // in the initial user namespace
+)
 
 // Message says which set the messages of a type have, or of a command.
 type Message struct {

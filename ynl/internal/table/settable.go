@@ -9,25 +9,29 @@ import (
 // Settable returns a copy of x without what the marks of the rows say that a request must
 // not carry. If x cannot be encoded the copy has all of x, and shares its memory.
 func Settable[T any](f *Family, set uint16, x *T) *T {
-	var b wire.Builder
-	sc := scope{set: &f.Sets[set-1], at: placeOf(x), settable: true}
-	e := encoder{f, &b}
-	e.message(sc)
-	y := new(T)
-	if message, err := b.Encode(); err == nil {
-		sc.at = placeOf(y)
-		if f.decode(sc, message) == nil {
-			return y
-		}
+	if x == nil {
+		return nil
 	}
-	*y = *x
+	y := new(T)
+	if !f.settable(set, placeOf(x), placeOf(y)) {
+		*y = *x
+	}
 	return y
 }
 
-// leftOut reports whether a request must not have the attribute a.
-func (sc *scope) leftOut(a *Attr) bool {
-	return a.Flags&ReadOnly != 0 || slices.ContainsFunc(sc.set.Excludes, func(x Exclusion) bool {
-		return x.Then == a.Type && sc.set.find(x.If).present(sc.at)
+// settable encodes x without what is marked, and decodes that into y. It reports whether
+// x can be encoded.
+func (f *Family) settable(set uint16, x, y Place) bool {
+	var b wire.Builder
+	f.encode(set, x, &b, true)
+	message, err := b.Encode()
+	return err == nil && f.decode(set, y, message, true) == nil
+}
+
+// leftOut reports whether a request with the struct at x must not have the attribute a.
+func (s *Set) leftOut(a *Attr, x Place) bool {
+	return a.Flags&ReadOnly != 0 || slices.ContainsFunc(s.Excludes, func(e Exclusion) bool {
+		return e.Then == a.Type && s.find(e.If).present(x)
 	})
 }
 
@@ -41,25 +45,24 @@ func (s *Set) readOnly(a *Attr) (mask uint64) {
 	return mask
 }
 
-// writeSettable appends an attribute of a type with the value sc, unless the marks left
-// nothing of it.
-func (e *encoder) writeSettable(sc *scope, typ uint16) {
+// writeSettable appends the nest a, which is at x, unless only the marks make it empty.
+func (e *encoder) writeSettable(a *Attr, x Place) {
 	var b wire.Builder
-	inner := encoder{e.f, &b}
-	inner.writeSet(sc)
+	inner := encoder{e.walk, &b}
+	inner.writeNest(a, a.Ref, a.Flags&Header != 0, a.Type, x)
 	v, err := b.Encode()
 	e.b.Fail(err)
-	if (len(v) > 0 || sc.isEmpty()) && e.checkLen(sc.up, sc.via, len(v)) {
-		e.b.Bytes(typ, v)
+	if len(v) > headerLen || e.f.Sets[a.Ref-1].isEmpty(x) {
+		e.b.Raw(v)
 	}
 }
 
-// isEmpty reports whether sc has no attribute.
-func (sc *scope) isEmpty() bool {
-	for i := range sc.set.Attrs {
-		if sc.set.Attrs[i].present(sc.at) {
+// isEmpty reports whether the struct at x has no attribute.
+func (s *Set) isEmpty(x Place) bool {
+	for i := range s.Attrs {
+		if s.Attrs[i].present(x) {
 			return false
 		}
 	}
-	return len(*sc.at.at(sc.set.Unknown).bytes()) == 0
+	return len(*x.at(s.Unknown).bytes()) == 0
 }

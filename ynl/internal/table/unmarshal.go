@@ -20,18 +20,32 @@ type object map[string]json.RawMessage
 // the names of an enum and of flags, too. A member that the set does not have is an
 // error.
 func UnmarshalJSON[T any](f *Family, set uint16, x *T, data []byte) error {
-	s := &f.Sets[set-1]
-	return f.unmarshalSet(&scope{set: s, at: placeOf(x), header: s.Header != 0}, data)
+	return f.unmarshal(set, placeOf(x), data)
 }
 
 // UnmarshalStruct reads what [MarshalStruct] returns into x.
 func UnmarshalStruct[T any](f *Family, ref uint16, x *T, data []byte) error {
-	return f.unmarshalStruct(&f.Structs[ref-1], placeOf(x), data)
+	return f.unmarshalStruct(ref, placeOf(x), data)
 }
 
 // UnmarshalElement reads what [MarshalElement] returns into x.
 func UnmarshalElement[T any](f *Family, element uint16, x *T, data []byte) error {
-	return f.unmarshalElement(nil, f.elementAttr(element), placeOf(x), data)
+	return f.unmarshalElement(element, placeOf(x), data)
+}
+
+func (f *Family) unmarshalStruct(ref uint16, x Place, data []byte) error {
+	u := unmarshaler{walk{f: f}}
+	return u.layout(&f.Structs[ref-1], x, data)
+}
+
+func (f *Family) unmarshalElement(element uint16, x Place, data []byte) error {
+	u := unmarshaler{walk{f: f}}
+	return u.element(f.elementAttr(element), x, data)
+}
+
+func readObject(data []byte) (o object, err error) {
+	err = json.Unmarshal(data, &o)
+	return o, err
 }
 
 // take calls read with the member of a name, if there is one that is not null.
@@ -55,43 +69,67 @@ func (o object) done() error {
 	return nil
 }
 
-func (f *Family) unmarshalSet(sc *scope, data []byte) error {
-	var o object
-	if err := json.Unmarshal(data, &o); err != nil {
+// unmarshaler reads JSON.
+type unmarshaler struct{ walk }
+
+func (f *Family) unmarshal(set uint16, x Place, data []byte) error {
+	o, err := readObject(data)
+	if err != nil {
 		return err
 	}
-	if err := f.unmarshalFields(sc, o); err != nil {
+	u := unmarshaler{walk{f: f, scopes: make([]scope, 1, 8)}}
+	u.scopes[0].message(f, set, x)
+	if err := u.fields(o); err != nil {
 		return err
 	}
 	return o.done()
 }
 
-// unmarshalFields reads the members of the object that are in sc.
-func (f *Family) unmarshalFields(sc *scope, o object) error {
-	if sc.depth > maxDepth {
+// set reads an object into the set, which is at x in the value of the attribute a.
+func (u *unmarshaler) set(a *Attr, set uint16, x Place, header bool, data []byte) error {
+	o, err := readObject(data)
+	if err != nil {
+		return err
+	}
+	if err := u.setFields(a, set, x, header, o); err != nil {
+		return err
+	}
+	return o.done()
+}
+
+// setFields reads the members of the object that are in the set.
+func (u *unmarshaler) setFields(a *Attr, set uint16, x Place, header bool, o object) error {
+	if !u.push(a, &u.f.Sets[set-1], x, header) {
 		return errDeep
 	}
-	if sc.header {
-		if err := f.unmarshalMembers(&f.Structs[sc.set.Header-1], sc.at.at(sc.set.HeadOff), o); err != nil {
+	defer u.pop()
+	return u.fields(o)
+}
+
+// fields reads the members of the object that are in the innermost set.
+func (u *unmarshaler) fields(o object) error {
+	s, x := u.top().set, u.top().at
+	if u.top().header {
+		if err := u.members(&u.f.Structs[s.Header-1], x.at(s.HeadOff), o); err != nil {
 			return err
 		}
 	}
 	// A nest may need another's value to be read.
 	for _, nests := range []bool{false, true} {
-		for i := range sc.set.Attrs {
-			a := &sc.set.Attrs[i]
+		for i := range s.Attrs {
+			a := &s.Attrs[i]
 			if a.Kind <= Pad || a.Kind >= Nest != nests {
 				continue
 			}
-			if err := o.take(a.Name, func(data []byte) error { return f.unmarshalAttr(sc, a, data) }); err != nil {
+			if err := o.take(a.Name, func(data []byte) error { return u.attr(a, x.at(a.Off), data) }); err != nil {
 				return err
 			}
 		}
 	}
-	return o.take("unknown", func(data []byte) error { return unmarshalUnknown(sc, data) })
+	return o.take("unknown", func(data []byte) error { return readUnknown(s, x, data) })
 }
 
-func unmarshalUnknown(sc *scope, data []byte) error {
+func readUnknown(s *Set, x Place, data []byte) error {
 	var list []struct {
 		Type  uint16
 		Value string
@@ -99,45 +137,44 @@ func unmarshalUnknown(sc *scope, data []byte) error {
 	if err := json.Unmarshal(data, &list); err != nil {
 		return err
 	}
-	kept := sc.at.at(sc.set.Unknown).bytes()
-	*kept = []byte{}
-	for _, x := range list {
-		v, err := hex.DecodeString(x.Value)
+	*x.at(s.Unknown).bytes() = []byte{}
+	for _, a := range list {
+		v, err := hex.DecodeString(a.Value)
 		if err != nil {
 			return err
 		}
 		if len(v) > maxValueLen {
 			return fmt.Errorf("value of %d bytes, at most %d fit", len(v), maxValueLen)
 		}
-		r := ne.AppendUint16(ne.AppendUint16(nil, uint16(headerLen+len(v))), x.Type)
-		sc.set.keep(sc.at, append(r, v...))
+		r := ne.AppendUint16(ne.AppendUint16(nil, uint16(headerLen+len(v))), a.Type)
+		s.keep(x, append(r, v...))
 	}
 	return nil
 }
 
-func (f *Family) unmarshalStruct(l *Layout, x Place, data []byte) error {
-	var o object
-	if err := json.Unmarshal(data, &o); err != nil {
+func (u *unmarshaler) layout(l *Layout, x Place, data []byte) error {
+	o, err := readObject(data)
+	if err != nil {
 		return err
 	}
-	if err := f.unmarshalMembers(l, x, o); err != nil {
+	if err := u.members(l, x, o); err != nil {
 		return err
 	}
 	return o.done()
 }
 
-// unmarshalMembers reads the members of the object that are members of the struct at x.
-func (f *Family) unmarshalMembers(l *Layout, x Place, o object) error {
+// members reads the members of the object that are members of the struct at x.
+func (u *unmarshaler) members(l *Layout, x Place, o object) error {
 	for i := range l.Members {
 		m := &l.Members[i]
-		if err := o.take(m.Name, func(data []byte) error { return f.unmarshalMember(m, x.at(m.Off), data) }); err != nil {
+		if err := o.take(m.Name, func(data []byte) error { return u.member(m, x.at(m.Off), data) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *Family) unmarshalMember(m *Member, x Place, data []byte) error {
+func (u *unmarshaler) member(m *Member, x Place, data []byte) error {
 	switch m.Kind {
 	case Binary:
 		v, err := parseBytes(data)
@@ -157,7 +194,7 @@ func (f *Family) unmarshalMember(m *Member, x Place, data []byte) error {
 			return fmt.Errorf("%d elements, want %d", len(list), n)
 		}
 		for i, e := range list {
-			if err := f.unmarshalInteger(m.Elem, m.Flags, m.Enum, m.Width, x.at(uintptr(i)*uintptr(m.Width)), e); err != nil {
+			if err := u.integer(m.Elem, m.Flags, m.Enum, m.Width, x.at(uintptr(i)*uintptr(m.Width)), e); err != nil {
 				return err
 			}
 		}
@@ -165,21 +202,21 @@ func (f *Family) unmarshalMember(m *Member, x Place, data []byte) error {
 	case Addr:
 		return json.Unmarshal(data, x.addr())
 	case Struct:
-		return f.unmarshalStruct(&f.Structs[m.Ref-1], x, data)
+		return u.layout(&u.f.Structs[m.Ref-1], x, data)
 	case Records:
-		err := f.unmarshalStructs(&f.Structs[m.Ref-1], x, data)
+		err := u.layouts(&u.f.Structs[m.Ref-1], x, data)
 		x.slice().truncate(x.slice().len) // as decoded, an empty list is nil
 		return err
 	}
-	return f.unmarshalInteger(m.Kind, m.Flags, m.Enum, m.Width, x, data)
+	return u.integer(m.Kind, m.Flags, m.Enum, m.Width, x, data)
 }
 
-func (f *Family) unmarshalStructs(l *Layout, x Place, data []byte) error {
-	return unmarshalList(x, data, func(e []byte) error { return f.unmarshalStruct(l, l.Grow(x), e) })
+func (u *unmarshaler) layouts(l *Layout, x Place, data []byte) error {
+	return readList(x, data, func(e []byte) error { return u.layout(l, l.Grow(x), e) })
 }
 
-// unmarshalList empties the slice at x and calls add with each element of a list.
-func unmarshalList(x Place, data []byte, add func(data []byte) error) error {
+// readList empties the slice at x and calls add with each element of a list.
+func readList(x Place, data []byte, add func(data []byte) error) error {
 	var list []json.RawMessage
 	if err := json.Unmarshal(data, &list); err != nil {
 		return err
@@ -194,30 +231,29 @@ func unmarshalList(x Place, data []byte, add func(data []byte) error) error {
 	return nil
 }
 
-// unmarshalAttr reads the value of the attribute a of sc.
-func (f *Family) unmarshalAttr(sc *scope, a *Attr, data []byte) error {
-	x := sc.at.at(a.Off)
+// attr reads the value of the attribute a into the field x.
+func (u *unmarshaler) attr(a *Attr, x Place, data []byte) error {
 	switch {
 	case a.Flags&Multi != 0:
-		return unmarshalList(x, data, func(e []byte) error { return f.unmarshalValue(sc, a, a.Kind, f.grow(a, a.Kind, x), e) })
+		return readList(x, data, func(e []byte) error { return u.value(a, a.Kind, u.f.grow(a, a.Kind, x), e) })
 	case a.Kind == Nest:
-		inner := f.Sets[a.Ref-1].New()
-		if err := f.unmarshalValue(sc, a, Nest, inner, data); err != nil {
+		inner := u.f.Sets[a.Ref-1].New()
+		if err := u.value(a, Nest, inner, data); err != nil {
 			return err
 		}
 		*x.ref() = inner
 		return nil
 	case a.Element != 0:
-		el := &f.Elements[a.Element-1]
-		return unmarshalList(x, data, func(e []byte) error { return f.unmarshalElement(sc, a, el.Grow(x), e) })
+		el := &u.f.Elements[a.Element-1]
+		return readList(x, data, func(e []byte) error { return u.element(a, el.Grow(x), e) })
 	case a.Kind == Indexed:
-		return unmarshalList(x, data, func(e []byte) error {
-			return f.unmarshalValue(sc, a, a.elem(), f.grow(a, a.elem(), x), e)
+		return readList(x, data, func(e []byte) error {
+			return u.value(a, a.elem(), u.f.grow(a, a.elem(), x), e)
 		})
 	case a.Kind == SubMessage:
-		return f.unmarshalSubMessage(sc, a, x, data)
+		return u.subMessage(a, x, data)
 	}
-	if err := f.unmarshalValue(sc, a, a.Kind, x, data); err != nil {
+	if err := u.value(a, a.Kind, x, data); err != nil {
 		return err
 	}
 	if a.Kind < Addr && a.Kind != Flag {
@@ -226,28 +262,26 @@ func (f *Family) unmarshalAttr(sc *scope, a *Attr, data []byte) error {
 	return nil
 }
 
-func (f *Family) unmarshalElement(sc *scope, a *Attr, x Place, data []byte) error {
-	var o object
-	if err := json.Unmarshal(data, &o); err != nil {
+func (u *unmarshaler) element(a *Attr, x Place, data []byte) error {
+	o, err := readObject(data)
+	if err != nil {
 		return err
 	}
-	el := &f.Elements[a.Element-1]
+	el := &u.f.Elements[a.Element-1]
 	for _, k := range el.Keys {
 		if err := o.take(k.Name, func(data []byte) error { return json.Unmarshal(data, x.at(k.Off).u16()) }); err != nil {
 			return err
 		}
 	}
 	if el.Struct != 0 {
-		if err := f.unmarshalMembers(&f.Structs[el.Struct-1], x.at(el.StructAt), o); err != nil {
+		if err := u.members(&u.f.Structs[el.Struct-1], x.at(el.StructAt), o); err != nil {
 			return err
 		}
 	}
-	var err error
 	if k := a.elem(); k == Nest {
-		in := sc.inner(a, &f.Sets[a.Ref-1], x.at(el.Value), false)
-		err = f.unmarshalFields(&in, o)
+		err = u.setFields(a, a.Ref, x.at(el.Value), false, o)
 	} else {
-		err = o.take("value", func(data []byte) error { return f.unmarshalValue(sc, a, k, x.at(el.Value), data) })
+		err = o.take("value", func(data []byte) error { return u.value(a, k, x.at(el.Value), data) })
 	}
 	if err != nil {
 		return err
@@ -255,75 +289,74 @@ func (f *Family) unmarshalElement(sc *scope, a *Attr, x Place, data []byte) erro
 	return o.done()
 }
 
-// unmarshalSubMessage reads a sub-message of the format that the selector says. A string
+// subMessage reads a sub-message of the format that the selector says. A string
 // is one without a type.
-func (f *Family) unmarshalSubMessage(sc *scope, a *Attr, x Place, data []byte) error {
-	c := &f.SubMessages[a.Ref-1]
+func (u *unmarshaler) subMessage(a *Attr, x Place, data []byte) error {
+	c := &u.f.SubMessages[a.Ref-1]
 	if data[0] == '"' {
 		v, err := parseBytes(data)
 		if err == nil {
-			c.Store(x, f.newRaw(v))
+			c.Store(x, u.f.newRaw(v))
 		}
 		return err
 	}
-	sel, ok := f.selected(sc, c.Selector)
+	sel, ok := u.selected(c.Selector)
 	if !ok {
 		return fmt.Errorf("%s is absent", c.Selector)
 	}
 	fm := c.format(sel)
 	switch {
-	case fm == nil || f.typ(fm) == nil:
+	case fm == nil || u.f.typ(fm) == nil:
 		return fmt.Errorf("%s %q has no type", c.Selector, sel.text)
 	case fm.Set == 0:
-		l := &f.Structs[fm.Struct-1]
+		l := &u.f.Structs[fm.Struct-1]
 		inner := l.New()
-		if err := f.unmarshalStruct(l, inner, data); err != nil {
+		if err := u.layout(l, inner, data); err != nil {
 			return err
 		}
 		c.Store(x, inner.pointer(l.Type))
 	default:
-		s := &f.Sets[fm.Set-1]
-		in := sc.inner(a, s, s.New(), fm.Struct != 0)
-		if err := f.unmarshalSet(&in, data); err != nil {
+		s := &u.f.Sets[fm.Set-1]
+		inner := s.New()
+		if err := u.set(a, fm.Set, inner, fm.Struct != 0, data); err != nil {
 			return err
 		}
-		c.Store(x, in.at.pointer(s.Type))
+		c.Store(x, inner.pointer(s.Type))
 	}
 	return nil
 }
 
-// unmarshalValue reads a value of kind k into x.
-func (f *Family) unmarshalValue(sc *scope, a *Attr, k Kind, x Place, data []byte) error {
+// value reads a value of kind k into x.
+func (u *unmarshaler) value(a *Attr, k Kind, x Place, data []byte) error {
 	switch k {
 	case Flag:
 		return json.Unmarshal(data, x.bool())
 	case String:
 		return json.Unmarshal(data, x.text())
 	case Struct:
-		return f.unmarshalStruct(&f.Structs[a.Ref-1], x, data)
+		return u.layout(&u.f.Structs[a.Ref-1], x, data)
 	case Bitfield32:
-		return f.unmarshalBitfield(a, x, data)
+		return u.bitfield(a, x, data)
 	case Addr, Via:
-		return unmarshalAddr(x, data)
+		return readJSONAddr(x, data)
 	case Binary:
 		v, err := parseBytes(data)
 		*x.bytes() = v
 		return err
 	case Array:
 		if a.Elem == Struct {
-			return f.unmarshalStructs(&f.Structs[a.Ref-1], x, data)
+			return u.layouts(&u.f.Structs[a.Ref-1], x, data)
 		}
-		return unmarshalList(x, data, func(e []byte) error {
-			return f.unmarshalInteger(a.Elem, a.Flags, a.Enum, a.Width, x.growInt(a.Width), e)
+		return readList(x, data, func(e []byte) error {
+			return u.integer(a.Elem, a.Flags, a.Enum, a.Width, x.growInt(a.Width), e)
 		})
 	case Nest:
-		in := sc.inner(a, &f.Sets[a.Ref-1], x, a.Flags&Header != 0)
-		return f.unmarshalSet(&in, data)
+		return u.set(a, a.Ref, x, a.Flags&Header != 0, data)
 	}
-	return f.unmarshalInteger(k, a.Flags, a.Enum, a.Width, x, data)
+	return u.integer(k, a.Flags, a.Enum, a.Width, x, data)
 }
 
-func unmarshalAddr(x Place, data []byte) error {
+func readJSONAddr(x Place, data []byte) error {
 	var s string
 	if err := json.Unmarshal(data, &s); err != nil {
 		return err
@@ -333,14 +366,14 @@ func unmarshalAddr(x Place, data []byte) error {
 	return err
 }
 
-func (f *Family) unmarshalBitfield(a *Attr, x Place, data []byte) error {
-	var o object
-	if err := json.Unmarshal(data, &o); err != nil {
+func (u *unmarshaler) bitfield(a *Attr, x Place, data []byte) error {
+	o, err := readObject(data)
+	if err != nil {
 		return err
 	}
 	for i, name := range []string{"value", "selector"} {
 		err := o.take(name, func(data []byte) error {
-			return f.unmarshalInteger(U32, a.Flags, a.Enum, 4, x.at(uintptr(4*i)), data)
+			return u.integer(U32, a.Flags, a.Enum, 4, x.at(uintptr(4*i)), data)
 		})
 		if err != nil {
 			return err
@@ -358,32 +391,35 @@ func parseBytes(data []byte) ([]byte, error) {
 	return hex.DecodeString(strings.NewReplacer(":", "", "-", "", " ", "").Replace(s))
 }
 
-// unmarshalInteger reads an integer: a number, a name of its enum, or a list of both.
-func (f *Family) unmarshalInteger(k Kind, flags Flags, enum uint16, width uint8, x Place, data []byte) error {
+// integer reads an integer: a number, a name of its enum, or a list of both.
+func (u *unmarshaler) integer(k Kind, flags Flags, enum uint16, width uint8, x Place, data []byte) error {
 	var list []json.RawMessage
 	if data[0] != '[' {
 		list = []json.RawMessage{data}
 	} else if err := json.Unmarshal(data, &list); err != nil {
 		return err
 	}
-	var u uint64
+	var bits uint64
 	for _, e := range list {
-		v, err := f.parseInteger(k, flags, enum, width, e)
+		v, err := u.parseInteger(k, flags, enum, width, e)
 		if err != nil {
 			return err
 		}
-		u |= v
+		bits |= v
 	}
-	x.setUint(width, u)
+	x.setUint(width, bits)
 	return nil
 }
 
-func (f *Family) parseInteger(k Kind, flags Flags, enum uint16, width uint8, data []byte) (uint64, error) {
+func (u *unmarshaler) parseInteger(k Kind, flags Flags, enum uint16, width uint8, data []byte) (uint64, error) {
 	text := string(bytes.Trim(data, `"`))
 	if enum != 0 {
-		e := &f.Enums[enum-1]
+		e := &u.f.Enums[enum-1]
 		if v, ok := e.value(text); ok {
-			return Entry{Value: v}.mask(flags&Mask != 0), nil
+			if v = (Entry{Value: v}).mask(flags&Mask != 0); !fits(U64, v, width) {
+				return 0, fmt.Errorf("%s is out of range", text)
+			}
+			return v, nil
 		}
 	}
 	bits := 8 * int(width)

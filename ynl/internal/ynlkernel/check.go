@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/kerneltest"
 	"github.com/nlmux/netlink/ynl"
 )
 
@@ -49,6 +50,20 @@ func Await(t testing.TB, events iter.Seq[ynl.Event], cancel context.CancelFunc, 
 	if len(want) > 0 {
 		t.Errorf("%q did not come; events were %q", want, got)
 	}
+}
+
+// Steady calls look until the state is the same before and after it: the kernel goes on to
+// make routes and to change states after what a test has done.
+func Steady(t testing.TB, state func() string, look func()) {
+	t.Helper()
+	for ctx := kerneltest.Patient(t); ctx.Err() == nil; {
+		before := state()
+		look()
+		if state() == before {
+			return
+		}
+	}
+	t.Fatal("the state goes on to change")
 }
 
 // Line returns the values with blanks between them.

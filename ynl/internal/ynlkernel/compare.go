@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +65,8 @@ func Equal(theirs, v any) bool {
 	switch v := v.(type) {
 	case anything:
 		return true
+	case Subset:
+		return v.equal(theirs)
 	case within:
 		n, ok := theirs.(json.Number)
 		if !ok {
@@ -85,10 +88,37 @@ func Equal(theirs, v any) bool {
 			}
 		}
 		return true
+	case map[string]any:
+		m, ok := theirs.(map[string]any)
+		if !ok || len(m) != len(v) {
+			return false
+		}
+		for name := range v {
+			other, ok := m[name]
+			if !ok || !Equal(other, v[name]) {
+				return false
+			}
+		}
+		return true
 	case net.HardwareAddr:
 		return strings.EqualFold(fmt.Sprint(theirs), v.String())
 	}
 	return fmt.Sprint(theirs) == fmt.Sprint(v)
+}
+
+// Subset is a list that the tool may print with another value besides, in any order.
+type Subset struct {
+	Of      []any
+	Besides string
+}
+
+func (s Subset) equal(theirs any) bool {
+	list, ok := theirs.([]any)
+	if !ok {
+		return false
+	}
+	list = slices.DeleteFunc(slices.Clone(list), func(v any) bool { return v == s.Besides })
+	return len(list) == len(s.Of) && !slices.ContainsFunc(s.Of, func(v any) bool { return !slices.Contains(list, v) })
 }
 
 // Anything is equal to every value: that of a field that only the tool can know.

@@ -2,10 +2,7 @@
 
 package ynlkernel
 
-import (
-	"bytes"
-	"testing"
-)
+import "testing"
 
 // Ends are two links, v0 and v1, that are the ends of one cable.
 const Ends = `
@@ -21,16 +18,6 @@ func NewEnds(t testing.TB) *Sandbox {
 	s := New(t)
 	s.Run(t, Ends)
 	return s
-}
-
-// Fill runs commands, and logs those that fail for what the kernel lacks.
-func (s *Sandbox) Fill(t testing.TB, commands []string) {
-	t.Helper()
-	for _, line := range commands {
-		if out, err := s.attempt(line); err != nil {
-			t.Logf("left out: %s: %s", line, bytes.TrimSpace(out))
-		}
-	}
 }
 
 // Links makes links of many kinds on top of Ends: all that the kernel has.

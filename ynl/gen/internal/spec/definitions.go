@@ -9,16 +9,19 @@ import (
 )
 
 func (f *Family) resolveDefinitions() error {
+	// Members refer to enumerations, which may follow their struct.
 	for _, d := range f.Definitions {
-		var err error
-		switch d.Type {
-		case "enum", "flags":
-			err = d.number()
-		case "struct":
-			err = f.layout(d, nil)
+		if d.Type == "enum" || d.Type == "flags" {
+			if err := d.number(); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
+	}
+	for _, d := range f.Definitions {
+		if d.Type == "struct" {
+			if err := f.layout(d, nil); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

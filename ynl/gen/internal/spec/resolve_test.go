@@ -171,6 +171,19 @@ func TestUsed(t *testing.T) {
 	}
 }
 
+// TestFlagsAfterStruct has a struct before the flags that its member has.
+func TestFlagsAfterStruct(t *testing.T) {
+	f := family(t, "demo", `
+definitions:
+  - name: msg
+    members: [{name: dm-switch, enum: later, read-only-flags: [b]}]
+  - {new: later, type: flags, entries: [a, b]}
+`)
+	if bits := f.byName.definitions["msg"].Members[2].ReadOnlyBits; bits != 2 {
+		t.Errorf("read-only bits %#x, want 2", bits)
+	}
+}
+
 // TestMarks resolves what only overlays have.
 func TestMarks(t *testing.T) {
 	f := family(t, "demo", `
@@ -226,6 +239,9 @@ func TestResolveErrors(t *testing.T) {
 		{"set without a nest", thing("{name: id, nested-attributes: inner-attrs}"), 4, `nested-attributes "inner-attrs"`},
 		{"records without a struct", thing("{name: hops, type: records, nested-attributes: inner-attrs}"), 4, `struct ""`},
 		{"sub-message without a selector", thing("{name: data, remove: [selector]}"), 0, `selector ""`},
+		{"several lists", thing("{name: inners, multi-attr: true}"), 4, "comes once"},
+		{"first of no list", thing("{name: inner, first: 0}"), 4, "has no elements without an index"},
+		{"index of elements without numbers", thing("{name: inners, index: true, numbered: false}"), 4, "has no elements without an index"},
 		{"index without a list", thing("{name: inner, index: true}"), 4, "has no index"},
 		{"enum of a string", thing("{name: name, enum: color}"), 4, "has an enum"},
 		{"one number twice", thing("{name: color, value: 1}"), 4, `both have the type 1`},

@@ -84,6 +84,7 @@ type Member struct {
 	Pos
 	Name          string   `key:"name,required"`
 	Go            string   `key:"go" in:"ours"`
+	JSON          string   `key:"json" in:"ours"`
 	Type          string   `key:"type,required" of:"u8 u16 u32 u64 s8 s16 s32 s64 string binary pad list@ours"`
 	Len           string   `key:"len"`
 	Order         string   `key:"byte-order" of:"little-endian big-endian"`
@@ -133,6 +134,7 @@ type Attr struct {
 	Name       string   `key:"name,required"`
 	Rename     string   `key:"rename" in:"ours"`
 	Go         string   `key:"go" in:"ours"`
+	JSON       string   `key:"json" in:"ours"`
 	Type       string   `key:"type" of:"unused pad flag binary bitfield32@legacy uint sint u8 u16 u32 u64 s8 s16 s32 s64 string nest indexed-array nest-type-value sub-message@raw via@ours records@ours list@ours"`
 	Given      *int64   `key:"value"`
 	TypeValue  []string `key:"type-value"`
@@ -155,6 +157,7 @@ type Attr struct {
 	Unused        bool     `key:"unused" in:"ours"`
 	Indexed       bool     `key:"index" in:"ours"`
 	First         *int64   `key:"first" in:"ours"`
+	Numbered      *bool    `key:"numbered" in:"ours"`
 	ReadOnly      bool     `key:"read-only" in:"ours"`
 	ReadOnlyFlags []string `key:"read-only-flags" in:"ours"`
 	ExcludeNames  []string `key:"excludes" in:"ours"`

@@ -130,6 +130,10 @@ func (a *Attr) check() error {
 		return a.Errorf("attribute %q of type %s: sub-message %q, selector %q", a.Name, a.Type, a.SubName, a.Selector)
 	case (a.Type == "indexed-array") && elem == "":
 		return a.Errorf("attribute %q of type %s has no sub-type", a.Name, a.Type)
+	case a.Multi && (a.Type == "indexed-array" || a.Type == "records" || a.Type == "list" || a.Type == "sub-message"):
+		return a.Errorf("attribute %q of type %s comes once", a.Name, a.Type)
+	case (a.First != nil || a.Numbered != nil) && (a.Type != "indexed-array" || a.Indexed):
+		return a.Errorf("attribute %q of type %s has no elements without an index", a.Name, a.Type)
 	case a.Indexed && a.Type != "indexed-array":
 		return a.Errorf("attribute %q of type %s has no index", a.Name, a.Type)
 	case a.Enum != nil && !IsInt(elem) && !IsInt(a.SubType) && a.Type != "bitfield32":

@@ -1,0 +1,11 @@
+//go:build linux
+
+package nlctrl_test
+
+import (
+	"testing"
+
+	"github.com/nlmux/netlink/ynl/internal/ynlkernel"
+)
+
+func TestMain(m *testing.M) { ynlkernel.Main(m) }
