@@ -1,0 +1,595 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/nltest"
+	"github.com/nlmux/netlink/wire"
+)
+
+// scripted is a kernel with rules and IPv4 routes, which announces its changes as the
+// real one does. Each group has one member at most.
+type scripted struct {
+	*nltest.Kernel
+	mu            sync.Mutex                             // guards following; held while a request is handled
+	routes, rules map[byte][]byte                        // payloads by number
+	others        map[netlink.MessageType][]wire.Message // dumps of other tables, by request
+	unannounced   []byte                                 // a rule that is there already
+	requests      int
+	fault         func(number int, req wire.Message) []wire.Message // nil: no fault
+}
+
+func newScripted() *scripted {
+	k := &scripted{routes: map[byte][]byte{}, rules: map[byte][]byte{}}
+	k.Kernel = nltest.New(netlink.NETLINK_ROUTE, k.handle)
+	return k
+}
+
+func (k *scripted) dial(_ netlink.Family, opts ...client.Option) (*client.Conn, error) {
+	return k.Dial(opts...), nil
+}
+
+// do runs f between two requests.
+func (k *scripted) do(f func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f()
+}
+
+func (k *scripted) handle(req wire.Message) []wire.Message {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.requests++
+	if k.fault != nil {
+		if answer := k.fault(k.requests, req); answer != nil {
+			return answer
+		}
+	}
+	return k.answer(req)
+}
+
+// answer is what the kernel says without a fault.
+func (k *scripted) answer(req wire.Message) []wire.Message {
+	out := []wire.Message{}
+	if req.Header.Flags&netlink.NLM_F_DUMP != netlink.NLM_F_DUMP {
+		return nil // the barrier: an acknowledgement
+	}
+	entries, typ := map[byte][]byte(nil), rtmNewRoute
+	switch {
+	case req.Header.Type == rtmGetRoute && req.Payload[0] == afInet:
+		entries = k.routes
+	case req.Header.Type == rtmGetRule && req.Payload[0] == afInet:
+		entries, typ = k.rules, rtmNewRule
+	default:
+		return append(out, k.others[req.Header.Type]...)
+	}
+	for _, n := range slices.Sorted(maps.Keys(entries)) {
+		out = append(out, wire.Message{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: entries[n]})
+	}
+	return out
+}
+
+// setRoute adds or replaces a route, and says so.
+func (k *scripted) setRoute(n, gateway byte) {
+	flags := netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
+	if k.routes[n] != nil {
+		flags = netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE
+	}
+	p := []byte{afInet, 24, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}
+	p = appendAttribute(p, rtaTable, native.AppendUint32(nil, 254))
+	p = appendAttribute(p, rtaDst, []byte{10, n, 0, 0})
+	k.routes[n] = appendAttribute(p, rtaGateway, []byte{10, 0, 0, gateway})
+	k.push(groupIPv4Route, rtmNewRoute, flags, k.routes[n])
+}
+
+func (k *scripted) deleteRoute(n byte) {
+	if p := k.routes[n]; p != nil {
+		delete(k.routes, n)
+		k.push(groupIPv4Route, rtmDelRoute, 0, p)
+	}
+}
+
+func (k *scripted) setRule(n byte) {
+	if k.rules[n] == nil {
+		k.setRuleSilently(n)
+		k.announce()
+	}
+}
+
+// setRuleSilently adds a rule that is announced later.
+func (k *scripted) setRuleSilently(n byte) {
+	p := []byte{afInet, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0}
+	k.rules[n] = appendAttribute(p, fraPriority, native.AppendUint32(nil, uint32(n)+1))
+	k.unannounced = k.rules[n]
+}
+
+// announce announces what setRuleSilently has added.
+func (k *scripted) announce() {
+	if k.unannounced != nil {
+		k.push(groupIPv4Rule, rtmNewRule, 0, k.unannounced)
+		k.unannounced = nil
+	}
+}
+
+func (k *scripted) deleteRule(n byte) {
+	if p := k.rules[n]; p != nil {
+		delete(k.rules, n)
+		k.push(groupIPv4Rule, rtmDelRule, 0, p)
+	}
+}
+
+func (k *scripted) push(multicast uint32, typ netlink.MessageType, flags netlink.Flags, p []byte) {
+	k.Push(multicast, wire.Message{Header: wire.Header{Type: typ, Flags: flags}, Payload: p})
+}
+
+// change makes a random change.
+func (k *scripted) change(r *rand.Rand) {
+	n := byte(r.Intn(6))
+	switch r.Intn(5) {
+	case 0:
+		k.deleteRoute(n)
+	case 1:
+		k.setRule(n)
+	case 2:
+		k.deleteRule(n)
+	default:
+		k.setRoute(n, byte(r.Intn(200)))
+	}
+}
+
+// agree compares a state with the kernel.
+func (k *scripted) agree(t *testing.T, m *Mirror, what string) {
+	t.Helper()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for kind, entries := range map[*kind]map[byte][]byte{routes4: k.routes, rules4: k.rules} {
+		if m.table(kind.bit) == nil {
+			continue
+		}
+		want := map[string]group{}
+		for _, p := range entries {
+			msg, _, _ := kind.parse(p, nil, nil)
+			want[string(msg.key)] = appendRecord(nil, msg.value)
+		}
+		s := m.state.Load()
+		for key, g := range s.trees[kind.bit.number()].All() {
+			if !bytes.Equal(want[string(key)], g) {
+				t.Errorf("%s: %s: key %x is % x, want % x", what, kind.name, key, g, want[string(key)])
+			}
+			delete(want, string(key))
+		}
+		for key := range want {
+			t.Errorf("%s: %s: key %x is missing", what, kind.name, key)
+		}
+	}
+}
+
+// lost answers nothing, as when the receive buffer is full.
+func (k *scripted) lost() []wire.Message {
+	k.Overrun()
+	return []wire.Message{}
+}
+
+// TestFaultsAtEveryStep has a fault at each request of a Mirror, from its first on, while
+// the tables change before, during and after it. When the kernel is quiet again, the copy
+// is exact, and says so.
+func TestFaultsAtEveryStep(t *testing.T) {
+	type fault func(k *scripted, r *rand.Rand, req wire.Message) []wire.Message
+	faults := map[string]fault{
+		"none": func(*scripted, *rand.Rand, wire.Message) []wire.Message { return nil },
+		"overrun": func(k *scripted, r *rand.Rand, req wire.Message) []wire.Message {
+			k.change(r)
+			return k.lost()
+		},
+		"changes lost in an overrun": func(k *scripted, r *rand.Rand, req wire.Message) []wire.Message {
+			k.Overrun()
+			k.change(r)
+			k.change(r)
+			return nil
+		},
+		"refused": func(*scripted, *rand.Rand, wire.Message) []wire.Message {
+			return []wire.Message{nltest.Error(syscall.EBUSY, wire.ExtAck{})}
+		},
+		"dump breaks off": func(k *scripted, _ *rand.Rand, req wire.Message) []wire.Message {
+			half := k.answer(req)
+			return append(half[:len(half)/2], nltest.Done(syscall.EINTR, wire.ExtAck{}))
+		},
+		"interrupted": func(k *scripted, r *rand.Rand, req wire.Message) []wire.Message {
+			answer := k.answer(req)
+			for i := range answer {
+				answer[i].Header.Flags |= netlink.NLM_F_DUMP_INTR
+			}
+			if len(answer) > 1 {
+				answer = answer[1:] // an entry that was there all the time is missing
+			}
+			k.change(r)
+			return answer
+		},
+		"changes before": func(k *scripted, r *rand.Rand, req wire.Message) []wire.Message {
+			k.change(r)
+			k.change(r)
+			return k.answer(req)
+		},
+		"changes after": func(k *scripted, r *rand.Rand, req wire.Message) []wire.Message {
+			answer := k.answer(req)
+			k.change(r)
+			k.change(r)
+			return answer
+		},
+		"changes in the middle": func(k *scripted, r *rand.Rand, req wire.Message) []wire.Message {
+			before := k.answer(req)
+			k.change(r)
+			after := k.answer(req)
+			n := min(len(before), len(after)) / 2
+			return append(before[:n:n], after[n:]...)
+		},
+		"malformed": func(k *scripted, _ *rand.Rand, req wire.Message) []wire.Message {
+			answer := k.answer(req)
+			k.push(groupIPv4Route, rtmNewRoute, 0, []byte{afInet, 1, 2})
+			if len(answer) > 0 {
+				answer[0].Payload = append(slices.Clone(answer[0].Payload), 3, 0, 0, 0)
+			}
+			return answer
+		},
+	}
+	const steps = 40 // more than a Mirror makes until it is exact
+	for name, f := range faults {
+		for step := 1; step <= steps; step++ {
+			synctest.Test(t, func(t *testing.T) {
+				what := fmt.Sprintf("%s at request %d", name, step)
+				r := rand.New(rand.NewSource(int64(step)))
+				k := newScripted()
+				for range 10 {
+					k.change(r)
+				}
+				k.fault = func(number int, req wire.Message) []wire.Message {
+					if number != step {
+						return nil
+					}
+					dump := req.Header.Flags&netlink.NLM_F_DUMP == netlink.NLM_F_DUMP
+					if !dump && (name == "refused" || name == "malformed" || name == "dump breaks off") {
+						return nil
+					}
+					answer := f(k, r, req)
+					if !dump && len(answer) == 0 {
+						return nil
+					}
+					return answer
+				}
+				m, err := Open(t.Context(), TableRoutes4|TableRules4, WithDial(k.dial))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer m.Close()
+				if err := m.Synced(t.Context()); err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				k.do(func() {
+					for range 5 {
+						k.change(r)
+					}
+				})
+				m.Barrier(t.Context())
+				// A gap makes the Mirror read everything again: more steps.
+				k.do(func() {
+					k.Overrun()
+					k.change(r)
+				})
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				if s := m.state.Load(); s.exact != s.have {
+					t.Errorf("%s: after 5 s of silence:\n%v", what, m.Status())
+				}
+				k.agree(t, m, what)
+			})
+		}
+	}
+}
+
+// TestMessageAfterTheDump: a dump can show what is announced after its end. A second
+// barrier makes the message come before the merge, or the rule would be there twice.
+func TestMessageAfterTheDump(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		shown := false
+		k.fault = func(_ int, req wire.Message) []wire.Message {
+			dump := req.Header.Type == rtmGetRule
+			switch {
+			case dump && !shown:
+				shown = true
+				k.setRuleSilently(1)
+			case !dump:
+				k.announce()
+			}
+			return nil
+		}
+		m, err := Open(t.Context(), TableRules4, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		time.Sleep(5 * time.Second)
+		k.do(k.announce)
+		time.Sleep(5 * time.Second)
+		k.agree(t, m, "afterwards")
+	})
+}
+
+// TestLinkGoneTakesAlong: after RTM_DELLINK nothing of the link is there, in the same
+// state, whether it was announced or not.
+func TestLinkGoneTakesAlong(t *testing.T) {
+	const index = 7
+	link := append(make([]byte, 4), index, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	addr := appendAttribute([]byte{afInet, 24, 0, 0, index, 0, 0, 0}, ifaLocal, []byte{10, 0, 0, 1})
+	addr = appendAttribute(addr, ifaAddress, []byte{10, 0, 0, 1})
+	neigh := appendAttribute([]byte{afInet, 0, 0, 0, index, 0, 0, 0, 0x80, 0, 0, 0}, ndaDst, []byte{10, 0, 0, 2})
+	nexthop := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
+	nexthop = appendAttribute(nexthop, nhaOif, []byte{index, 0, 0, 0})
+	message := func(typ netlink.MessageType, p []byte) []wire.Message {
+		return []wire.Message{{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: p}}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		k.others = map[netlink.MessageType][]wire.Message{
+			rtmGetLink:    message(rtmNewLink, link),
+			rtmGetAddr:    message(rtmNewAddr, addr),
+			rtmGetNeigh:   message(rtmNewNeigh, neigh),
+			rtmGetNexthop: message(rtmNewNexthop, nexthop),
+		}
+		k.setRoute(1, 1)
+		k.routes[2] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 2}, 1), rtaOif, []byte{index, 0, 0, 0})
+		k.routes[3] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 3}, 1), rtaNhID, []byte{1, 0, 0, 0})
+		m, err := Open(t.Context(), All, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := m.state.Load()
+		for bit, want := range map[Tables]int{TableLinks: 1, TableAddrs4: 1, TableNeighs4: 1, TableNexthops: 1, TableRoutes4: 3} {
+			if n := before.trees[bit.number()].Len(); n != want {
+				t.Errorf("%v: %d entries, want %d", bit, n, want)
+			}
+		}
+		checked := make(chan struct{}) // no pass mends the state before that
+		defer close(checked)
+		k.do(func() {
+			k.others = nil
+			k.routes = map[byte][]byte{1: k.routes[1]}
+			k.fault = func(int, wire.Message) []wire.Message {
+				<-checked
+				return nil
+			}
+			k.push(groupLink, rtmDelLink, 0, link)
+		})
+		<-before.newer
+		synctest.Wait()
+		after := m.state.Load()
+		if after.rev != before.rev+1 {
+			t.Errorf("revision %d after %d", after.rev, before.rev)
+		}
+		for bit, want := range map[Tables]int{TableLinks: 0, TableAddrs4: 0, TableNeighs4: 0, TableNexthops: 0, TableRoutes4: 1} {
+			if n := after.trees[bit.number()].Len(); n != want {
+				t.Errorf("%v: %d entries, want %d", bit, n, want)
+			}
+		}
+	})
+}
+
+// TestLinkGoneDuringAPass: a dump that was made before a link went does not bring its
+// routes back.
+func TestLinkGoneDuringAPass(t *testing.T) {
+	const index = 7
+	link := append(make([]byte, 4), index, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		k.others = map[netlink.MessageType][]wire.Message{
+			rtmGetLink: {{Header: wire.Header{Type: rtmNewLink, Flags: netlink.NLM_F_MULTI}, Payload: link}},
+		}
+		k.setRoute(1, 1)
+		k.routes[2] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 2}, 1), rtaOif, []byte{index, 0, 0, 0})
+		m, err := Open(t.Context(), TableRoutes4, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		gone := false
+		k.do(func() {
+			k.fault = func(_ int, req wire.Message) []wire.Message {
+				if req.Header.Type != rtmGetRoute || gone {
+					return nil
+				}
+				gone = true
+				answer := k.answer(req)
+				k.others = nil
+				delete(k.routes, 2)
+				k.push(groupLink, rtmDelLink, 0, link)
+				return answer
+			}
+			// A change of the route is lost, so the dump differs from the copy.
+			k.routes[2] = appendAttribute(k.routes[2], rtaPrefsrc, []byte{10, 0, 0, 9})
+			k.Overrun()
+		})
+		least := 2
+		for s := range watchRevisionsUntil(m, time.Now().Add(5*time.Second)) {
+			n := s.trees[routes4.bit.number()].Len()
+			if n > least {
+				t.Errorf("%d routes became %d", least, n)
+			}
+			least = n
+		}
+		k.agree(t, m, "afterwards")
+	})
+}
+
+// TestUndecodable: a message that cannot be cut apart is counted, and its table is read
+// again.
+func TestUndecodable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		k.setRoute(1, 1)
+		m, err := Open(t.Context(), TableRoutes4, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		k.do(func() {
+			k.routes[1][len(k.routes[1])-1] = 77 // a change whose message is broken
+			k.push(groupIPv4Route, rtmNewRoute, netlink.NLM_F_REPLACE, k.routes[1][:len(k.routes[1])-2])
+		})
+		time.Sleep(5 * time.Second)
+		k.agree(t, m, "afterwards")
+		for _, s := range m.Status().Tables {
+			if want := map[Tables]uint64{TableRoutes4: 1}[s.Table]; s.Undecodable != want || s.Resyncs != 1+want {
+				t.Errorf("%v: %d not decoded, %d passes", s.Table, s.Undecodable, s.Resyncs)
+			}
+		}
+	})
+}
+
+// TestTheKernelStopsAnswering: a Mirror says why it is not exact, and recovers.
+func TestTheKernelStopsAnswering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		k.setRoute(1, 1)
+		refuse := true
+		k.fault = func(_ int, req wire.Message) []wire.Message {
+			if refuse && req.Header.Type == rtmGetRoute {
+				return []wire.Message{nltest.Error(syscall.EOPNOTSUPP, wire.ExtAck{Message: "no routes today"})}
+			}
+			return nil
+		}
+		m, err := Open(t.Context(), TableRoutes4, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err = m.Synced(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || !bytes.Contains([]byte(err.Error()), []byte("no routes today")) {
+			t.Errorf("Synced: %v", err)
+		}
+		for _, s := range m.Status().Tables {
+			if s.Table == TableRoutes4 && (s.Why != Refused || !errors.Is(s.Err, syscall.EOPNOTSUPP)) {
+				t.Errorf("status: %v, %v", s.Why, s.Err)
+			}
+		}
+		k.do(func() { refuse = false })
+		if err := m.Synced(t.Context()); err != nil {
+			t.Error(err)
+		}
+		k.agree(t, m, "afterwards")
+	})
+}
+
+// TestUnmarkedDumpsLackEntries: entries that nothing has touched stay, although the dump
+// of a table that changes lacks them.
+func TestUnmarkedDumpsLackEntries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		for n := range byte(6) {
+			k.setRule(n)
+		}
+		m, err := Open(t.Context(), TableRules4, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		lacking := byte(0)
+		fault := func(_ int, req wire.Message) []wire.Message {
+			if req.Header.Type != rtmGetRule {
+				return nil
+			}
+			answer := k.answer(req)
+			i := int(lacking) % 5
+			lacking++
+			k.setRule(9)
+			k.deleteRule(9)
+			return slices.Delete(answer, i, i+1)
+		}
+		k.do(func() { k.fault = fault })
+		go func() {
+			for range 50 {
+				k.Overrun()
+				time.Sleep(50 * time.Millisecond)
+			}
+		}()
+		end := time.Now().Add(3 * time.Second)
+		for rev := range watchRevisionsUntil(m, end) {
+			if n := rev.trees[rules4.bit.number()].Len(); n < 6 {
+				t.Fatalf("%d rules, want 6 at all times", n)
+			}
+		}
+		k.do(func() { k.fault = nil })
+		time.Sleep(5 * time.Second)
+		k.agree(t, m, "afterwards")
+		if s := m.state.Load(); s.exact != s.have {
+			t.Errorf("not exact:\n%v", m.Status())
+		}
+	})
+}
+
+func watchRevisionsUntil(m *Mirror, end time.Time) func(func(*state) bool) {
+	return func(yield func(*state) bool) {
+		timer := time.NewTimer(time.Until(end))
+		defer timer.Stop()
+		for {
+			s := m.state.Load()
+			if !yield(s) {
+				return
+			}
+			select {
+			case <-s.newer:
+			case <-timer.C:
+				return
+			}
+		}
+	}
+}
+
+// TestOpenRefuses: the error of Open names what is wrong.
+func TestOpenRefuses(t *testing.T) {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	broken := func(netlink.Family, ...client.Option) (*client.Conn, error) { return nil, errors.New("no socket") }
+	for want, f := range map[string]func() (*Mirror, error){
+		"mirror: open: no such tables: 0x0":    func() (*Mirror, error) { return Open(t.Context(), 0) },
+		"mirror: open: no such tables: 0x8000": func() (*Mirror, error) { return Open(t.Context(), 0x8000) },
+		"mirror: open: context canceled":       func() (*Mirror, error) { return Open(ended, All) },
+		"mirror: open: no socket":              func() (*Mirror, error) { return Open(t.Context(), All, WithDial(broken)) },
+		"mirror: open: WithConn: nil Conn":     func() (*Mirror, error) { return Open(t.Context(), All, WithConn(nil)) },
+		"mirror: open: WithDial: nil function": func() (*Mirror, error) { return Open(t.Context(), All, WithDial(nil)) },
+		"mirror: open: WithSettle: negative duration": func() (*Mirror, error) {
+			return Open(t.Context(), All, WithSettle(-1))
+		},
+	} {
+		if m, err := f(); m != nil || err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package tree
+
+import "bytes"
+
+// Diff calls f for each key with from <= key < to whose values in a and b differ, in the
+// order of the keys. A nil bound is none. old is nil if a lacks the key, new if b does.
+// Diff ends when f returns false. What a and b share is skipped, so the cost is that of
+// the changes between two versions of one Tree.
+func Diff(a, b Tree, from, to []byte, f func(key, old, new []byte) bool) {
+	if a.Same(b) {
+		return
+	}
+	x, y := newWalk(a, from), newWalk(b, from)
+	for x.valid() || y.valid() {
+		if x.valid() && y.valid() && skipShared(x, y) {
+			continue
+		}
+		var key, old, new []byte
+		switch c := compare(x, y); {
+		case c < 0:
+			key, old = x.key(), x.value()
+			x.next()
+		case c > 0:
+			key, new = y.key(), y.value()
+			y.next()
+		default:
+			key, old, new = x.key(), x.value(), y.value()
+			x.next()
+			y.next()
+		}
+		if to != nil && bytes.Compare(key, to) >= 0 {
+			return
+		}
+		if (old == nil || new == nil || !bytes.Equal(old, new)) && !f(key, old, new) {
+			return
+		}
+	}
+}
+
+// skipShared moves both walks after the largest node that they share and that both are at
+// the start of. It reports whether there is one.
+func skipShared(x, y *walk) bool {
+	for h := min(x.starting(), y.starting()); h >= 0; h-- {
+		if x.at(h) == y.at(h) {
+			x.skip(h)
+			y.skip(h)
+			return true
+		}
+	}
+	return false
+}
+
+// compare compares the keys of two walks; the end is greater than any key.
+func compare(x, y *walk) int {
+	switch {
+	case !x.valid():
+		return 1
+	case !y.valid():
+		return -1
+	}
+	return bytes.Compare(x.key(), y.key())
+}

@@ -1,0 +1,573 @@
+//go:build linux
+
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"net"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/ynl/rtlink"
+	"github.com/nlmux/netlink/ynl/rtroute"
+)
+
+// index returns the index of a link.
+func (w *world) index(name string) int32 {
+	w.Helper()
+	for i, l := range w.exactSnapshot().Links().All() {
+		if l.Ifname.Value == name {
+			return i
+		}
+	}
+	w.Fatalf("no link %s", name)
+	return 0
+}
+
+func (w *world) exactSnapshot() Snapshot {
+	w.Helper()
+	return Snapshot{w.exact()}
+}
+
+// addRoutes adds n IPv4 routes to dev, with their number as the metric window.
+func (w *world) route(flags netlink.Flags, dst netip.Prefix, oif int32, window uint32) {
+	w.Helper()
+	r := rtroute.To(dst)
+	r.Oif.Value, r.Oif.Set = uint32(oif), true
+	r.Scope = rtroute.RT_SCOPE_LINK
+	r.Metrics = &rtroute.Metrics{}
+	r.Metrics.Window.Value, r.Metrics.Window.Set = window, true
+	if err := rtroute.New(w.conn).NewRoute(patient(w), r, flags); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// Promise 1: whatever was lost, the copy converges.
+func TestPromise1Converges(t *testing.T) {
+	w := newWorld(t, All, WithReceiveBuffer(4096))
+	w.ip(propertyLinks)
+	for seed := range int64(10) {
+		w.execute(newPlan(seed, 3, 40))
+	}
+	w.agree()
+	if s := w.m.Status(); s.Tables[0].Gaps == 0 {
+		t.Errorf("a buffer of 4096 bytes lost nothing:\n%v", s)
+	}
+}
+
+// Promise 2: a table that is in doubt says so, and keeps what it has.
+func TestPromise2DoubtIsShown(t *testing.T) {
+	w := newWorld(t, TableRoutes4)
+	w.ip(twoLinks + `
+		route add 10.9.0.0/24 via 10.1.1.2`)
+	w.agree()
+	key := RouteKey{Table: unix.RT_TABLE_MAIN, Dst: netip.MustParsePrefix("10.9.0.0/24")}
+	if w.m.Snapshot().Routes().Groups().Has(key) == false {
+		t.Fatal("the route is not there")
+	}
+	// A pass over the routes needs rtnl_lock first.
+	release := w.ns.HoldRTNL(t)
+	w.m.mu.Lock()
+	w.m.want(w.m.table(TableRoutes4), Overrun)
+	w.m.publish()
+	w.m.mu.Unlock()
+	s := w.m.Snapshot()
+	if s.Exact(TableRoutes4) || s.Routes().Exact() || !s.Routes().Groups().Has(key) || !s.Exact(TableLinks) {
+		t.Errorf("in doubt: exact %v, route there %v", s.Routes().Exact(), s.Routes().Groups().Has(key))
+	}
+	for _, st := range w.m.Status().Tables {
+		if want := st.Table == TableRoutes4; (st.Why == Overrun) != want || st.Exact == want {
+			t.Errorf("%v: exact %v, %v", st.Table, st.Exact, st.Why)
+		}
+	}
+	release()
+	w.agree()
+}
+
+// Promise 3: values never go back, and a table is not empty while it is read again.
+func TestPromise3NeverBack(t *testing.T) {
+	w := newWorld(t, All, WithReceiveBuffer(1<<16), WithSettle(0))
+	w.ip(twoLinks)
+	oif := w.index("b0")
+	const routes = 200
+	dst := func(i int) netip.Prefix {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 200, byte(i), 0}), 24)
+	}
+	for i := range routes {
+		w.route(netlink.NLM_F_CREATE, dst(i), oif, 1)
+	}
+	w.agree()
+
+	ctx, stop := context.WithCancel(context.Background())
+	var tasks sync.WaitGroup
+	for watcher := range 3 {
+		tasks.Go(func() {
+			r := rand.New(rand.NewSource(int64(watcher)))
+			seen := map[RouteKey]uint32{}
+			for b, err := range Watch(ctx, w.m, Snapshot.RouteGroups) {
+				if err != nil {
+					return
+				}
+				for c := range b.Changes {
+					new, found := c.New()
+					if !c.Key.Dst.Addr().Is4() || c.Key.Dst.Addr().As4()[1] != 200 {
+						continue
+					}
+					if !found {
+						t.Errorf("%v was removed", c.Key)
+						return
+					}
+					v := new[0].Metrics.Window.Value
+					if v < seen[c.Key] {
+						t.Errorf("%v went from %d back to %d", c.Key, seen[c.Key], v)
+					}
+					seen[c.Key] = v
+				}
+				if watcher > 0 {
+					time.Sleep(time.Duration(r.Intn(30)) * time.Millisecond)
+				}
+			}
+		})
+	}
+	r := rand.New(rand.NewSource(9))
+	for n := uint32(2); n < 4000; n++ {
+		w.route(netlink.NLM_F_REPLACE, dst(r.Intn(routes)), oif, n)
+		if n%300 == 0 {
+			w.m.mu.Lock()
+			w.m.overrun()
+			w.m.mu.Unlock()
+		}
+	}
+	w.agree()
+	stop()
+	tasks.Wait()
+}
+
+// Promise 4: the batches of a watcher add up to the Snapshot, however slow it is.
+func TestPromise4WatchersMissNothing(t *testing.T) {
+	w := newWorld(t, All)
+	w.ip(propertyLinks)
+	w.exact()
+	const watchers = 4
+	ctx, stop := context.WithCancel(context.Background())
+	var tasks sync.WaitGroup
+	type key struct{ route RouteKey }
+	sums := make([]map[key]string, watchers)
+	last := make([]Rev, watchers)
+	for i := range watchers {
+		sums[i] = map[key]string{}
+		tasks.Go(func() {
+			r := rand.New(rand.NewSource(int64(i)))
+			for b, err := range Watch(ctx, w.m, Snapshot.RouteGroups) {
+				if err != nil {
+					return
+				}
+				for c := range b.Changes {
+					k, old := key{route: c.Key}, ""
+					if v, found := c.Old(); found {
+						old = fmt.Sprint(texts(v))
+					}
+					if sums[i][k] != old {
+						t.Errorf("watcher %d: old value of %v is %s, want %s", i, c.Key, old, sums[i][k])
+					}
+					delete(sums[i], k)
+					if v, found := c.New(); found {
+						sums[i][k] = fmt.Sprint(texts(v))
+					}
+				}
+				last[i] = b.Rev
+				time.Sleep(time.Duration(r.Intn(1+10*i)) * time.Millisecond)
+			}
+		})
+	}
+	for seed := range int64(6) {
+		w.execute(newPlan(100+seed, 2, 40))
+	}
+	s := w.exactSnapshot()
+	time.Sleep(200 * time.Millisecond) // watchers catch up
+	stop()
+	tasks.Wait()
+	want := map[key]string{}
+	for k, v := range s.RouteGroups().All() {
+		want[key{route: k}] = fmt.Sprint(texts(v))
+	}
+	for i := range watchers {
+		if len(sums[i]) != len(want) {
+			t.Errorf("watcher %d has %d groups, the Snapshot %d", i, len(sums[i]), len(want))
+		}
+		for k, v := range want {
+			if sums[i][k] != v {
+				t.Errorf("watcher %d: %v is %s, want %s", i, k, sums[i][k], v)
+			}
+		}
+	}
+}
+
+func texts(routes []*rtroute.Route) (out []string) {
+	for _, r := range routes {
+		b, err := r.MarshalJSON()
+		out = append(out, fmt.Sprintf("%s%v", b, err))
+	}
+	return out
+}
+
+// Promise 5: a link and what hangs on it go in one Snapshot.
+func TestPromise5OneOrder(t *testing.T) {
+	w := newWorld(t, All)
+	w.ip(twoLinks + `
+		route add 10.9.0.0/24 via 10.1.1.2
+		neigh add 10.1.1.9 lladdr 02:00:00:00:00:01 dev a0`)
+	index := w.index("a0")
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	failed := make(chan string, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for rev := range watchRevisions(ctx, w.m) {
+			s := rev
+			if s.Links().Has(index) {
+				continue
+			}
+			for range s.AddrsOf(index).All() {
+				failed <- "an address is there without its link"
+				return
+			}
+			for range s.NeighsOf(index).All() {
+				failed <- "a neighbour is there without its link"
+				return
+			}
+			for _, r := range s.Routes().All() {
+				if r.Family == unix.AF_INET && r.Oif.Value == uint32(index) {
+					failed <- "a route is there without its link"
+					return
+				}
+			}
+		}
+	}()
+	w.ip("link del a0")
+	w.agree()
+	stop()
+	<-done
+	select {
+	case text := <-failed:
+		t.Error(text)
+	default:
+	}
+}
+
+// watchRevisions iterates over Snapshots as they come.
+func watchRevisions(ctx context.Context, m *Mirror) func(func(Snapshot) bool) {
+	return func(yield func(Snapshot) bool) {
+		for {
+			s := m.state.Load()
+			if !yield(Snapshot{s}) {
+				return
+			}
+			select {
+			case <-s.newer:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// Promise 6: Barrier returns a revision that has what was acknowledged before.
+func TestPromise6ReadYourWrites(t *testing.T) {
+	w := newWorld(t, TableLinks|TableRoutes4)
+	w.ip(twoLinks)
+	oif := w.index("a0")
+	ctx := patient(t)
+	for i := range 200 {
+		dst := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 77, byte(i), 0}), 24)
+		w.route(netlink.NLM_F_CREATE, dst, oif, 1)
+		rev, err := w.m.Barrier(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := w.m.Snapshot()
+		if s.Rev() < rev {
+			t.Fatalf("Barrier returned %d, the Snapshot is %d", rev, s.Rev())
+		}
+		if !s.Routes().Groups().Has(RouteKey{Table: unix.RT_TABLE_MAIN, Dst: dst}) {
+			t.Fatalf("route %d is not in the Snapshot after Barrier", i)
+		}
+	}
+}
+
+// Promise 7: messages that change nothing make no revision.
+func TestPromise7OnlyRealChanges(t *testing.T) {
+	w := newWorld(t, All)
+	w.ip(twoLinks)
+	w.agree()
+	before := w.m.Snapshot().Rev()
+	other, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(w.ns.FD()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	sub, err := other.Subscribe(unix.RTNLGRP_LINK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		// Two changes that the kernel announces, and whose result is as before.
+		w.ns.Run(t, "ip", "link", "set", "a0", "up")
+		l := rtlink.ByName("a0")
+		l.SetUp(true)
+		if err := rtlink.New(w.conn).SetLink(patient(t), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.m.mu.Lock()
+	w.m.want(w.m.table(TableRoutes4), Overrun)
+	w.m.mu.Unlock()
+	w.agree()
+	for len(sub.Events()) > 0 {
+		<-sub.Events()
+	}
+	if after := w.m.Snapshot().Rev(); after > before+2 {
+		t.Errorf("revision %d became %d without a change", before, after)
+	}
+}
+
+func TestCloseEndsEverything(t *testing.T) {
+	ns := nstest.New(t)
+	m, err := Open(patient(t), All, WithNetNS(ns.FD()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Synced(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		for _, err := range Watch(context.Background(), m, Snapshot.Links) {
+			if err != nil {
+				ended <- err
+			}
+		}
+	}()
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Watch ended with %v", err)
+	}
+	if _, err := m.Barrier(patient(t)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Barrier: %v", err)
+	}
+	if n := m.Snapshot().Links().Len(); n != 1 {
+		t.Errorf("the last Snapshot has %d links", n)
+	}
+	if m.Snapshot().Exact(TableLinks) {
+		t.Error("exact after Close")
+	}
+}
+
+func TestConnOfTheCaller(t *testing.T) {
+	ns := nstest.New(t)
+	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(ns.FD()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	sub, err := c.Subscribe(unix.RTNLGRP_LINK) // another consumer on the Conn
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(patient(t), All, WithConn(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Synced(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	ip(t, ns, twoLinks)
+	w := &world{TB: t, ns: ns, m: m, conn: c}
+	// Without strict checking the kernel dumps all routes where those of a link were
+	// asked for.
+	w.ip("route add 10.9.0.0/24 via 10.1.1.2\nlink set a0 down")
+	w.agree()
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if e := <-sub.Events(); e.Header.Type != unix.RTM_NEWLINK {
+		t.Errorf("the other consumer got %v", e.Header.Type)
+	}
+	if _, err := c.Request(patient(t), unix.RTM_GETLINK, append(make([]byte, 4), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0); err != nil {
+		t.Errorf("the Conn does not work after Close of the Mirror: %v", err)
+	}
+
+	m, err = Open(patient(t), All, WithConn(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if err := m.Synced(patient(t)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Synced on a closed Conn: %v", err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestViews compares typed values and keys with what was set.
+func TestViews(t *testing.T) {
+	w := newWorld(t, All)
+	w.ip(twoLinks + `
+		addr add 10.1.4.1 peer 10.1.5.1/32 dev a0
+		neigh add 10.1.1.9 lladdr 02:00:00:00:00:01 dev a0
+		nexthop add id 7 via 10.1.1.3 dev a0
+		rule add pref 100 fwmark 7 lookup 100
+		rule add pref 100 fwmark 8 lookup 100
+		route add 10.9.0.0/16 via 10.1.1.2
+		route append 10.9.0.0/16 via 10.1.1.3
+		route add 10.9.1.0/24 nhid 7
+		route add 10.9.1.0/24 via 10.1.1.9 metric 20
+		route add default via 10.1.1.2
+		route add default via 10.1.1.2 table 1000
+		-6 route add fd09::/64 nexthop via fd00:1::2 nexthop via fd00:1::3
+		-6 route add fd09:1::/64 via fd00:1::2`)
+	s := w.exactSnapshot()
+	a0 := w.index("a0")
+
+	if l, found := s.Links().Get(a0); !found || l.Ifname.Value != "a0" || l.Index != a0 || l.Flags&rtlink.IFF_UP == 0 {
+		t.Errorf("link a0: %v %+v", found, l)
+	}
+	if n := s.Links().Len(); n != 5 {
+		t.Errorf("%d links, want 5", n)
+	}
+	peer := AddrKey{Index: a0, Local: netip.MustParseAddr("10.1.4.1"), PrefixLen: 32, Peer: netip.MustParseAddr("10.1.5.1")}
+	if a, found := s.Addrs().Get(peer); !found || a.Address != peer.Peer || a.Local != peer.Local || a.Prefixlen != 32 {
+		t.Errorf("address with a peer: %v %+v", found, a)
+	}
+	var addrs []string
+	for k, a := range s.AddrsOf(a0).All() {
+		addrs = append(addrs, a.Prefix().String())
+		if !s.Addrs().Has(k) {
+			t.Errorf("%v is not found", k)
+		}
+	}
+	if !slices.Contains(addrs, "10.1.1.1/24") || !slices.Contains(addrs, "fd00:1::1/64") || slices.Contains(addrs, "10.1.2.1/24") {
+		t.Errorf("addresses of a0: %v", addrs)
+	}
+	n, found := s.Neighs().Get(NeighKey{a0, netip.MustParseAddr("10.1.1.9")})
+	if !found || n.Lladdr.String() != "02:00:00:00:00:01" || n.Ifindex != a0 {
+		t.Errorf("neighbour: %v %+v", found, n)
+	}
+	if nh, found := s.Nexthops().Get(7); !found || nh.Gateway != netip.MustParseAddr("10.1.1.3") || nh.ID.Value != 7 {
+		t.Errorf("next hop: %v %+v", found, nh)
+	}
+	second := RuleKey{Family: unix.AF_INET, Priority: 100, Place: 1}
+	if r, found := s.Rules().Get(second); !found || r.Fwmark.Value != 8 || r.Priority.Value != 100 {
+		t.Errorf("rule: %v %+v", found, r)
+	}
+	checkRoutes(t, s)
+}
+
+func checkRoutes(t *testing.T, s Snapshot) {
+	t.Helper()
+	key := RouteKey{Table: unix.RT_TABLE_MAIN, Dst: netip.MustParsePrefix("10.9.0.0/16")}
+	var gateways []string
+	for r := range s.Routes().Group(key) {
+		gateways = append(gateways, r.Gateway.String())
+		if r.Prefix() != key.Dst || r.Table.Value != unix.RT_TABLE_MAIN {
+			t.Errorf("route: %+v", r)
+		}
+	}
+	if !slices.Equal(gateways, []string{"10.1.1.2", "10.1.1.3"}) {
+		t.Errorf("gateways of %v: %v", key, gateways)
+	}
+	for addr, want := range map[string]string{"10.9.1.7": "10.9.1.0/24", "10.9.2.7": "10.9.0.0/16", "9.9.9.9": "0.0.0.0/0", "fd09::5": "fd09::/64"} {
+		k, found := s.Routes().Longest(unix.RT_TABLE_MAIN, netip.MustParseAddr(addr))
+		if !found || k.Dst.String() != want || k.Priority != map[bool]uint32{true: 1024}[k.Dst.Addr().Is6()] {
+			t.Errorf("Longest(%s) = %v, %v, want %s", addr, k, found, want)
+		}
+	}
+	if k, found := s.Routes().Longest(7777, netip.MustParseAddr("1.1.1.1")); found {
+		t.Errorf("a route in an empty table: %v", k)
+	}
+	byID, _ := s.Routes().Groups().Get(RouteKey{Table: unix.RT_TABLE_MAIN, Dst: netip.MustParsePrefix("10.9.1.0/24")})
+	if len(byID) != 1 || byID[0].NhID.Value != 7 || byID[0].Oif.Set || byID[0].Gateway.IsValid() {
+		t.Errorf("route by next hop object: %+v", byID)
+	}
+	one, _ := s.Routes().Groups().Get(RouteKey{Table: unix.RT_TABLE_MAIN, Dst: netip.MustParsePrefix("fd09:1::/64"), Priority: 1024})
+	if len(one) != 1 || one[0].Gateway.String() != "fd00:1::2" || !one[0].Oif.Set || one[0].Multipath != nil {
+		t.Errorf("IPv6 route: %+v", one)
+	}
+	two, _ := s.Routes().Groups().Get(RouteKey{Table: unix.RT_TABLE_MAIN, Dst: netip.MustParsePrefix("fd09::/64"), Priority: 1024})
+	if len(two) != 1 || len(two[0].Multipath) != 2 || two[0].Multipath[1].Route.Gateway.String() != "fd00:1::3" {
+		t.Errorf("IPv6 ECMP route: %+v", two)
+	}
+	total := 0
+	for k, r := range s.Routes().Table(1000).All() {
+		total++
+		if k.Table != 1000 || r.Table.Value != 1000 || r.Rtmsg.Table != unix.RT_TABLE_COMPAT {
+			t.Errorf("in table 1000: %v %+v", k, r)
+		}
+	}
+	if total != 1 {
+		t.Errorf("%d routes in table 1000", total)
+	}
+	low, high := RouteKey{Table: unix.RT_TABLE_MAIN, Dst: netip.MustParsePrefix("10.9.0.0/16")}, RouteKey{Table: unix.RT_TABLE_MAIN, Dst: netip.MustParsePrefix("10.10.0.0/16")}
+	var dsts []string
+	for k := range s.Routes().Range(low, high) {
+		dsts = append(dsts, k.Dst.String())
+	}
+	if !slices.Equal(dsts, []string{"10.9.0.0/16", "10.9.0.0/16", "10.9.1.0/24", "10.9.1.0/24"}) {
+		t.Errorf("Range: %v", dsts)
+	}
+}
+
+// TestPropertyWithAStalledWatcher: a watcher that does not come back costs no exactness.
+func TestPropertyWithAStalledWatcher(t *testing.T) {
+	property(t, func(w *world, execute func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		stalled := make(chan struct{})
+		go func() {
+			for range Watch(ctx, w.m, Snapshot.RouteGroups) {
+				close(stalled)
+				<-ctx.Done()
+				return
+			}
+		}()
+		<-stalled
+		execute()
+	})
+}
+
+// TestPropertyWithAStoppedProcess stops the whole process, the Mirror in it, while
+// another one changes the tables.
+func TestPropertyWithAStoppedProcess(t *testing.T) {
+	property(t, func(w *world, execute func()) {
+		const script = "sleep 0.02; kill -STOP $PPID; sleep 0.1; kill -CONT $PPID"
+		cmd := exec.Command("sh", "-c", script)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			w.Fatal(err)
+		}
+		execute()
+		if err := cmd.Wait(); err != nil {
+			w.Fatal(err)
+		}
+	}, WithReceiveBuffer(1<<15))
+}
