@@ -43,4 +43,6 @@ func Example() {
 
 // TestReadmeProgramIsTheExample: what README.md shows first is what Example compiles and
 // runs.
-func TestReadmeProgramIsTheExample(t *testing.T) { readmetest.Compare(t, 0, "../README.md", "readme_test.go") }
+func TestReadmeProgramIsTheExample(t *testing.T) {
+	readmetest.Compare(t, 0, "../README.md", "readme_test.go")
+}
