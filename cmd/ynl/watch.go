@@ -174,20 +174,14 @@ func newEventLine(protocol netlink.Family, e ynl.Event) (l eventLine, err error)
 	return l, err
 }
 
-// eventName returns the name of the notification that an event is, or of the operation: a
-// family of its own protocol announces by the type of the request, RTM_DELLINK, what
-// generic families announce by that of a reply.
-func eventName(e ynl.Event) (name string) {
-	generic := e.Family.Protocol() == netlink.NETLINK_GENERIC
-	for _, op := range e.Family.Ops() {
-		switch notification := op.Request() == 0; {
-		case notification && op.Reply() == e.Type:
-			return op.Name()
-		case !notification && !generic && op.Request() == e.Type, name == "" && op.Reply() == e.Type:
-			name = op.Name()
+// eventName returns the name of the operation or notification that an event is.
+func eventName(e ynl.Event) string {
+	for _, m := range e.Family.Rows.Messages {
+		if m.Type == e.Type {
+			return m.Name
 		}
 	}
-	return name
+	return ""
 }
 
 // text returns the event as a line for a terminal.
