@@ -181,5 +181,5 @@ func (m *Mirror) inDoubt(t *table, why Reason) {
 	if t.doubt == None {
 		t.doubt, t.since = why, time.Now()
 	}
-	m.nudge()
+	m.wakePasses()
 }

@@ -282,8 +282,8 @@ func (m *Mirror) cause(err error) error {
 	return err
 }
 
-// nudge makes the goroutine of the passes look for work.
-func (m *Mirror) nudge() {
+// wakePasses makes the goroutine of the passes look for work.
+func (m *Mirror) wakePasses() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
