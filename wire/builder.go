@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -70,7 +71,9 @@ func (b *Builder) Extend(n int) []byte {
 		return make([]byte, n)
 	}
 	start := len(b.buf)
-	b.buf = append(b.buf, make([]byte, n+-n&3)...) // the compiler makes no slice
+	padded := n + -n&3
+	b.buf = slices.Grow(b.buf, padded)[:start+padded]
+	clear(b.buf[start:])
 	return b.buf[start : start+n : start+n]
 }
 
