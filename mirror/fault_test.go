@@ -440,6 +440,51 @@ func TestLinkGoneDuringAPass(t *testing.T) {
 	})
 }
 
+// TestCarrierIsLostInTwoSteps: the first message without a carrier comes before the next
+// hops of the link go, the second one differs in the operational state only.
+func TestCarrierIsLostInTwoSteps(t *testing.T) {
+	const index, operstate = 7, 16
+	link := func(flags uint32, state byte) []byte {
+		p := append(make([]byte, 4), index, 0, 0, 0)
+		p = append(native.AppendUint32(p, flags), 0, 0, 0, 0)
+		return appendAttribute(p, operstate, []byte{state})
+	}
+	message := func(typ netlink.MessageType, p []byte) []wire.Message {
+		return []wire.Message{{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: p}}
+	}
+	nexthop := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
+	nexthop = appendAttribute(nexthop, nhaOif, []byte{index, 0, 0, 0})
+	synctest.Test(t, func(t *testing.T) {
+		k := newScripted()
+		k.others = map[netlink.MessageType][]wire.Message{
+			rtmGetLink:    message(rtmNewLink, link(iffUp|iffRunning|iffLowerUp, 6)),
+			rtmGetNexthop: message(rtmNewNexthop, nexthop),
+		}
+		m, err := Open(t.Context(), TableNexthops, WithDial(k.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i, state := range []byte{6, 2} {
+			k.do(func() {
+				k.others[rtmGetLink] = message(rtmNewLink, link(iffUp, state))
+				if state == 2 {
+					k.others[rtmGetNexthop] = nil
+				}
+				k.push(groupLink, rtmNewLink, 0, link(iffUp, state))
+			})
+			time.Sleep(5 * time.Second)
+			s := m.state.Load()
+			if n := s.trees[TableNexthops.number()].Len(); n != 1-i || s.exact != s.have {
+				t.Errorf("state %d: %d next hops, exact %v", state, n, s.exact)
+			}
+		}
+	})
+}
+
 // TestUndecodable: a message that cannot be cut apart is counted, and its table is read
 // again.
 func TestUndecodable(t *testing.T) {

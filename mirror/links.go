@@ -183,10 +183,14 @@ func linkChanged(m *Mirror, t *table, key []byte, old, new group) {
 		m.wantByLink(TableRoutes, link, LinkDown)
 		m.want(m.table(TableAddrs6), LinkDown)
 		m.want(m.table(TableNexthops), LinkDown)
-	case was&carrier != 0 && is&carrier == 0:
+	case len(old) > 0 && is&carrier == 0:
 		// Next hops of a link without a carrier go without a message
-		// (nh_netdev_event in net/ipv4/nexthop.c).
-		m.want(m.table(TableNexthops), LinkDown)
+		// (nh_netdev_event in net/ipv4/nexthop.c). That can be some time after the first
+		// message in which the link has none: when the next one says that the
+		// operational state has followed (linkwatch_do_dev in net/core/link_watch.c).
+		if n := m.table(TableNexthops); n != nil && n.some(func(v []byte) bool { return n.kind.uses(v, link) }) {
+			m.want(n, LinkDown)
+		}
 	case len(old) == 0 && t.tree.Len() > 0 && hasZeroLink(new):
 		// The first message of a veth has IFLA_LINK 0 where its peer does not exist
 		// yet, and no message corrects that.

@@ -15,7 +15,7 @@ def memory():
 
 
 start, before = time.monotonic(), memory()
-with NDB(log="critical") as ndb:
+with NDB() as ndb:
     took = time.monotonic() - start
     print("ready %f %d" % (took, memory() - before), flush=True)
     for _ in sys.stdin:
