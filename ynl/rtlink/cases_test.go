@@ -170,7 +170,8 @@ func TestCase3ProtoDownReason(t *testing.T) {
 	// Others of its kind: what was read can be set again, and is refused nowhere.
 	for _, name := range []string{"mv0", "v0", "lo"} {
 		set := get(t, s, name).Settable()
-		set.Address = nil // older kernels refuse the address that a link in use has
+		// Older kernels refuse the address and the name that a link in use has.
+		set.Address, set.Ifname = nil, ynl.Opt[string]{}
 		if err := rtlink.New(s.Conn).NewLink(kerneltest.Patient(t), set); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -19,8 +19,8 @@ import (
 // TestAgainstTool compares all routes with those that ip reads.
 func TestAgainstTool(t *testing.T) {
 	s := full(t)
-	// Both sides dump all families, so the order is the kernel's. ip leaves out what is no
-	// entry of a table.
+	// The order is the kernel's: IPv4, then IPv6, in a dump of all families. ip leaves out
+	// what is no entry of a table.
 	var theirs []map[string]any
 	var ours []*rtroute.Route
 	ynlkernel.Steady(t, func() (state string) {
@@ -35,7 +35,9 @@ func TestAgainstTool(t *testing.T) {
 			}
 		}
 		return state
-	}, func() { theirs = s.JSON(t, "ip -j -d -N route show table all") })
+	}, func() {
+		theirs = append(s.JSON(t, "ip -4 -j -d -N route show table all"), s.JSON(t, "ip -6 -j -d -N route show table all")...)
+	})
 	names := linkNames(t, s)
 	compared := 0
 	for i, o := range theirs {
