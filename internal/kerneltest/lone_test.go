@@ -76,8 +76,8 @@ func TestLoneRequestWithManyReplies(t *testing.T) {
 		c := Dial(t, ns, netlink.NETLINK_NETFILTER, client.WithReceiveBuffer(buffer))
 		msgs, err := c.Request(Patient(t), nftGetElements, payload, 0)
 		switch {
-		case len(msgs) == n && err == nil && buffer > 4<<10:
-			// The Conn read while the kernel sent, as on a slow machine.
+		case len(msgs) == n && err == nil:
+			// The Conn read while the kernel sent, as on a slow or busy machine.
 		case err == nil:
 			t.Errorf("%d replies in a buffer of %d bytes", len(msgs), c.Stats().ReceiveBuffer)
 		case len(msgs) != 0 || !errors.Is(err, client.ErrReplyLost) || !strings.Contains(err.Error(), "WithReceiveBuffer"):
