@@ -292,6 +292,9 @@ func (w *world) mismatch() (diff []string) {
 // reported with the fewest commands that fail in a new namespace.
 func property(t *testing.T, during func(w *world, execute func()), opts ...Option) {
 	rounds, deadline := *roundsFlag, time.Time{}
+	if testing.Short() {
+		rounds = min(rounds, 2)
+	}
 	if text := os.Getenv(longEnv); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil {
