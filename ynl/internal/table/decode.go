@@ -110,7 +110,7 @@ func (d *decoder) readAttrs(b []byte) (rest []byte) {
 			if nests == nil {
 				nests = b
 			}
-		case !d.readAttr(a, x.at(a.Off), r):
+		case s.failed(x, a) || !d.readAttr(a, x.at(a.Off), r):
 			s.keepOther(x, a, all, r)
 		}
 		b = r.next(b)
@@ -130,7 +130,7 @@ func (d *decoder) readNests(s *Set, x Place, b []byte) {
 	all := b
 	for len(b) > 0 {
 		r := cutAttr(b)
-		if a := s.find(r.typ()); a != nil && a.Kind >= Nest && !d.readNested(a, x.at(a.Off), r) {
+		if a := s.find(r.typ()); a != nil && a.Kind >= Nest && (s.failed(x, a) || !d.readNested(a, x.at(a.Off), r)) {
 			s.keepOther(x, a, all, r)
 		}
 		b = r.next(b)
