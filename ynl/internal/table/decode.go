@@ -110,7 +110,7 @@ func (d *decoder) readAttrs(b []byte) (rest []byte) {
 			if nests == nil {
 				nests = b
 			}
-		case s.failed(x, a) || !d.readAttr(a, x.at(a.Off), r):
+		case !d.readAttr(a, x.at(a.Off), r):
 			s.keepOther(x, a, all, r)
 		}
 		b = r.next(b)
@@ -130,17 +130,18 @@ func (d *decoder) readNests(s *Set, x Place, b []byte) {
 	all := b
 	for len(b) > 0 {
 		r := cutAttr(b)
-		if a := s.find(r.typ()); a != nil && a.Kind >= Nest && (s.failed(x, a) || !d.readNested(a, x.at(a.Off), r)) {
+		if a := s.find(r.typ()); a != nil && a.Kind >= Nest && !d.readNested(a, x.at(a.Off), r) {
 			s.keepOther(x, a, all, r)
 		}
 		b = r.next(b)
 	}
 }
 
-// keeps reports whether an attribute of a type in the innermost set is unknown.
-func (d *decoder) keeps(typ uint16) bool {
+// taken reports whether an attribute of a's type is unknown that the field would take for
+// what it lacks: an earlier one, which could not be read.
+func (d *decoder) taken(a *Attr) bool {
 	sc := d.top()
-	return sc.set.keeps(sc.at, typ)
+	return a.hasRest() && !sc.at.at(sc.set.Unknown).ref().isNil() && sc.set.keeps(sc.at, a.Type)
 }
 
 // keep keeps an attribute of the innermost set as unknown.
@@ -164,7 +165,7 @@ func (d *decoder) readAttr(a *Attr, x Place, r rawAttr) bool {
 		return !x.addr().IsValid() && readVia(x, v)
 	}
 	set := x.at(a.Set).bool()
-	if *set {
+	if *set || d.taken(a) {
 		return false
 	}
 	if a.Kind == Struct {
@@ -262,7 +263,7 @@ func (d *decoder) readNested(a *Attr, x Place, r rawAttr) bool {
 		return d.appendElem(a, a.Kind, x, r.value())
 	case a.Kind == TypeValue:
 		return d.readList(a, x, r)
-	case !x.ref().isNil() || a.hasRest() && d.keeps(a.Type):
+	case !x.ref().isNil() || d.taken(a):
 		return false
 	case a.Kind == SubMessage:
 		return d.readSubMessage(a, x, r)

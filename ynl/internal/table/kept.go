@@ -19,13 +19,6 @@ func (a *Attr) hasRest() bool {
 	return a.Flags&Multi == 0 && (a.Kind == Struct || a.Kind == Indexed || a.Kind == SubMessage)
 }
 
-// failed reports whether an earlier attribute of a's type could not be read and is unknown.
-// A later one is then kept as well: if the field had it, it would take the earlier one for
-// what it lacks.
-func (s *Set) failed(x Place, a *Attr) bool {
-	return a.hasRest() && !x.at(s.Unknown).ref().isNil() && !a.present(x) && s.keeps(x, a.Type)
-}
-
 // keepOther keeps an attribute that the field of a does not have, of those in b, in the
 // struct at x.
 func (s *Set) keepOther(x Place, a *Attr, b []byte, r rawAttr) {
