@@ -60,16 +60,23 @@ func tryUnshare() error {
 
 // runInside runs this process's command line in a user namespace as its root.
 func runInside() (code int, err error) {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), insideEnv+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
+	return Rerun(insideEnv, &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
-	}
+	})
+}
+
+// Rerun runs this process's command line again, with the environment variable set to 1, and
+// returns its exit code. The error is the reason why it did not run. The process is killed
+// when this one ends.
+func Rerun(env string, attr *syscall.SysProcAttr) (code int, err error) {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), env+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	attr.Pdeathsig = syscall.SIGKILL
+	cmd.SysProcAttr = attr
 	// Pdeathsig is sent when the thread dies that started the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

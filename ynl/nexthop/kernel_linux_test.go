@@ -18,7 +18,6 @@ import (
 	"github.com/nlmux/netlink/ynl"
 	"github.com/nlmux/netlink/ynl/internal/ynlkernel"
 	"github.com/nlmux/netlink/ynl/nexthop"
-	"github.com/nlmux/netlink/ynl/rtlink"
 )
 
 const create = ynlkernel.Create
@@ -29,24 +28,14 @@ var v4 = nexthop.Nhmsg{Family: unix.AF_INET, Protocol: nexthop.RTPROT_STATIC}
 // kernel has no nexthops.
 func open(t *testing.T) (s *ynlkernel.Sandbox, c *nexthop.Client, index uint32) {
 	t.Helper()
-	s = ynlkernel.New(t)
-	s.Run(t, `
-		ip link add v0 type veth peer name v1
-		ip link set v0 up
-		ip link set v1 up
-		ip addr add 192.0.2.1/24 dev v0
-		ip addr add 2001:db8::1/64 dev v0 nodad`)
+	s = ynlkernel.NewEnds(t)
 	c = nexthop.New(s.Conn)
 	if _, err := c.DumpNexthop(kerneltest.Patient(t), nil).List(); errors.Is(err, unix.EOPNOTSUPP) {
 		nstest.Skip(t, "nexthop", "%v", err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName("v0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, c, uint32(l.Index)
+	return s, c, uint32(s.Link(t, "v0").Index)
 }
 
 // commands make a nexthop of every kind.

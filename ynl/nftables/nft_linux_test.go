@@ -5,7 +5,6 @@ package nftables_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os/exec"
 	"reflect"
 	"regexp"
@@ -92,14 +91,17 @@ func (s *sandbox) elements(t *testing.T, set *nftables.Set) []*nftables.SetElemL
 
 // listed returns the messages of a dump, each of which has no attribute that its type does
 // not know, and is the same after JSON.
-func listed[T any](t *testing.T, dump ynl.Stream[T]) []*T {
+func listed[T any, P interface {
+	*T
+	ynl.Message
+}](t *testing.T, dump ynl.Stream[T]) []*T {
 	t.Helper()
 	list, err := dump.List()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range list {
-		known(t, reflect.ValueOf(m), "")
+		ynlkernel.Known[nftables.Raw](t, P(m), "")
 		text, err := json.Marshal(m)
 		if err != nil {
 			t.Errorf("marshal: %v", err)
@@ -113,39 +115,6 @@ func listed[T any](t *testing.T, dump ynl.Stream[T]) []*T {
 		}
 	}
 	return list
-}
-
-// known fails the test if a message has attributes that its type does not.
-func known(t *testing.T, v reflect.Value, path string) {
-	t.Helper()
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		if raw, ok := v.Interface().(*nftables.Raw); ok && raw != nil && len(*raw) > 0 {
-			t.Errorf("%s: %x is raw", path, []byte(*raw))
-			return
-		}
-		if !v.IsNil() {
-			known(t, v.Elem(), path)
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			known(t, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			name := v.Type().Field(i).Name
-			if !v.Field(i).CanInterface() {
-				continue
-			}
-			if attrs, ok := v.Field(i).Interface().(ynl.Attrs); ok {
-				for typ, value := range attrs.All() {
-					t.Errorf("%s.%s: type %d, %x", path, name, typ, value)
-				}
-				continue
-			}
-			known(t, v.Field(i), path+"."+name)
-		}
-	}
 }
 
 const create = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL

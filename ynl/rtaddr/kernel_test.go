@@ -23,16 +23,6 @@ import (
 
 const addrHeader = 8 // struct ifaddrmsg
 
-// index returns the index of a link.
-func index(t *testing.T, s *ynlkernel.Sandbox, name string) int32 {
-	t.Helper()
-	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName(name))
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return l.Index
-}
-
 // list returns the addresses of the namespace that match accepts.
 func list(t *testing.T, s *ynlkernel.Sandbox, match func(*rtaddr.Addr) bool) (found []*rtaddr.Addr) {
 	t.Helper()
@@ -94,7 +84,7 @@ func TestCase4WideFlags(t *testing.T) {
 		t.Errorf("lifetimes %+v", c)
 	}
 
-	made := rtaddr.At(index(t, s, "v0"), netip.MustParsePrefix("2001:db8:4::1/64"))
+	made := rtaddr.At(s.Link(t, "v0").Index, netip.MustParsePrefix("2001:db8:4::1/64"))
 	made.Flags = ynl.Some(rtaddr.IFA_F_NOPREFIXROUTE | rtaddr.IFA_F_NODAD)
 	if err := addrs.NewAddr(ctx, made, ynlkernel.Create); err != nil {
 		t.Fatal(err)
@@ -102,7 +92,7 @@ func TestCase4WideFlags(t *testing.T) {
 	if out := s.Run(t, "ip -6 route show table main"); strings.Contains(out, "2001:db8:4::") {
 		t.Errorf("a route of the prefix:\n%s", out)
 	}
-	narrow := rtaddr.At(index(t, s, "v0"), netip.MustParsePrefix("2001:db8:5::1/64"))
+	narrow := rtaddr.At(s.Link(t, "v0").Index, netip.MustParsePrefix("2001:db8:5::1/64"))
 	narrow.Ifaddrmsg.Flags = rtaddr.IFA_F_NOPREFIXROUTE | rtaddr.IFA_F_NODAD
 	ynlkernel.NotSent(t, addrs.NewAddr(ctx, narrow, ynlkernel.Create), "ifa-flags")
 }
@@ -179,7 +169,7 @@ func captures(t *testing.T) []ynlkernel.Capture {
 func TestGroupAddresses(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
 	ctx, addrs := kerneltest.Patient(t), rtaddr.New(s.Conn)
-	v0 := uint32(index(t, s, "v0"))
+	v0 := uint32(s.Link(t, "v0").Index)
 	v6 := &rtaddr.Addr{Ifaddrmsg: rtaddr.Ifaddrmsg{Family: af.Inet6}}
 	groups, err := addrs.DumpMulticast(ctx, v6).List()
 	if err != nil {
@@ -206,7 +196,7 @@ func TestStrictDump(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
 	s.Run(t, many)
 	strict := kerneltest.Dial(t, s.NS, rtaddr.Family.Protocol(), client.WithStrictChecking())
-	v1 := index(t, s, "v1")
+	v1 := s.Link(t, "v1").Index
 	list, err := rtaddr.New(strict).DumpAddr(kerneltest.Patient(t), rtaddr.On(v1)).List()
 	if err != nil || len(list) < 4 {
 		t.Fatalf("%d addresses, %v", len(list), err)
@@ -239,7 +229,7 @@ func TestEvents(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
 	ctx, addrs := kerneltest.Patient(t), rtaddr.New(s.Conn)
-	v0 := index(t, s, "v0")
+	v0 := s.Link(t, "v0").Index
 	for _, c := range []struct {
 		req  *rtaddr.Addr
 		want error

@@ -98,7 +98,7 @@ func again(t *testing.T, s *ynlkernel.Sandbox, name string) {
 	t.Helper()
 	ctx, links := kerneltest.Patient(t), rtlink.New(s.Conn)
 	show := "ip -d -o link show dev " + name
-	before, shown := get(t, s, name), s.Run(t, show)
+	before, shown := s.Link(t, name), s.Run(t, show)
 	if err := links.DelLink(ctx, before.Settable()); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
@@ -112,7 +112,7 @@ func again(t *testing.T, s *ynlkernel.Sandbox, name string) {
 	if err := links.NewLink(ctx, before.Remainder()); err != nil {
 		t.Fatalf("the remainder: %v\n%s", err, text(before.Remainder()))
 	}
-	after := get(t, s, name)
+	after := s.Link(t, name)
 	if a, b := set, after.Settable(); !reflect.DeepEqual(a, b) {
 		t.Errorf("before: %s\nafter:  %s", text(a), text(b))
 	}
@@ -141,7 +141,7 @@ func TestVethAgain(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
 	ctx, links := kerneltest.Patient(t), rtlink.New(s.Conn)
 	s.Run(t, "ip link set v0 mtu 1400\nip link set v1 txqueuelen 0 alias other\nip link set v1 down")
-	v0, v1 := get(t, s, "v0"), get(t, s, "v1")
+	v0, v1 := s.Link(t, "v0"), s.Link(t, "v1")
 	const show = "ip -d -o link show dev v0\nip -d -o link show dev v1"
 	shown := s.Run(t, show)
 	if err := links.DelLink(ctx, v0.Settable()); err != nil {
@@ -170,7 +170,7 @@ func TestPortAgain(t *testing.T) {
 		ip link set p0 master br0
 		ip link set p0 type bridge_slave cost 7 priority 9 hairpin on guard on learning off`)
 	const show = "ip -d -o link show dev p0"
-	port, shown := get(t, s, "p0"), s.Run(t, show)
+	port, shown := s.Link(t, "p0"), s.Run(t, show)
 	if err := links.DelLink(ctx, port.Settable()); err != nil {
 		t.Fatal(err)
 	}

@@ -18,16 +18,6 @@ import (
 	"github.com/nlmux/netlink/ynl/rtlink"
 )
 
-// get returns the link with a name.
-func get(t *testing.T, s *ynlkernel.Sandbox, name string) *rtlink.Link {
-	t.Helper()
-	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName(name))
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return l
-}
-
 // make makes a link.
 func makeLink(t *testing.T, s *ynlkernel.Sandbox, l *rtlink.Link) {
 	t.Helper()
@@ -43,7 +33,7 @@ func TestCase1AlternativeNames(t *testing.T) {
 	ctx, links := kerneltest.Patient(t), rtlink.New(s.Conn)
 	const long = "averyveryverylongalternativename"
 	s.Run(t, "ip link property add dev v0 altname "+long+" altname second")
-	index := get(t, s, "v0").Index
+	index := s.Link(t, "v0").Index
 
 	for _, req := range []*rtlink.Link{
 		{Ifname: ynl.Some("v0")}, {Ifname: ynl.Some("second")},
@@ -67,30 +57,30 @@ func TestCase1AlternativeNames(t *testing.T) {
 	if err := links.NewLink(ctx, third); err != nil {
 		t.Error(err)
 	}
-	if names := get(t, s, "v0").PropList.AltIfname; len(names) != 2 {
+	if names := s.Link(t, "v0").PropList.AltIfname; len(names) != 2 {
 		t.Errorf("NewLink made names: %q", names)
 	}
 	if err := links.NewLinkprop(ctx, third, ynlkernel.Create); err != nil {
 		t.Fatal(err)
 	}
-	if names := get(t, s, "third").PropList.AltIfname; !slices.Contains(names, "third") || len(names) != 3 {
+	if names := s.Link(t, "third").PropList.AltIfname; !slices.Contains(names, "third") || len(names) != 3 {
 		t.Errorf("after NewLinkprop: %q", names)
 	}
 	if out := s.Run(t, "ip link show v0"); !strings.Contains(out, "altname third") {
 		t.Error(out)
 	}
 	// Again: what was listed is removed, and added again.
-	listed := get(t, s, "v0")
+	listed := s.Link(t, "v0")
 	if err := links.DelLinkprop(ctx, listed.Settable()); err != nil {
 		t.Fatal(err)
 	}
-	if l := get(t, s, "v0"); l.PropList != nil {
+	if l := s.Link(t, "v0"); l.PropList != nil {
 		t.Errorf("after DelLinkprop: %q", l.PropList.AltIfname)
 	}
 	if err := links.NewLinkprop(ctx, listed.Settable(), ynlkernel.Create); err != nil {
 		t.Fatal(err)
 	}
-	if l := get(t, s, "v0"); !reflect.DeepEqual(l.PropList, listed.PropList) {
+	if l := s.Link(t, "v0"); !reflect.DeepEqual(l.PropList, listed.PropList) {
 		t.Errorf("again: %+v, want %+v", l.PropList, listed.PropList)
 	}
 }
@@ -102,7 +92,7 @@ func TestCase2MacvlanSources(t *testing.T) {
 	s.Run(t, "ip link set mv0 type macvlan macaddr set 02:00:00:00:00:01 02:00:00:00:00:02")
 	s.Try(t, "macvtap", "ip link add mt0 link v0 type macvtap mode bridge")
 
-	l := get(t, s, "mv0")
+	l := s.Link(t, "mv0")
 	data, ok := l.Linkinfo.Data.(*rtlink.LinkinfoMacvlan)
 	if !ok || l.Kind() != "macvlan" {
 		t.Fatalf("%s: %T", l.Kind(), l.Linkinfo.Data)
@@ -117,12 +107,12 @@ func TestCase2MacvlanSources(t *testing.T) {
 	if data.BcQueueLen.Set && data.BcQueueLen.Value != 1000 {
 		t.Errorf("queue length %s", data.BcQueueLen)
 	}
-	l = get(t, s, "mt0")
+	l = s.Link(t, "mt0")
 	if data, ok := l.Linkinfo.Data.(*rtlink.LinkinfoMacvlan); !ok || l.Kind() != "macvtap" || data.Mode.Value != rtlink.MACVLAN_MODE_BRIDGE {
 		t.Errorf("%s: %+v", l.Kind(), l.Linkinfo.Data)
 	}
 
-	v0 := ynl.U32(uint32(get(t, s, "v0").Index))
+	v0 := ynl.U32(uint32(s.Link(t, "v0").Index))
 	for _, kind := range []string{"", "macvlan", "macvtap"} {
 		for _, mode := range []rtlink.MacvlanMode{rtlink.MACVLAN_MODE_VEPA, rtlink.MACVLAN_MODE_PRIVATE, rtlink.MACVLAN_MODE_BRIDGE} {
 			info := &rtlink.Linkinfo{Data: &rtlink.LinkinfoMacvlan{Mode: ynl.Some(mode)}}
@@ -143,7 +133,7 @@ func TestCase2MacvlanSources(t *testing.T) {
 	if err := links.NewLink(ctx, add); err != nil {
 		t.Fatal(err)
 	}
-	data = get(t, s, "mv0").Linkinfo.Data.(*rtlink.LinkinfoMacvlan)
+	data = s.Link(t, "mv0").Linkinfo.Data.(*rtlink.LinkinfoMacvlan)
 	if got := data.MacaddrData.Macaddr; len(got) != 3 || !slices.ContainsFunc(got, func(a net.HardwareAddr) bool { return a.String() == mac(3).String() }) {
 		t.Errorf("one more address: %v", got)
 	}
@@ -155,7 +145,7 @@ func TestCase3ProtoDownReason(t *testing.T) {
 	s.Run(t, "ip link set mv0 protodown on")
 	// IFLA_PROTO_DOWN_REASON is there since Linux 5.9.
 	s.Run(t, "ip link set mv0 protodown_reason 3 on")
-	l := get(t, s, "mv0")
+	l := s.Link(t, "mv0")
 	if r := l.ProtoDownReason; l.ProtoDown.Value != 1 || r == nil || r.Value != ynl.U32(8) || r.Mask.Set {
 		t.Errorf("proto-down %s, reason %+v", l.ProtoDown, r)
 	}
@@ -169,7 +159,7 @@ func TestCase3ProtoDownReason(t *testing.T) {
 	}
 	// Others of its kind: what was read can be set again, and is refused nowhere.
 	for _, name := range []string{"mv0", "v0", "lo"} {
-		set := get(t, s, name).Settable()
+		set := s.Link(t, name).Settable()
 		// Older kernels refuse the address and the name that a link in use has.
 		set.Address, set.Ifname = nil, ynl.Opt[string]{}
 		if err := rtlink.New(s.Conn).NewLink(kerneltest.Patient(t), set); err != nil {

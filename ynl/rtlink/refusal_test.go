@@ -44,7 +44,7 @@ func TestRefusals(t *testing.T) {
 			l.Linkinfo = &rtlink.Linkinfo{Data: &rtlink.LinkinfoVXLAN{ID: ynl.U32(1 << 25)}}
 		}), unix.ERANGE, "IFLA_VXLAN_ID"},
 		"bad mode": {veth(func(l *rtlink.Link) {
-			l.Link = ynl.U32(uint32(get(t, s, "v0").Index))
+			l.Link = ynl.U32(uint32(s.Link(t, "v0").Index))
 			l.Linkinfo = &rtlink.Linkinfo{Data: &rtlink.LinkinfoMacvlan{Mode: ynl.Some(rtlink.MacvlanMode(77))}}
 		}), unix.EINVAL, ""},
 	} {
@@ -131,7 +131,7 @@ func TestSettings(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
 	read := func() (forwarding, hops uint32) {
 		t.Helper()
-		spec := get(t, s, "v0").AfSpec.(*rtlink.AfSpec)
+		spec := s.Link(t, "v0").AfSpec.(*rtlink.AfSpec)
 		f, ok1 := spec.Inet.Value(rtlink.IPV4_DEVCONF_FORWARDING)
 		h, ok2 := spec.Inet6.Value(rtlink.DEVCONF_HOPLIMIT)
 		if !ok1 || !ok2 {
@@ -153,7 +153,7 @@ func TestSettings(t *testing.T) {
 	if f, _ := read(); f != 1 {
 		t.Errorf("forwarding %d", f)
 	}
-	spec := get(t, s, "v0").AfSpec.(*rtlink.AfSpec)
+	spec := s.Link(t, "v0").AfSpec.(*rtlink.AfSpec)
 	if spec.Inet6.AddrGenMode != ynl.U8(1) {
 		t.Errorf("mode %s", spec.Inet6.AddrGenMode)
 	}
@@ -168,7 +168,7 @@ func TestSettings(t *testing.T) {
 // TestMadeHere makes links of many kinds here, and looks at what ip reads of them.
 func TestMadeHere(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
-	v0 := ynl.U32(uint32(get(t, s, "v0").Index))
+	v0 := ynl.U32(uint32(s.Link(t, "v0").Index))
 	for name, c := range map[string]struct {
 		link *rtlink.Link
 		want string

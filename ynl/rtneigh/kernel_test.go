@@ -19,7 +19,6 @@ import (
 	"github.com/nlmux/netlink/ynl"
 	"github.com/nlmux/netlink/ynl/internal/af"
 	"github.com/nlmux/netlink/ynl/internal/ynlkernel"
-	"github.com/nlmux/netlink/ynl/rtlink"
 	"github.com/nlmux/netlink/ynl/rtneigh"
 )
 
@@ -27,15 +26,6 @@ const (
 	neighHeader = 12 // struct ndmsg
 	tableHeader = 4  // struct ndtmsg
 )
-
-func index(t *testing.T, s *ynlkernel.Sandbox, name string) int32 {
-	t.Helper()
-	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName(name))
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return l.Index
-}
 
 func mac(last byte) net.HardwareAddr { return net.HardwareAddr{2, 0, 0, 0, 0, last} }
 
@@ -89,7 +79,7 @@ func entries(t *testing.T, s *ynlkernel.Sandbox, address net.HardwareAddr) (foun
 
 func TestCase8ForwardingEntries(t *testing.T) {
 	s := forwarding(t)
-	vx0, v0, br0 := index(t, s, "vx0"), index(t, s, "v0"), index(t, s, "br0")
+	vx0, v0, br0 := s.Link(t, "vx0").Index, s.Link(t, "v0").Index, s.Link(t, "br0").Index
 	zero := entries(t, s, make(net.HardwareAddr, 6))
 	if len(zero) != 2 {
 		t.Fatalf("%d entries without an address", len(zero))
@@ -201,7 +191,7 @@ func TestAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, n := range got {
-			if n.Ifindex == index(t, s, "v0") && n.Family != af.Bridge && !n.Dst.IsMulticast() {
+			if n.Ifindex == s.Link(t, "v0").Index && n.Family != af.Bridge && !n.Dst.IsMulticast() {
 				list = append(list, n)
 			}
 		}
@@ -260,7 +250,7 @@ func TestFilters(t *testing.T) {
 	s := forwarding(t)
 	s.Run(t, strings.Join(many, "\n"))
 	ctx, c := kerneltest.Patient(t), rtneigh.New(s.Conn)
-	v0, br0 := index(t, s, "v0"), index(t, s, "br0")
+	v0, br0 := s.Link(t, "v0").Index, s.Link(t, "br0").Index
 	list, err := c.DumpNeigh(ctx, rtneigh.On(v0)).List()
 	if err != nil || len(list) < 5 {
 		t.Errorf("%d neighbours, %v", len(list), err)
@@ -280,15 +270,15 @@ func TestGetNeigh(t *testing.T) {
 	s := forwarding(t)
 	s.Run(t, strings.Join(many, "\n"))
 	ctx, c := kerneltest.Patient(t), rtneigh.New(s.Conn)
-	n, err := c.GetNeigh(ctx, rtneigh.At(index(t, s, "v0"), netip.MustParseAddr("192.0.2.10")))
+	n, err := c.GetNeigh(ctx, rtneigh.At(s.Link(t, "v0").Index, netip.MustParseAddr("192.0.2.10")))
 	if err != nil || !slices.Equal(n.Lladdr, mac(9)) || n.State != rtneigh.NUD_PERMANENT {
 		t.Errorf("%+v, %v", n, err)
 	}
-	n, err = c.GetNeigh(ctx, rtneigh.At(index(t, s, "v0"), netip.MustParseAddr("192.0.2.200")))
+	n, err = c.GetNeigh(ctx, rtneigh.At(s.Link(t, "v0").Index, netip.MustParseAddr("192.0.2.200")))
 	if n != nil || !errors.Is(err, unix.ENOENT) {
 		t.Errorf("%+v, %v", n, err)
 	}
-	n, err = c.GetNeigh(ctx, rtneigh.FDB(index(t, s, "vx0"), mac(5)))
+	n, err = c.GetNeigh(ctx, rtneigh.FDB(s.Link(t, "vx0").Index, mac(5)))
 	if err != nil || n.Ndmsg.Flags != rtneigh.NTF_STICKY {
 		t.Errorf("%+v, %v", n, err)
 	}
@@ -298,7 +288,7 @@ func TestGetNeigh(t *testing.T) {
 func TestTables(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
 	ctx, c := kerneltest.Patient(t), rtneigh.New(s.Conn)
-	v0 := uint32(index(t, s, "v0"))
+	v0 := uint32(s.Link(t, "v0").Index)
 	find := func() *rtneigh.Neightbl {
 		t.Helper()
 		list, err := c.DumpNeightbl(ctx, nil).List()
@@ -353,7 +343,7 @@ func TestEvents(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
 	ctx, c := kerneltest.Patient(t), rtneigh.New(s.Conn)
-	v0 := index(t, s, "v0")
+	v0 := s.Link(t, "v0").Index
 	n := func(change func(*rtneigh.Neighbour)) *rtneigh.Neighbour {
 		n := rtneigh.At(v0, netip.MustParseAddr("192.0.2.10"))
 		n.Lladdr, n.State = mac(9), rtneigh.NUD_PERMANENT
@@ -423,7 +413,7 @@ func TestAgainstTool(t *testing.T) {
 	names := map[string]int32{}
 	for _, l := range s.JSON(t, "ip -j link show") {
 		name := l["ifname"].(string)
-		names[name] = index(t, s, name)
+		names[name] = s.Link(t, name).Index
 	}
 	compared := 0
 	compare := func(line string, req *rtneigh.Neighbour, fields map[string]field) {

@@ -20,20 +20,10 @@ import (
 	"github.com/nlmux/netlink/ynl"
 	"github.com/nlmux/netlink/ynl/internal/af"
 	"github.com/nlmux/netlink/ynl/internal/ynlkernel"
-	"github.com/nlmux/netlink/ynl/rtlink"
 	"github.com/nlmux/netlink/ynl/rtroute"
 )
 
 const routeHeader = 12 // struct rtmsg
-
-func index(t *testing.T, s *ynlkernel.Sandbox, name string) int32 {
-	t.Helper()
-	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName(name))
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return l.Index
-}
 
 // list returns the routes that are in no table of the kernel's own.
 func list(t *testing.T, s *ynlkernel.Sandbox) (routes []*rtroute.Route) {
@@ -207,7 +197,7 @@ func TestCase5GatewayOfOtherFamily(t *testing.T) {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
 
-	v0 := uint32(index(t, s, "v0"))
+	v0 := uint32(s.Link(t, "v0").Index)
 	made := rtroute.To(netip.MustParsePrefix("203.0.113.0/24"))
 	made.Oif = ynl.U32(v0)
 	made.SetGateway(netip.MustParseAddr("2001:db8::7"))
@@ -259,7 +249,7 @@ func TestCase6NextHopObjects(t *testing.T) {
 		ip route add 198.51.100.0/24 nhid 10
 		ip route add 198.51.101.0/24 nhid 5
 		ip route add 198.51.102.0/24 nhid 20`)
-	v0 := index(t, s, "v0")
+	v0 := s.Link(t, "v0").Index
 	group := one(t, s, "198.51.100.0/24")
 	if h := group.Multipath; group.NhID != ynl.U32(10) || len(h) != 2 || h[0].Hops != 2 || h[1].Hops != 6 ||
 		h[0].Route.Gateway != netip.MustParseAddr("192.0.2.9") || h[1].Route.Gateway != netip.MustParseAddr("192.0.2.8") {
@@ -369,7 +359,7 @@ func TestSegments(t *testing.T) {
 		rtroute.SEG6_IPTUN_MODE_L2ENCAP: "encap seg6 mode l2encap segs 2 [ 2001:db8::a 2001:db8::b ]",
 	} {
 		r := rtroute.To(netip.MustParsePrefix("2001:db8:b1::/48"))
-		r.Oif, r.Encap = ynl.U32(uint32(index(t, s, "v0"))), rtroute.Segments(mode, a, b)
+		r.Oif, r.Encap = ynl.U32(uint32(s.Link(t, "v0").Index)), rtroute.Segments(mode, a, b)
 		err := rtroute.New(s.Conn).NewRoute(kerneltest.Patient(t), r, netlink.NLM_F_CREATE|netlink.NLM_F_REPLACE)
 		if errors.Is(err, unix.EOPNOTSUPP) {
 			nstest.Skip(t, "seg6", "%v", err)
@@ -478,7 +468,7 @@ func TestRefusals(t *testing.T) {
 	ctx, routes := kerneltest.Patient(t), rtroute.New(s.Conn)
 	to := func(change func(*rtroute.Route)) *rtroute.Route {
 		r := rtroute.To(netip.MustParsePrefix("198.51.100.0/24"))
-		r.Oif = ynl.U32(uint32(index(t, s, "v0")))
+		r.Oif = ynl.U32(uint32(s.Link(t, "v0").Index))
 		change(r)
 		return r
 	}

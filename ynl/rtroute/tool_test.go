@@ -265,7 +265,7 @@ func encapFields(fields map[string]field, e rtroute.Encap) map[string]field {
 // TestMadeHere makes routes of all sorts here, and looks at what ip reads of them.
 func TestMadeHere(t *testing.T) {
 	s := ynlkernel.NewEnds(t)
-	v0 := uint32(index(t, s, "v0"))
+	v0 := uint32(s.Link(t, "v0").Index)
 	ctx, routes := kerneltest.Patient(t), rtroute.New(s.Conn)
 	to := func(prefix string, change func(*rtroute.Route)) *rtroute.Route {
 		r := rtroute.To(netip.MustParsePrefix(prefix))

@@ -17,7 +17,6 @@ import (
 	"github.com/nlmux/netlink/internal/kerneltest"
 	"github.com/nlmux/netlink/ynl"
 	"github.com/nlmux/netlink/ynl/internal/ynlkernel"
-	"github.com/nlmux/netlink/ynl/rtlink"
 	"github.com/nlmux/netlink/ynl/tc"
 )
 
@@ -245,11 +244,7 @@ func veth(t *testing.T, s *ynlkernel.Sandbox, i int) device {
 		ip link add $d numtxqueues 4 type veth peer name $p
 		ip link set $d addrgenmode none up
 		ip link set $p addrgenmode none up`))
-	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName(dev.name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dev.index = l.Index
+	dev.index = s.Link(t, dev.name).Index
 	return dev
 }
 
@@ -295,7 +290,9 @@ func again(t *testing.T, s *ynlkernel.Sandbox, command string, dump ynl.Stream[t
 	slices.SortStableFunc(list, func(a, b *tc.Object) int { return cmp.Compare(a.Handle, b.Handle) })
 	ctx := kerneltest.Patient(t)
 	for i := len(list) - 1; i >= 0; i-- {
-		known(t, reflect.ValueOf(list[i]), "")
+		// The options of an hfsc class are raw: those of the qdisc, of the same kind, are a
+		// struct.
+		ynlkernel.Known[tc.Raw](t, list[i], ".Options")
 		throughJSON(t, list[i])
 		if err := del(ctx, list[i].Settable()); err != nil {
 			t.Fatalf("delete: %v\n%s", err, text(list[i]))
@@ -334,40 +331,6 @@ func text(o *tc.Object) string {
 		return err.Error()
 	}
 	return string(b)
-}
-
-// known fails the test if a message has attributes that its type does not. The options of
-// an hfsc class are raw: those of the qdisc, of the same kind, are a struct.
-func known(t *testing.T, v reflect.Value, path string) {
-	t.Helper()
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		if raw, ok := v.Interface().(*tc.Raw); ok && raw != nil && len(*raw) > 0 && path != ".Options" {
-			t.Errorf("%s: %x is raw", path, []byte(*raw))
-			return
-		}
-		if !v.IsNil() {
-			known(t, v.Elem(), path)
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			known(t, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			name := v.Type().Field(i).Name
-			if !v.Field(i).CanInterface() {
-				continue
-			}
-			if attrs, ok := v.Field(i).Interface().(ynl.Attrs); ok {
-				for typ, value := range attrs.All() {
-					t.Errorf("%s.%s: type %d, %x", path, name, typ, value)
-				}
-				continue
-			}
-			known(t, v.Field(i), path+"."+name)
-		}
-	}
 }
 
 // throughJSON fails the test if a message changes when it is written as JSON and read.

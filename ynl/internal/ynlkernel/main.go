@@ -5,12 +5,9 @@
 package ynlkernel
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
 	"syscall"
 	"testing"
 
@@ -28,7 +25,7 @@ func Main(m *testing.M) {
 		nstest.Main(m)
 		return
 	}
-	if code, err := runInside(); err == nil {
+	if code, err := nstest.Rerun(insideEnv, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}); err == nil {
 		os.Exit(code)
 	}
 	// As an ordinary user, nstest.Main starts a process in a user namespace, which has a
@@ -41,22 +38,4 @@ func Main(m *testing.M) {
 		}
 	}
 	nstest.Main(m)
-}
-
-// runInside runs the command line of this process in a network namespace of its own.
-func runInside() (code int, err error) {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), insideEnv+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	// Pdeathsig is sent when the thread dies that started the child.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode(), nil
-	}
-	return 0, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/kerneltest"
 	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/ynl/rtlink"
 )
 
 // Create is the flags of a request that makes something new.
@@ -32,6 +33,16 @@ func New(t testing.TB, opts ...client.Option) *Sandbox {
 	t.Helper()
 	ns := nstest.New(t)
 	return &Sandbox{ns, kerneltest.Dial(t, ns, netlink.NETLINK_ROUTE, opts...)}
+}
+
+// Link returns the link with a name. It ends the test if there is none.
+func (s *Sandbox) Link(t testing.TB, name string) *rtlink.Link {
+	t.Helper()
+	l, err := rtlink.New(s.Conn).GetLink(kerneltest.Patient(t), rtlink.ByName(name))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return l
 }
 
 // Run runs commands in the namespace, one in each line, and returns their output. It ends
