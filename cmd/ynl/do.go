@@ -56,31 +56,23 @@ func newDo(flags *flag.FlagSet) action {
 }
 
 func (d *do) run(ctx context.Context, s *session, args []string) error {
-	f, op, err := findOp(args[0], args[1], doMode)
+	c, err := s.begin(doMode, args)
 	if err != nil {
 		return err
 	}
-	req, err := s.request(op, args[2:])
+	defer func() { s.report(c.end()) }()
+	flags := []netlink.Flags{d.flags}
+	switch {
+	case c.op.InBatch():
+		return doBatch(ctx, c, d.flags)
+	case c.op.Reply() == 0:
+		return ynl.Exec(ctx, c.caller, c.op, c.req, flags)
+	}
+	p, err := ynl.Do[payload](ctx, c.caller, c.op, c.req, flags)
 	if err != nil {
 		return err
 	}
-	conn, end, err := s.open(f.Protocol())
-	if err != nil {
-		return err
-	}
-	defer func() { s.report(end()) }()
-	if op.InBatch() {
-		return doBatch(ctx, conn, op, req, d.flags)
-	}
-	caller, flags := ynl.NewCaller(conn, f), []netlink.Flags{d.flags}
-	if op.Reply() == 0 {
-		return ynl.Exec(ctx, caller, op, req, flags)
-	}
-	p, err := ynl.Do[payload](ctx, caller, op, req, flags)
-	if err != nil {
-		return err
-	}
-	text, err := reply(op, p)
+	text, err := reply(c.op, p)
 	if err != nil {
 		return err
 	}
@@ -88,18 +80,18 @@ func (d *do) run(ctx context.Context, s *session, args []string) error {
 }
 
 // doBatch requests an operation as the only one of a batch.
-func doBatch(ctx context.Context, conn *client.Conn, op *ynl.Op, req ynl.Message, flags netlink.Flags) error {
-	m, err := ynl.BatchMessage(op, req, flags)
+func doBatch(ctx context.Context, c call, flags netlink.Flags) error {
+	m, err := ynl.BatchMessage(c.op, c.req, flags)
 	if err != nil {
 		return err
 	}
-	_, err = conn.Batch(ctx, uint8(m.Type>>8), []client.BatchMessage{m})
+	_, err = c.conn.Batch(ctx, uint8(m.Type>>8), []client.BatchMessage{m})
 	var refused *client.BatchError
 	if errors.As(err, &refused) {
 		err = refused.Err // without the number of the message, which is the only one
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", title(op), err)
+		return fmt.Errorf("%s: %w", title(c.op), err)
 	}
 	return nil
 }

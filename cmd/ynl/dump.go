@@ -51,23 +51,15 @@ func (d *dump) run(ctx context.Context, s *session, args []string) error {
 	if d.json && d.table {
 		return usagef("dump: -json excludes -table, -wide and -columns")
 	}
-	f, op, err := findOp(args[0], args[1], dumpMode)
-	if err != nil {
-		return err
-	}
-	req, err := s.request(op, args[2:])
-	if err != nil {
-		return err
-	}
-	conn, end, err := s.open(f.Protocol())
+	c, err := s.begin(dumpMode, args)
 	if err != nil {
 		return err
 	}
 	// The entries of an interrupted dump are printed, too.
-	list, failure := ynl.Dump[payload](ctx, ynl.NewCaller(conn, f), op, req, nil).List()
+	list, failure := ynl.Dump[payload](ctx, c.caller, c.op, c.req, nil).List()
 	entries := make([]json.RawMessage, 0, len(list))
 	for _, p := range list {
-		entry, err := reply(op, p)
+		entry, err := reply(c.op, p)
 		if err != nil {
 			s.report(err)
 			continue
@@ -76,7 +68,7 @@ func (d *dump) run(ctx context.Context, s *session, args []string) error {
 	}
 	err = d.print(s, entries)
 	s.report(failure)
-	s.report(end())
+	s.report(c.end())
 	return err
 }
 
