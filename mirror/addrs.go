@@ -1,6 +1,10 @@
 package mirror
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/nlmux/netlink/ynl/rtaddr"
+)
 
 const (
 	ifaFTentative  = 0x40
@@ -13,7 +17,7 @@ const (
 // address, prefix length and peer (__inet_insert_ifa in net/ipv4/devinet.c).
 var addrs4 = &kind{
 	name: "addrs4", bit: TableAddrs4, family: afInet,
-	get: rtmGetAddr, new: rtmNewAddr, del: rtmDelAddr, multicast: groupIPv4Addr,
+	get: rtaddr.RTM_GETADDR, new: rtaddr.RTM_NEWADDR, del: rtaddr.RTM_DELADDR, multicast: rtaddr.RTNLGRP_IPV4_IFADDR,
 	layout: layout{
 		header: 8,
 		key: []part{
@@ -34,7 +38,7 @@ var addrs4 = &kind{
 // address, which is IFA_LOCAL if there is a peer.
 var addrs6 = &kind{
 	name: "addrs6", bit: TableAddrs6, family: afInet6,
-	get: rtmGetAddr, new: rtmNewAddr, del: rtmDelAddr, multicast: groupIPv6Addr,
+	get: rtaddr.RTM_GETADDR, new: rtaddr.RTM_NEWADDR, del: rtaddr.RTM_DELADDR, multicast: rtaddr.RTNLGRP_IPV6_IFADDR,
 	layout: layout{
 		header: 8,
 		key: []part{
@@ -59,7 +63,7 @@ func addrRequest(family uint8, _ uint32) []byte { return []byte{family, 7: 0} }
 // addr4Changed: with its last IPv4 address a link loses all its IPv4 routes
 // (fib_inetaddr_event in net/ipv4/fib_frontend.c calls fib_disable_ip).
 func addr4Changed(m *Mirror, t *table, key []byte, old, new group) {
-	if prefix := key[:4]; len(new) == 0 && len(t.under(prefix)) == 0 {
+	if prefix := key[:4]; len(new) == 0 && !t.has(prefix) {
 		m.wantByLink(TableRoutes4, keyNumber(prefix), AddrGone)
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/nstest"
 	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl/rtlink"
+	"github.com/nlmux/netlink/ynl/rtroute"
 )
 
 var stormFlag = flag.Duration("mirror.storm", 5*time.Second, "how long the storm goes on")
@@ -54,7 +56,7 @@ func send(b testing.TB, ns *nstest.NS, from, to int, flags netlink.Flags, payloa
 		var buf []byte
 		for i := from; i < to; i++ {
 			m := wire.Message{Payload: payload(i)}
-			m.Header.Type, m.Header.Flags = rtmNewRoute, netlink.NLM_F_REQUEST|flags
+			m.Header.Type, m.Header.Flags = rtroute.RTM_NEWROUTE, netlink.NLM_F_REQUEST|flags
 			if buf = wire.AppendMessage(buf, m); len(buf) > 60_000 || i == to-1 {
 				if err := unix.Sendto(fd, buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 					return err
@@ -88,7 +90,7 @@ func filled(b testing.TB) (ns *nstest.NS, conn *client.Conn, oif uint32) {
 	}
 	b.Cleanup(func() { conn.Close() })
 	indices := map[string]uint32{}
-	for m, err := range conn.Dump(patient(b), rtmGetLink, make([]byte, 16)) {
+	for m, err := range conn.Dump(patient(b), rtlink.RTM_GETLINK, make([]byte, 16)) {
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -108,7 +110,7 @@ func fillOver(b testing.TB, conn *client.Conn, from, n int, oif uint32) {
 		p := benchRoute(i, 0, oif)
 		p[6] = unix.RT_SCOPE_LINK
 		p = append(p[:len(p)-16], p[len(p)-8:]...) // without RTA_GATEWAY
-		if _, err := conn.Request(patient(b), rtmNewRoute, p, netlink.NLM_F_CREATE); err != nil {
+		if _, err := conn.Request(patient(b), rtroute.RTM_NEWROUTE, p, netlink.NLM_F_CREATE); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -118,7 +120,7 @@ func fillOver(b testing.TB, conn *client.Conn, from, n int, oif uint32) {
 func stream(b testing.TB, conn *client.Conn) (n int, took time.Duration) {
 	b.Helper()
 	start := time.Now()
-	for _, err := range conn.Dump(context.Background(), rtmGetRoute, routeRequest(afInet, 0)) {
+	for _, err := range conn.Dump(context.Background(), rtroute.RTM_GETROUTE, routeRequest(afInet, 0)) {
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -319,7 +321,7 @@ func unconnected(b *testing.B) *Mirror {
 
 func routeEvent(i, gateway int) client.Event {
 	e := client.Event{NSID: -1}
-	e.Header.Type, e.Header.Flags = rtmNewRoute, netlink.NLM_F_REPLACE
+	e.Header.Type, e.Header.Flags = rtroute.RTM_NEWROUTE, netlink.NLM_F_REPLACE
 	e.Payload = benchRoute(i, gateway, 3)
 	return e
 }

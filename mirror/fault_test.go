@@ -18,6 +18,12 @@ import (
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/nltest"
 	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl/nexthop"
+	"github.com/nlmux/netlink/ynl/rtaddr"
+	"github.com/nlmux/netlink/ynl/rtlink"
+	"github.com/nlmux/netlink/ynl/rtneigh"
+	"github.com/nlmux/netlink/ynl/rtroute"
+	"github.com/nlmux/netlink/ynl/rtrule"
 )
 
 // scripted is a kernel with rules and IPv4 routes, which announces its changes as the
@@ -67,12 +73,12 @@ func (k *scripted) answer(req wire.Message) []wire.Message {
 	if req.Header.Flags&netlink.NLM_F_DUMP != netlink.NLM_F_DUMP {
 		return nil // the barrier: an acknowledgement
 	}
-	entries, typ := map[byte][]byte(nil), rtmNewRoute
+	entries, typ := map[byte][]byte(nil), netlink.MessageType(rtroute.RTM_NEWROUTE)
 	switch {
-	case req.Header.Type == rtmGetRoute && req.Payload[0] == afInet:
+	case req.Header.Type == rtroute.RTM_GETROUTE && req.Payload[0] == afInet:
 		entries = k.routes
-	case req.Header.Type == rtmGetRule && req.Payload[0] == afInet:
-		entries, typ = k.rules, rtmNewRule
+	case req.Header.Type == rtrule.RTM_GETRULE && req.Payload[0] == afInet:
+		entries, typ = k.rules, rtrule.RTM_NEWRULE
 	default:
 		return append(out, k.others[req.Header.Type]...)
 	}
@@ -80,6 +86,21 @@ func (k *scripted) answer(req wire.Message) []wire.Message {
 		out = append(out, wire.Message{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: entries[n]})
 	}
 	return out
+}
+
+// mirror opens a Mirror of the scripted kernel, which is closed after the test, and waits
+// until it is exact.
+func (k *scripted) mirror(t *testing.T, tables Tables) *Mirror {
+	t.Helper()
+	m, err := Open(t.Context(), tables, WithDial(k.dial))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	if err := m.Synced(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // setRoute adds or replaces a route, and says so.
@@ -92,13 +113,13 @@ func (k *scripted) setRoute(n, gateway byte) {
 	p = appendAttribute(p, rtaTable, native.AppendUint32(nil, 254))
 	p = appendAttribute(p, rtaDst, []byte{10, n, 0, 0})
 	k.routes[n] = appendAttribute(p, rtaGateway, []byte{10, 0, 0, gateway})
-	k.push(groupIPv4Route, rtmNewRoute, flags, k.routes[n])
+	k.push(rtroute.RTNLGRP_IPV4_ROUTE, rtroute.RTM_NEWROUTE, flags, k.routes[n])
 }
 
 func (k *scripted) deleteRoute(n byte) {
 	if p := k.routes[n]; p != nil {
 		delete(k.routes, n)
-		k.push(groupIPv4Route, rtmDelRoute, 0, p)
+		k.push(rtroute.RTNLGRP_IPV4_ROUTE, rtroute.RTM_DELROUTE, 0, p)
 	}
 }
 
@@ -119,7 +140,7 @@ func (k *scripted) setRuleSilently(n byte) {
 // announce announces what setRuleSilently has added.
 func (k *scripted) announce() {
 	if k.unannounced != nil {
-		k.push(groupIPv4Rule, rtmNewRule, 0, k.unannounced)
+		k.push(rtrule.RTNLGRP_IPV4_RULE, rtrule.RTM_NEWRULE, 0, k.unannounced)
 		k.unannounced = nil
 	}
 }
@@ -127,7 +148,7 @@ func (k *scripted) announce() {
 func (k *scripted) deleteRule(n byte) {
 	if p := k.rules[n]; p != nil {
 		delete(k.rules, n)
-		k.push(groupIPv4Rule, rtmDelRule, 0, p)
+		k.push(rtrule.RTNLGRP_IPV4_RULE, rtrule.RTM_DELRULE, 0, p)
 	}
 }
 
@@ -238,7 +259,7 @@ func TestFaultsAtEveryStep(t *testing.T) {
 		},
 		"malformed": func(k *scripted, _ *rand.Rand, req wire.Message) []wire.Message {
 			answer := k.answer(req)
-			k.push(groupIPv4Route, rtmNewRoute, 0, []byte{afInet, 1, 2})
+			k.push(rtroute.RTNLGRP_IPV4_ROUTE, rtroute.RTM_NEWROUTE, 0, []byte{afInet, 1, 2})
 			if len(answer) > 0 {
 				answer[0].Payload = append(slices.Clone(answer[0].Payload), 3, 0, 0, 0)
 			}
@@ -306,7 +327,7 @@ func TestMessageAfterTheDump(t *testing.T) {
 		k := newScripted()
 		shown := false
 		k.fault = func(_ int, req wire.Message) []wire.Message {
-			dump := req.Header.Type == rtmGetRule
+			dump := req.Header.Type == rtrule.RTM_GETRULE
 			switch {
 			case dump && !shown:
 				shown = true
@@ -336,30 +357,23 @@ func TestLinkGoneTakesAlong(t *testing.T) {
 	addr := appendAttribute([]byte{afInet, 24, 0, 0, index, 0, 0, 0}, ifaLocal, []byte{10, 0, 0, 1})
 	addr = appendAttribute(addr, ifaAddress, []byte{10, 0, 0, 1})
 	neigh := appendAttribute([]byte{afInet, 0, 0, 0, index, 0, 0, 0, 0x80, 0, 0, 0}, ndaDst, []byte{10, 0, 0, 2})
-	nexthop := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
-	nexthop = appendAttribute(nexthop, nhaOif, []byte{index, 0, 0, 0})
+	object := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
+	object = appendAttribute(object, nhaOif, []byte{index, 0, 0, 0})
 	message := func(typ netlink.MessageType, p []byte) []wire.Message {
 		return []wire.Message{{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: p}}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		k := newScripted()
 		k.others = map[netlink.MessageType][]wire.Message{
-			rtmGetLink:    message(rtmNewLink, link),
-			rtmGetAddr:    message(rtmNewAddr, addr),
-			rtmGetNeigh:   message(rtmNewNeigh, neigh),
-			rtmGetNexthop: message(rtmNewNexthop, nexthop),
+			rtlink.RTM_GETLINK:     message(rtlink.RTM_NEWLINK, link),
+			rtaddr.RTM_GETADDR:     message(rtaddr.RTM_NEWADDR, addr),
+			rtneigh.RTM_GETNEIGH:   message(rtneigh.RTM_NEWNEIGH, neigh),
+			nexthop.RTM_GETNEXTHOP: message(nexthop.RTM_NEWNEXTHOP, object),
 		}
 		k.setRoute(1, 1)
 		k.routes[2] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 2}, 1), rtaOif, []byte{index, 0, 0, 0})
 		k.routes[3] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 3}, 1), rtaNhID, []byte{1, 0, 0, 0})
-		m, err := Open(t.Context(), All, WithDial(k.dial))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		if err := m.Synced(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m := k.mirror(t, All)
 		before := m.state.Load()
 		for bit, want := range map[Tables]int{TableLinks: 1, TableAddrs4: 1, TableNeighs4: 1, TableNexthops: 1, TableRoutes4: 3} {
 			if n := before.trees[bit.number()].Len(); n != want {
@@ -375,7 +389,7 @@ func TestLinkGoneTakesAlong(t *testing.T) {
 				<-checked
 				return nil
 			}
-			k.push(groupLink, rtmDelLink, 0, link)
+			k.push(rtlink.RTNLGRP_LINK, rtlink.RTM_DELLINK, 0, link)
 		})
 		<-before.newer
 		synctest.Wait()
@@ -399,29 +413,22 @@ func TestLinkGoneDuringAPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newScripted()
 		k.others = map[netlink.MessageType][]wire.Message{
-			rtmGetLink: {{Header: wire.Header{Type: rtmNewLink, Flags: netlink.NLM_F_MULTI}, Payload: link}},
+			rtlink.RTM_GETLINK: {{Header: wire.Header{Type: rtlink.RTM_NEWLINK, Flags: netlink.NLM_F_MULTI}, Payload: link}},
 		}
 		k.setRoute(1, 1)
 		k.routes[2] = appendAttribute(bytes.Replace(k.routes[1], []byte{10, 1}, []byte{10, 2}, 1), rtaOif, []byte{index, 0, 0, 0})
-		m, err := Open(t.Context(), TableRoutes4, WithDial(k.dial))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		if err := m.Synced(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m := k.mirror(t, TableRoutes4)
 		gone := false
 		k.do(func() {
 			k.fault = func(_ int, req wire.Message) []wire.Message {
-				if req.Header.Type != rtmGetRoute || gone {
+				if req.Header.Type != rtroute.RTM_GETROUTE || gone {
 					return nil
 				}
 				gone = true
 				answer := k.answer(req)
 				k.others = nil
 				delete(k.routes, 2)
-				k.push(groupLink, rtmDelLink, 0, link)
+				k.push(rtlink.RTNLGRP_LINK, rtlink.RTM_DELLINK, 0, link)
 				return answer
 			}
 			// A change of the route is lost, so the dump differs from the copy.
@@ -452,29 +459,22 @@ func TestCarrierIsLostInTwoSteps(t *testing.T) {
 	message := func(typ netlink.MessageType, p []byte) []wire.Message {
 		return []wire.Message{{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: p}}
 	}
-	nexthop := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
-	nexthop = appendAttribute(nexthop, nhaOif, []byte{index, 0, 0, 0})
+	object := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
+	object = appendAttribute(object, nhaOif, []byte{index, 0, 0, 0})
 	synctest.Test(t, func(t *testing.T) {
 		k := newScripted()
 		k.others = map[netlink.MessageType][]wire.Message{
-			rtmGetLink:    message(rtmNewLink, link(iffUp|iffRunning|iffLowerUp, 6)),
-			rtmGetNexthop: message(rtmNewNexthop, nexthop),
+			rtlink.RTM_GETLINK:     message(rtlink.RTM_NEWLINK, link(iffUp|iffRunning|iffLowerUp, 6)),
+			nexthop.RTM_GETNEXTHOP: message(nexthop.RTM_NEWNEXTHOP, object),
 		}
-		m, err := Open(t.Context(), TableNexthops, WithDial(k.dial))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		if err := m.Synced(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m := k.mirror(t, TableNexthops)
 		for i, state := range []byte{6, 2} {
 			k.do(func() {
-				k.others[rtmGetLink] = message(rtmNewLink, link(iffUp, state))
+				k.others[rtlink.RTM_GETLINK] = message(rtlink.RTM_NEWLINK, link(iffUp, state))
 				if state == 2 {
-					k.others[rtmGetNexthop] = nil
+					k.others[nexthop.RTM_GETNEXTHOP] = nil
 				}
-				k.push(groupLink, rtmNewLink, 0, link(iffUp, state))
+				k.push(rtlink.RTNLGRP_LINK, rtlink.RTM_NEWLINK, 0, link(iffUp, state))
 			})
 			time.Sleep(5 * time.Second)
 			s := m.state.Load()
@@ -491,17 +491,10 @@ func TestUndecodable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newScripted()
 		k.setRoute(1, 1)
-		m, err := Open(t.Context(), TableRoutes4, WithDial(k.dial))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		if err := m.Synced(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m := k.mirror(t, TableRoutes4)
 		k.do(func() {
 			k.routes[1][len(k.routes[1])-1] = 77 // a change whose message is broken
-			k.push(groupIPv4Route, rtmNewRoute, netlink.NLM_F_REPLACE, k.routes[1][:len(k.routes[1])-2])
+			k.push(rtroute.RTNLGRP_IPV4_ROUTE, rtroute.RTM_NEWROUTE, netlink.NLM_F_REPLACE, k.routes[1][:len(k.routes[1])-2])
 		})
 		time.Sleep(5 * time.Second)
 		k.agree(t, m, "afterwards")
@@ -520,7 +513,7 @@ func TestTheKernelStopsAnswering(t *testing.T) {
 		k.setRoute(1, 1)
 		refuse := true
 		k.fault = func(_ int, req wire.Message) []wire.Message {
-			if refuse && req.Header.Type == rtmGetRoute {
+			if refuse && req.Header.Type == rtroute.RTM_GETROUTE {
 				return []wire.Message{nltest.Error(syscall.EOPNOTSUPP, wire.ExtAck{Message: "no routes today"})}
 			}
 			return nil
@@ -557,17 +550,10 @@ func TestUnmarkedDumpsLackEntries(t *testing.T) {
 		for n := range byte(6) {
 			k.setRule(n)
 		}
-		m, err := Open(t.Context(), TableRules4, WithDial(k.dial))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		if err := m.Synced(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m := k.mirror(t, TableRules4)
 		lacking := byte(0)
 		fault := func(_ int, req wire.Message) []wire.Message {
-			if req.Header.Type != rtmGetRule {
+			if req.Header.Type != rtrule.RTM_GETRULE {
 				return nil
 			}
 			answer := k.answer(req)

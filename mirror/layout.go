@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl/rtroute"
 )
 
 var native = binary.NativeEndian
@@ -163,7 +164,7 @@ func (p *part) putHeader(head, key []byte) {
 	if p.number && p.width == 1 {
 		u := native.Uint32(v)
 		if u > 0xff {
-			u = rtTableCompat // as the kernel does (fib_dump_info in net/ipv4/fib_semantics.c)
+			u = rtroute.RT_TABLE_COMPAT // as the kernel does (fib_dump_info in net/ipv4/fib_semantics.c)
 		}
 		v = []byte{byte(u)}
 	}

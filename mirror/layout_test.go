@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl/rtroute"
 )
 
 // route4Payload is a message about 10.9.0.0/24 in table 1000, via a gateway.
 func route4Payload() []byte {
-	p := []byte{afInet, 24, 0, 0x10, rtTableCompat, 4, 0, 1, 0, 0, 0, 0}
+	p := []byte{afInet, 24, 0, 0x10, rtroute.RT_TABLE_COMPAT, 4, 0, 1, 0, 0, 0, 0}
 	p = appendAttribute(p, rtaTable, native.AppendUint32(nil, 1000))
 	p = appendAttribute(p, rtaDst, []byte{10, 9, 0, 0})
 	p = appendAttribute(p, rtaPriority, native.AppendUint32(nil, 20))

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl/rtlink"
 )
 
 const (
@@ -44,7 +45,7 @@ const (
 // that it has left its bridge.
 var links = &kind{
 	name: "links", bit: TableLinks, family: afUnspec,
-	get: rtmGetLink, new: rtmNewLink, del: rtmDelLink, multicast: groupLink,
+	get: rtlink.RTM_GETLINK, new: rtlink.RTM_NEWLINK, del: rtlink.RTM_DELLINK, multicast: rtlink.RTNLGRP_LINK,
 	layout: layout{
 		header: 16,
 		key:    []part{{size: 4, at: 4, width: 4, number: true}},

@@ -12,6 +12,7 @@ import (
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl/rtlink"
 )
 
 // Mirror keeps copies of the kernel's tables. Open makes one. Its methods may be called
@@ -229,7 +230,7 @@ func (m *Mirror) barrier(ctx context.Context) error {
 	request := make([]byte, 16)
 	native.PutUint32(request[4:], loopback)
 	for {
-		_, err := m.conn.Request(ctx, rtmGetLink, request, 0)
+		_, err := m.conn.Request(ctx, rtlink.RTM_GETLINK, request, 0)
 		var refused *wire.KernelError
 		switch {
 		case err == nil, errors.As(err, &refused):

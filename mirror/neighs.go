@@ -1,5 +1,7 @@
 package mirror
 
+import "github.com/nlmux/netlink/ynl/rtneigh"
+
 const (
 	ntfProxy = 0x08
 
@@ -22,7 +24,7 @@ var (
 func neighKind(name string, bit Tables, family uint8, size int) *kind {
 	return &kind{
 		name: name, bit: bit, family: family,
-		get: rtmGetNeigh, new: rtmNewNeigh, del: rtmDelNeigh, multicast: groupNeigh,
+		get: rtneigh.RTM_GETNEIGH, new: rtneigh.RTM_NEWNEIGH, del: rtneigh.RTM_DELNEIGH, multicast: rtneigh.RTNLGRP_NEIGH,
 		layout: layout{
 			header: 12,
 			key: []part{

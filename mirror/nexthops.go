@@ -1,5 +1,7 @@
 package mirror
 
+import "github.com/nlmux/netlink/ynl/nexthop"
+
 const (
 	nhmsgSize  = 8
 	nhmsgFlags = 4
@@ -10,7 +12,7 @@ const (
 // nexthops is the table of next hop objects and their groups, by id.
 var nexthops = &kind{
 	name: "nexthops", bit: TableNexthops, anyFamily: true, needs: TableLinks,
-	get: rtmGetNexthop, new: rtmNewNexthop, del: rtmDelNexthop, multicast: groupNexthop,
+	get: nexthop.RTM_GETNEXTHOP, new: nexthop.RTM_NEWNEXTHOP, del: nexthop.RTM_DELNEXTHOP, multicast: nexthop.RTNLGRP_NEXTHOP,
 	layout: layout{
 		header: nhmsgSize,
 		key:    []part{{size: 4, attr: nhaID, number: true}},

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/ynl/rtroute"
 )
 
 // routes4 is the table of IPv4 routes. A group has the routes of one routing table,
@@ -11,7 +12,7 @@ import (
 // first usable one.
 var routes4 = &kind{
 	name: "routes4", bit: TableRoutes4, family: afInet, needs: TableLinks | TableAddrs4 | TableNexthops,
-	get: rtmGetRoute, new: rtmNewRoute, del: rtmDelRoute, multicast: groupIPv4Route,
+	get: rtroute.RTM_GETROUTE, new: rtroute.RTM_NEWROUTE, del: rtroute.RTM_DELROUTE, multicast: rtroute.RTNLGRP_IPV4_ROUTE,
 	layout: layout{
 		header: rtmsgSize,
 		key: []part{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl/rtroute"
 )
 
 // routes6 is the table of IPv6 routes. A group has the routes of one routing table,
@@ -15,7 +16,7 @@ import (
 // their bytes; the others are an ordered list.
 var routes6 = &kind{
 	name: "routes6", bit: TableRoutes6, family: afInet6, needs: TableLinks | TableAddrs6 | TableNexthops,
-	get: rtmGetRoute, new: rtmNewRoute, del: rtmDelRoute, multicast: groupIPv6Route,
+	get: rtroute.RTM_GETROUTE, new: rtroute.RTM_NEWROUTE, del: rtroute.RTM_DELROUTE, multicast: rtroute.RTNLGRP_IPV6_ROUTE,
 	layout: layout{
 		header: rtmsgSize,
 		key: []part{

@@ -1,12 +1,16 @@
 package mirror
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/nlmux/netlink/ynl/rtrule"
+)
 
 // rules4 and rules6 are the tables of policy routing rules, by priority. The rules of
 // one priority are a list in the order of their insertion.
 var (
-	rules4 = ruleKind("rules4", TableRules4, afInet, groupIPv4Rule)
-	rules6 = ruleKind("rules6", TableRules6, afInet6, groupIPv6Rule)
+	rules4 = ruleKind("rules4", TableRules4, afInet, rtrule.RTNLGRP_IPV4_RULE)
+	rules6 = ruleKind("rules6", TableRules6, afInet6, rtrule.RTNLGRP_IPV6_RULE)
 )
 
 const (
@@ -21,7 +25,7 @@ const (
 func ruleKind(name string, bit Tables, family uint8, multicast uint32) *kind {
 	return &kind{
 		name: name, bit: bit, family: family,
-		get: rtmGetRule, new: rtmNewRule, del: rtmDelRule, multicast: multicast,
+		get: rtrule.RTM_GETRULE, new: rtrule.RTM_NEWRULE, del: rtrule.RTM_DELRULE, multicast: multicast,
 		layout: layout{
 			header: fibRuleHeader,
 			key:    []part{{size: 4, attr: fraPriority, number: true}},

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 	"time"
 
@@ -82,14 +83,32 @@ func (t *table) members(match func(value []byte) bool) []message {
 }
 
 // some reports whether the value of a member matches.
-func (t *table) some(match func(value []byte) bool) bool { return len(t.members(match)) > 0 }
+func (t *table) some(match func(value []byte) bool) bool {
+	for range matching(t.txn.Current(), match) {
+		return true
+	}
+	return false
+}
+
+// has reports whether there is a key that begins with the prefix.
+func (t *table) has(prefix []byte) bool {
+	for range t.txn.Current().Range(prefix, after(prefix)) {
+		return true
+	}
+	return false
+}
 
 func removals(in tree.Tree, match func(value []byte) bool) []message {
 	var out []message
-	for key, g := range in.Select(func(g []byte) bool { return slices.ContainsFunc(group(g).values(), match) }) {
+	for key, g := range matching(in, match) {
 		out = appendRemovals(out, key, g, match)
 	}
 	return out
+}
+
+// matching returns an iterator over the groups with a member whose value matches.
+func matching(in tree.Tree, match func(value []byte) bool) iter.Seq2[[]byte, []byte] {
+	return in.Select(func(g []byte) bool { return slices.ContainsFunc(group(g).values(), match) })
 }
 
 func appendRemovals(out []message, key []byte, g group, match func(value []byte) bool) []message {
