@@ -77,6 +77,9 @@ func (m *Mirror) message(t *table, e client.Event) {
 	case mine:
 		m.parsed = [2][]byte{msg.key, msg.value}
 		msg.new, msg.flags = e.Header.Type == t.kind.new, e.Header.Flags
+		if t.kind.announced != nil {
+			t.kind.announced(m, t, &msg)
+		}
 		m.apply(t, &msg, Event)
 	}
 }

@@ -447,34 +447,54 @@ func TestLinkGoneDuringAPass(t *testing.T) {
 	})
 }
 
+// nexthopKernel is a scripted kernel with a link and next hop 1, which leads there.
+type nexthopKernel struct {
+	*scripted
+	nexthop []byte
+}
+
+const nexthopLink = 7
+
+func newNexthopKernel() nexthopKernel {
+	object := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
+	k := nexthopKernel{newScripted(), appendAttribute(object, nhaOif, []byte{nexthopLink, 0, 0, 0})}
+	k.others = map[netlink.MessageType][]wire.Message{}
+	k.setLink(iffUp|iffRunning|iffLowerUp, 6)
+	k.setNexthop()
+	return k
+}
+
+// setLink announces the flags and the operational state of the link.
+func (k nexthopKernel) setLink(flags uint32, state byte) {
+	const operstate = 16
+	p := append(make([]byte, 4), nexthopLink, 0, 0, 0)
+	p = append(native.AppendUint32(p, flags), 0, 0, 0, 0)
+	p = appendAttribute(p, operstate, []byte{state})
+	k.others[rtlink.RTM_GETLINK] = multi(rtlink.RTM_NEWLINK, p)
+	k.push(rtlink.RTNLGRP_LINK, rtlink.RTM_NEWLINK, 0, p)
+}
+
+// setNexthop makes the next hop without a message.
+func (k nexthopKernel) setNexthop() {
+	k.others[nexthop.RTM_GETNEXTHOP] = multi(nexthop.RTM_NEWNEXTHOP, k.nexthop)
+}
+
+func multi(typ netlink.MessageType, p []byte) []wire.Message {
+	return []wire.Message{{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: p}}
+}
+
 // TestCarrierIsLostInTwoSteps: the first message without a carrier comes before the next
 // hops of the link go, the second one differs in the operational state only.
 func TestCarrierIsLostInTwoSteps(t *testing.T) {
-	const index, operstate = 7, 16
-	link := func(flags uint32, state byte) []byte {
-		p := append(make([]byte, 4), index, 0, 0, 0)
-		p = append(native.AppendUint32(p, flags), 0, 0, 0, 0)
-		return appendAttribute(p, operstate, []byte{state})
-	}
-	message := func(typ netlink.MessageType, p []byte) []wire.Message {
-		return []wire.Message{{Header: wire.Header{Type: typ, Flags: netlink.NLM_F_MULTI}, Payload: p}}
-	}
-	object := appendAttribute(make([]byte, nhmsgSize), nhaID, []byte{1, 0, 0, 0})
-	object = appendAttribute(object, nhaOif, []byte{index, 0, 0, 0})
 	synctest.Test(t, func(t *testing.T) {
-		k := newScripted()
-		k.others = map[netlink.MessageType][]wire.Message{
-			rtlink.RTM_GETLINK:     message(rtlink.RTM_NEWLINK, link(iffUp|iffRunning|iffLowerUp, 6)),
-			nexthop.RTM_GETNEXTHOP: message(nexthop.RTM_NEWNEXTHOP, object),
-		}
+		k := newNexthopKernel()
 		m := k.mirror(t, TableNexthops)
 		for i, state := range []byte{6, 2} {
 			k.do(func() {
-				k.others[rtlink.RTM_GETLINK] = message(rtlink.RTM_NEWLINK, link(iffUp, state))
+				k.setLink(iffUp, state)
 				if state == 2 {
 					k.others[nexthop.RTM_GETNEXTHOP] = nil
 				}
-				k.push(rtlink.RTNLGRP_LINK, rtlink.RTM_NEWLINK, 0, link(iffUp, state))
 			})
 			time.Sleep(5 * time.Second)
 			s := m.state.Load()
@@ -483,6 +503,54 @@ func TestCarrierIsLostInTwoSteps(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNexthopGoneAndMadeAgain: a link takes its next hop and the routes of that along
+// without a message, and another next hop gets the same id before the Mirror has looked.
+// The routes are in doubt from the link's message on, and go.
+func TestNexthopGoneAndMadeAgain(t *testing.T) {
+	tests := map[string]struct {
+		flags netlink.Flags // of the next hop's message
+		link  bool          // the link is announced
+	}{
+		"added":                             {netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, true},
+		"replaced":                          {netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE, true},
+		"added, the link was not announced": {netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newNexthopKernel()
+				k.setRoute(1, 1)
+				k.setRoute(2, 2)
+				k.routes[2] = appendAttribute(k.routes[2], rtaNhID, []byte{1, 0, 0, 0})
+				m := k.mirror(t, TableRoutes4)
+				makeAgain := func() {
+					k.push(nexthop.RTNLGRP_NEXTHOP, nexthop.RTM_NEWNEXTHOP, tt.flags, k.nexthop)
+				}
+				k.fault = func(_ int, req wire.Message) []wire.Message {
+					if req.Header.Type != nexthop.RTM_GETNEXTHOP {
+						return nil
+					}
+					if exact := m.Snapshot().s.exact & (TableNexthops | TableRoutes4); exact != 0 {
+						t.Errorf("%v exact before the next hops were read", exact)
+					}
+					makeAgain()
+					return nil
+				}
+				k.do(func() {
+					delete(k.routes, 2)
+					if tt.link {
+						k.setLink(iffUp, 2)
+					} else {
+						makeAgain()
+					}
+				})
+				time.Sleep(5 * time.Second)
+				k.agree(t, m, "afterwards")
+			})
+		})
+	}
 }
 
 // TestUndecodable: a message that cannot be cut apart is counted, and its table is read

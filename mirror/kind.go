@@ -51,6 +51,9 @@ type kind struct {
 	uses func(value []byte, link uint32) bool
 	// usesOnly reports whether it depends on no other link.
 	usesOnly func(value []byte, link uint32) bool
+	// announced is called before a message of the kernel is applied. It finds what has
+	// gone before the message. Nil: nothing.
+	announced func(m *Mirror, t *table, msg *message)
 	// changed is called when a group has changed, and when one was removed that was
 	// absent; old or new are empty if the group is not there. It finds what goes along
 	// without a message.

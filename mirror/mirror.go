@@ -109,6 +109,9 @@ func (m *Mirror) addTables(tables Tables) (multicast []uint32) {
 		}
 		t := newTable(k, now)
 		t.pace.settle = m.settle
+		if k.needs&TableNexthops != 0 {
+			t.hops = m.table(TableNexthops)
+		}
 		m.tables = append(m.tables, t)
 		m.byBit[k.bit] = t
 		for _, typ := range []netlink.MessageType{k.new, k.del} {
@@ -194,7 +197,7 @@ func (m *Mirror) reasons(tables Tables) string {
 		if text != "" {
 			text += ", "
 		}
-		text += t.doubt.String()
+		text += t.why().String()
 		if t.stats.Err != nil {
 			text += ": " + t.stats.Err.Error()
 		}

@@ -14,6 +14,7 @@ type table struct {
 	kind *kind
 	txn  *tree.Txn
 	tree tree.Tree // what was published last
+	hops *table    // the next hop objects that these routes use; nil for other tables
 
 	// The pass under way.
 	pass *pass                // nil: none
@@ -141,4 +142,21 @@ func (m *message) clone() message {
 }
 
 // exact reports whether the copy is that of the kernel.
-func (t *table) exact() bool { return t.doubt == None }
+func (t *table) exact() bool { return t.why() == None }
+
+// why returns why the copy may differ from the kernel's table. Next hop objects that have
+// gone without a message have taken their routes along.
+func (t *table) why() Reason {
+	if t.doubt == None && t.hops != nil {
+		return t.hops.doubt
+	}
+	return t.doubt
+}
+
+// changed returns since when the copy is exact or not.
+func (t *table) changed() time.Time {
+	if t.doubt == None && t.hops != nil {
+		return later(t.since, t.hops.since)
+	}
+	return t.since
+}
