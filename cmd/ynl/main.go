@@ -2,7 +2,7 @@
 // operations, dumps their tables and prints their events.
 //
 //	ynl list
-//	ynl ops FAMILY
+//	ynl ops FAMILY [OP]
 //	ynl dump FAMILY OP [JSON]
 //	ynl do [-create] [-excl] [-replace] [-append] FAMILY OP [JSON]
 //	ynl watch FAMILY...

@@ -25,7 +25,7 @@ type action func(ctx context.Context, s *session, args []string) error
 
 var subcommands = []subcommand{
 	{"list", "", "list the families", listHelp, 0, 0, newList},
-	{"ops", "FAMILY", "list the operations of a family", opsHelp, 1, 1, newOps},
+	{"ops", "[flags] FAMILY [OP]", "list the operations of a family, or explain one", opsHelp, 1, 2, newOps},
 	{"dump", "[flags] FAMILY OP [JSON]", "print a table of the kernel", dumpHelp, 2, 3, newDump},
 	{"do", "[flags] FAMILY OP [JSON]", "request an operation", doHelp, 2, 3, newDo},
 	{"watch", "[flags] FAMILY...", "print events until Ctrl-C", watchHelp, 1, math.MaxInt, newWatch},
@@ -52,6 +52,7 @@ const helpTail = `
 Examples:
   ynl list                                          which families there are
   ynl ops rt-link                                   what rt-link can do
+  ynl ops rt-link newlink                           what a request for a new link may have
   ynl dump rt-link getlink                          all links
   ynl dump rt-route getroute '{"rtm-family": 2}'    the routes of IPv4
   ynl do rt-link getlink '{"ifname": "lo"}'         one link
