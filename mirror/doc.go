@@ -51,7 +51,8 @@
 //   - Fields that the kernel changes without a message. They are left out: counters and
 //     ages, [rtlink.Link.AfSpec], the state of the spanning tree, timers and ports of
 //     bridges, the state of LACP, whether a next hop is dead, the lifetimes of addresses and
-//     IPv6 routes. The alias of a link that is down is as of the link's last message. A
+//     IPv6 routes, the MTU of IPv6 routes, and the hop limit of those that a router has
+//     advertised. The alias of a link that is down is as of the link's last message. A
 //     carrier is announced up to a second after it has changed.
 //   - Entries that the kernel makes without a message are left out: tentative IPv6
 //     addresses, neighbours that are incomplete or without address resolution, cached

@@ -23,6 +23,7 @@ const (
 	rtaGateway   = 5
 	rtaPriority  = 6
 	rtaPrefsrc   = 7
+	rtaMetrics   = 8
 	rtaMultipath = 9
 	rtaCacheinfo = 12
 	rtaTable     = 15
@@ -30,6 +31,9 @@ const (
 	rtaEncapType = 21
 	rtaEncap     = 22
 	rtaNhID      = 30
+
+	rtaxMTU      = 2
+	rtaxHoplimit = 10
 
 	fraPriority = 6
 )

@@ -40,13 +40,49 @@ var routes6 = &kind{
 	follows:  followsRoute6,
 }
 
-// cleanRoute6 brings an ECMP route, of one hop or more, into its one form.
+// cleanRoute6 removes what changes without a message, and brings an ECMP route, of one
+// hop or more, into its one form.
 func cleanRoute6(v []byte) []byte {
-	if v = cleanRoute(v); v == nil || !balanced(v) {
+	if v = cleanRoute(v); v == nil {
+		return nil
+	}
+	if v = withoutSilentMetrics(v); !balanced(v) {
 		return v
 	}
 	s := setOf(v)
 	return s.appendTo(nil)
+}
+
+// withoutSilentMetrics removes the metrics that change without a message. The MTU follows
+// that of the link (rt6_mtu_change_route in net/ipv6/route.c), and a request to add a
+// route that expires once more is refused, but sets it (fib6_add_rt2node in
+// net/ipv6/ip6_fib.c). A router advertisement sets it and the hop limit
+// (ndisc_router_discovery in net/ipv6/ndisc.c).
+func withoutSilentMetrics(v []byte) []byte {
+	if _, found := attribute(v[rtmsgSize:], rtaMetrics); !found {
+		return v
+	}
+	out := append(make([]byte, 0, len(v)), v[:rtmsgSize]...)
+	for a, err := range wire.Attrs(v[rtmsgSize:]) {
+		if err != nil {
+			return v
+		}
+		if a.Type != rtaMetrics {
+			out = appendAttribute(out, a.Type, a.Value)
+			continue
+		}
+		var kept []byte
+		for metric, err := range a.Attrs() {
+			silent := metric.Type == rtaxMTU || metric.Type == rtaxHoplimit && v[rtmsgProtocol] == rtprotRA
+			if err == nil && !silent {
+				kept = appendAttribute(kept, metric.Type, metric.Value)
+			}
+		}
+		if len(kept) > 0 {
+			out = appendAttribute(out, rtaMetrics, kept)
+		}
+	}
+	return out
 }
 
 // balanced reports whether a route belongs to the ECMP set of its group

@@ -162,6 +162,11 @@ func TestWhatTheKernelDoesNotAnnounce(t *testing.T) {
 				-6 route replace fd09::/64 via fd00:1::5
 				-6 route replace fd09::/64 dev b0`,
 		},
+		"the MTU of an IPv6 route follows that of its link": {
+			setup: `-6 route add fd09::/64 dev a0 mtu 1500`,
+			steps: `link set a0 mtu 1400
+				link set a0 mtu 1500`,
+		},
 		"rules of one priority": {
 			steps: `rule add pref 100 fwmark 1 lookup 100
 				rule add pref 100 fwmark 2 lookup 100
@@ -253,6 +258,18 @@ func TestSilentNexthops(t *testing.T) {
 		w.ip(c)
 		w.agree()
 	}
+}
+
+// TestRefusedRoute: the kernel refuses a route that it has, but takes over its MTU if the
+// one that it has expires.
+func TestRefusedRoute(t *testing.T) {
+	ns := nstest.New(t)
+	ip(t, ns, twoLinks)
+	ip(t, ns, "-6 route add fd09::/64 dev a0 expires 100")
+	w := inNamespace(t, ns, TableRoutes6)
+	w.agree()
+	w.batch("-6", []string{"route append fd09::/64 dev a0 mtu 1300"})
+	w.agree()
 }
 
 // TestLinkMovedAway: a link that moves to another namespace takes its routes along.
