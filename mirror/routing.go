@@ -49,7 +49,7 @@ func (r Routes) Len() int { return r.groups.Len() }
 // Group returns an iterator over the routes of a group, in the kernel's order.
 func (r Routes) Group(key RouteKey) iter.Seq[*rtroute.Route] {
 	return func(yield func(*rtroute.Route) bool) {
-		k, raw, members := r.groups.find(key)
+		k, raw, members := r.groups.find(key, nil)
 		for i := range members {
 			if !yield(decode[rtroute.Route](k, raw, members[i:i+1])) {
 				return

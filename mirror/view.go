@@ -72,8 +72,8 @@ func (v View[K, V]) Len() (n int) {
 	return n
 }
 
-// find returns what there is under key.
-func (v View[K, V]) find(key K) (k *kind, raw []byte, members [][]byte) {
+// find returns what there is under key. It appends the members to list.
+func (v View[K, V]) find(key K, list [][]byte) (k *kind, raw []byte, members [][]byte) {
 	if v.codec == nil {
 		return nil, nil, nil
 	}
@@ -82,7 +82,7 @@ func (v View[K, V]) find(key K) (k *kind, raw []byte, members [][]byte) {
 		if sp.kind != k || bytes.Compare(raw, sp.from) < 0 || sp.to != nil && bytes.Compare(raw, sp.to) >= 0 {
 			continue
 		}
-		members = group(v.tree(k).Get(raw)).values()
+		members = group(v.tree(k).Get(raw)).appendTo(list)
 		if v.codec.members {
 			members = members[min(i, len(members)):min(i+1, len(members))]
 		}
@@ -92,7 +92,7 @@ func (v View[K, V]) find(key K) (k *kind, raw []byte, members [][]byte) {
 
 // Get returns the value of key, and whether it is there.
 func (v View[K, V]) Get(key K) (value V, found bool) {
-	k, raw, members := v.find(key)
+	k, raw, members := v.find(key, nil)
 	if len(members) == 0 {
 		return value, false
 	}
@@ -101,7 +101,8 @@ func (v View[K, V]) Get(key K) (value V, found bool) {
 
 // Has reports whether key is there, without decoding its value.
 func (v View[K, V]) Has(key K) bool {
-	_, _, members := v.find(key)
+	var list [8][]byte
+	_, _, members := v.find(key, list[:0])
 	return len(members) > 0
 }
 

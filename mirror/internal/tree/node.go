@@ -1,6 +1,9 @@
 package tree
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 const (
 	maxEntries  = 256     // entries of a leaf; an index into its dictionary is one byte
@@ -36,11 +39,11 @@ func (n *node) key(i, k int) []byte { return n.keys[i*k : i*k+k : i*k+k] }
 // search returns the index of the first key in n that is not less than key, and whether
 // it is equal.
 func (n *node) search(key []byte) (i int, found bool) {
-	k := len(key)
+	k, head := len(key), head(key)
 	lo, hi := 0, len(n.keys)/k
 	for lo < hi {
 		m := int(uint(lo+hi) >> 1)
-		switch c := bytes.Compare(n.key(m, k), key); {
+		switch c := compareKey(n.key(m, k), key, head); {
 		case c < 0:
 			lo = m + 1
 		case c == 0:
@@ -50,6 +53,26 @@ func (n *node) search(key []byte) (i int, found bool) {
 		}
 	}
 	return lo, false
+}
+
+// head returns the first 8 bytes of a key as a number, 0 if it is shorter.
+func head(key []byte) uint64 {
+	if len(key) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(key)
+}
+
+// compareKey is bytes.Compare for keys of one size. Most keys differ in the first bytes,
+// and a search spends its time here.
+func compareKey(a, b []byte, headOfB uint64) int {
+	switch h := head(a); {
+	case h < headOfB:
+		return -1
+	case h > headOfB:
+		return 1
+	}
+	return bytes.Compare(a, b)
 }
 
 // child returns the index of the child of n that key belongs to. The first bound does
