@@ -3,6 +3,7 @@ package ynl
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -40,26 +41,47 @@ func Do[T any, P interface {
 	*T
 	Message
 }](ctx context.Context, k *Caller, op *Op, req Message, flags []netlink.Flags) (*T, error) {
-	payload, err := k.do(ctx, op, req, flags)
+	a, err := k.do(ctx, op, req, flags)
 	if err != nil {
 		return nil, err
 	}
-	if payload == nil {
-		return nil, op.sent(ErrNoReply)
+	for payload := range a.of(op.Row.Reply) {
+		x := new(T)
+		if err := P(x).Decode(payload); err != nil {
+			return nil, op.sent(err)
+		}
+		return x, nil
 	}
-	x := new(T)
-	if err := P(x).Decode(payload); err != nil {
-		return nil, op.sent(err)
-	}
-	return x, nil
+	return nil, op.sent(ErrNoReply)
 }
 
-// do requests an operation and returns the payload of the first reply, nil if there is
-// none.
-func (k *Caller) do(ctx context.Context, op *Op, req Message, flags []netlink.Flags) ([]byte, error) {
+// answer is what the kernel sent before the acknowledgement. One of the lists is nil.
+type answer struct {
+	raw     []wire.Message
+	generic []genl.Message
+}
+
+// of returns an iterator over the payloads of the messages of a type, or of a command.
+func (a answer) of(typ int32) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, m := range a.raw {
+			if int32(m.Header.Type) == typ && !yield(m.Payload) {
+				return
+			}
+		}
+		for _, m := range a.generic {
+			if int32(m.Command) == typ && !yield(m.Payload) {
+				return
+			}
+		}
+	}
+}
+
+// do requests an operation.
+func (k *Caller) do(ctx context.Context, op *Op, req Message, flags []netlink.Flags) (a answer, err error) {
 	r, err := k.begin(ctx, op, req)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	defer r.end()
 	var all netlink.Flags
@@ -67,32 +89,14 @@ func (k *Caller) do(ctx context.Context, op *Op, req Message, flags []netlink.Fl
 		all |= f
 	}
 	if r.generic != nil {
-		return r.doGeneric(ctx, all)
+		a.generic, err = r.generic.Request(ctx, k.conn, uint8(op.Row.Request), r.payload, all)
+	} else {
+		a.raw, err = k.conn.Request(ctx, netlink.MessageType(op.Row.Request), r.payload, all)
 	}
-	msgs, err := k.conn.Request(ctx, netlink.MessageType(op.Row.Request), r.payload, all)
 	if err != nil {
-		return nil, r.explain(err)
+		return a, r.explain(err)
 	}
-	for _, m := range msgs {
-		if op.replies(uint16(m.Header.Type)) {
-			return m.Payload, nil
-		}
-	}
-	return nil, nil
-}
-
-// doGeneric is do for generic netlink.
-func (r *request) doGeneric(ctx context.Context, flags netlink.Flags) ([]byte, error) {
-	msgs, err := r.generic.Request(ctx, r.conn, uint8(r.op.Row.Request), r.payload, flags)
-	if err != nil {
-		return nil, r.explain(err)
-	}
-	for _, m := range msgs {
-		if r.op.replies(uint16(m.Command)) {
-			return m.Payload, nil
-		}
-	}
-	return nil, nil
+	return a, nil
 }
 
 // replies reports whether a message of that type or command is a reply of the operation.

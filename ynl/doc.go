@@ -36,6 +36,11 @@
 // encoded, it is set from the type of the value. If several selectors have that type, or
 // if the selector contradicts it, encoding fails.
 //
+// # Changes
+//
+// The methods that change something return an error only. [Echo] requests the same, and
+// returns what the kernel made.
+//
 // # Errors
 //
 // An error of a call begins with the family and the operation. It is, or wraps,
