@@ -126,22 +126,33 @@ func (m *Mirror) run(p *pass) {
 
 // read dumps what the pass is about.
 func (m *Mirror) read(ctx context.Context, p *pass) (*dump, error) {
+	d := newDump(p.t.kind, p.base, p.link)
+	f := newFeed(d.add)
+	err := m.fill(ctx, p, d, f)
+	f.close()
+	if err != nil {
+		return nil, err
+	}
+	d.flush()
+	return d, nil
+}
+
+// fill puts the messages of a pass's dump into a feed.
+func (m *Mirror) fill(ctx context.Context, p *pass, d *dump, f *feed) error {
 	k := p.t.kind
-	d := newDump(k, p.base, p.link)
 	for msg, err := range m.conn.Dump(ctx, k.get, k.request(k.family, p.link)) {
 		switch {
 		case errors.Is(err, client.ErrDumpInterrupted):
 			d.interrupted = true
 		case err != nil && p.link != 0 && errors.Is(err, errNoLink):
-			return d, nil // no link, no entries
+			return nil // no link, no entries
 		case err != nil:
-			return nil, m.cause(err)
+			return m.cause(err)
 		case msg.Header.Type == k.new:
-			d.add(msg.Payload)
+			f.put(msg.Payload)
 		}
 	}
-	d.flush()
-	return d, nil
+	return nil
 }
 
 // finish ends a pass. A reason other than None is why another one has to follow, about
