@@ -304,7 +304,7 @@ func BenchmarkLinkDown(b *testing.B) {
 func unconnected(b *testing.B) *Mirror {
 	m := &Mirror{byBit: map[Tables]*table{}, byType: map[netlink.MessageType][]*table{}, wake: make(chan struct{}, 1)}
 	m.state.Store(&state{newer: make(chan struct{})})
-	m.addTables(All)
+	m.addTables(All, nil)
 	for i := range *routesFlag {
 		e := routeEvent(i, i*7919%gateways)
 		e.Header.Flags = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
@@ -459,7 +459,7 @@ func BenchmarkDump(b *testing.B) {
 			b.ReportAllocs()
 			start := cpu()
 			for b.Loop() {
-				d := newDump(routes4, base.tree, 0)
+				d := newDump(base, base.tree, 0)
 				for _, p := range payloads {
 					d.add(p)
 				}

@@ -74,7 +74,7 @@ func (m *Mirror) message(t *table, e client.Event) {
 	case !ok:
 		t.stats.Undecodable++
 		m.want(t, Undecodable)
-	case mine:
+	case mine && t.keeps(msg.key):
 		m.parsed = [2][]byte{msg.key, msg.value}
 		msg.new, msg.flags = e.Header.Type == t.kind.new, e.Header.Flags
 		if t.kind.announced != nil {

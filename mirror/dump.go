@@ -12,9 +12,14 @@ import (
 // exist.
 const errNoLink = syscall.ENODEV
 
+// errNoTable is its answer to a request for the routes of a routing table that does not
+// exist.
+const errNoTable = syscall.ENOENT
+
 // dump compares a dump with the base of its pass, as it comes.
 type dump struct {
 	kind        *kind
+	keeps       func(key []byte) bool
 	link        uint32 // only entries of this link were asked for, 0: all
 	base        tree.Tree
 	interrupted bool // the kernel has marked it
@@ -32,9 +37,10 @@ type dump struct {
 	list [][]byte
 }
 
-func newDump(k *kind, base tree.Tree, link uint32) *dump {
+func newDump(t *table, base tree.Tree, link uint32) *dump {
+	k := t.kind
 	return &dump{
-		kind: k, link: link, base: base,
+		kind: k, keeps: t.keeps, link: link, base: base,
 		finder:  tree.NewFinder(base),
 		seen:    make(bitmap, (base.Len()+63)/64),
 		changed: tree.New(k.layout.size).Begin(),
@@ -48,7 +54,7 @@ func (d *dump) add(payload []byte) {
 		d.undecoded = true
 		return
 	}
-	if !mine {
+	if !mine || !d.keeps(msg.key) {
 		return
 	}
 	d.buf = [2][]byte{msg.key, msg.value}

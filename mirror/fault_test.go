@@ -686,6 +686,12 @@ func TestOpenRefuses(t *testing.T) {
 		"mirror: open: WithSettle: negative duration": func() (*Mirror, error) {
 			return Open(t.Context(), All, WithSettle(-1))
 		},
+		"mirror: open: WithRouteTables: no such tables: []": func() (*Mirror, error) {
+			return Open(t.Context(), All, WithRouteTables())
+		},
+		"mirror: open: WithRouteTables: no such tables: [254 0]": func() (*Mirror, error) {
+			return Open(t.Context(), All, WithRouteTables(254, 0))
+		},
 	} {
 		if m, err := f(); m != nil || err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

@@ -119,7 +119,11 @@ func (w *world) exact() *state {
 // read returns a table of the kernel as the store would have it.
 func (w *world) read(k *kind) map[string]group {
 	w.Helper()
-	d := newDump(k, newTable(k, time.Time{}).tree, 0)
+	t := newTable(k, time.Time{})
+	if of := w.m.table(k.bit); of != nil {
+		t.only = of.only
+	}
+	d := newDump(t, t.tree, 0)
 	for msg, err := range w.conn.Dump(patient(w), k.get, k.request(k.family, 0)) {
 		if err != nil {
 			w.Fatalf("%v: %v", k.name, err)
@@ -223,5 +227,44 @@ func TestMirrorAgreesWithTheKernel(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("after ip %s", c)
 		}
+	}
+}
+
+// TestRouteTables: a Mirror of some routing tables has their routes only, and others make
+// no revision. A table may not exist yet.
+func TestRouteTables(t *testing.T) {
+	for _, ids := range [][]uint32{{100}, {100, 300}} {
+		t.Run(fmt.Sprint(ids), func(t *testing.T) {
+			ns := nstest.New(t)
+			ip(t, ns, twoLinks)
+			ip(t, ns, "-6 route add fd09::/64 dev a0 table 300")
+			w := inNamespace(t, ns, TableRoutes, WithRouteTables(ids...))
+			w.agree()
+			if n, want := w.m.Snapshot().Routes().Len(), len(ids)-1; n != want {
+				t.Errorf("%d routes at the begin, want %d", n, want)
+			}
+			w.ip(`route add 10.9.0.0/24 dev a0 table 100
+				-6 route add fd09::/64 dev b0 table 100
+				-6 route add fd09:1::/64 dev a0 table 300`)
+			w.agree()
+			if n, want := w.m.Snapshot().Routes().Len(), 2*len(ids); n != want {
+				t.Errorf("%d routes, want %d", n, want)
+			}
+			before, err := w.m.Barrier(patient(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.ip(`route add 10.9.0.0/24 dev a0
+				-6 route add fd09::/64 dev a0 table 101`)
+			after, err := w.m.Barrier(patient(t))
+			if err != nil || after != before {
+				t.Errorf("revision %d became %d: %v", before, after, err)
+			}
+			w.ip("link set a0 down")
+			w.agree()
+			if n, want := w.m.Snapshot().Routes().Len(), 1; n != want {
+				t.Errorf("%d routes with a link that is down, want %d", n, want)
+			}
+		})
 	}
 }

@@ -11,7 +11,7 @@ import (
 func offline() *Mirror {
 	m := &Mirror{byBit: map[Tables]*table{}, byType: map[netlink.MessageType][]*table{}, wake: make(chan struct{}, 1)}
 	m.state.Store(&state{newer: make(chan struct{})})
-	m.addTables(All)
+	m.addTables(All, nil)
 	for _, t := range m.tables {
 		t.doubt, t.wanted, t.suspects = None, None, suspects{}
 	}
@@ -63,7 +63,7 @@ func TestIncompleteDumpLacksAMember(t *testing.T) {
 	m.put(rules, rulePayload(1, 1), rulePayload(1, 2), rulePayload(2, 1))
 	m.want(rules, Overrun)
 	p := m.begin(rules, time.Now())
-	d := newDump(rules.kind, p.base, 0)
+	d := newDump(rules, p.base, 0)
 	m.put(rules, rulePayload(9, 9)) // another one, meanwhile
 	d.add(rulePayload(1, 1))
 	d.flush()
@@ -87,7 +87,7 @@ func TestLinkDumpLacksASet(t *testing.T) {
 	if p.link != 1 {
 		t.Fatalf("pass over link %d", p.link)
 	}
-	m.merge(p, newDump(routes.kind, p.base, p.link))
+	m.merge(p, newDump(routes, p.base, p.link))
 	if n := m.count(routes); n != 1 {
 		t.Errorf("%d routes, want 1", n)
 	}
@@ -106,14 +106,14 @@ func TestWantedDuringAPass(t *testing.T) {
 		routes := m.table(TableRoutes4)
 		m.want(routes, Overrun)
 		p := m.begin(routes, time.Now())
-		d := newDump(routes.kind, p.base, 0)
+		d := newDump(routes, p.base, 0)
 		cause(m, routes)
 		m.merge(p, d)
 		if routes.exact() {
 			t.Errorf("%s: exact", name)
 		}
 		p = m.begin(routes, time.Now())
-		m.merge(p, newDump(routes.kind, p.base, p.link))
+		m.merge(p, newDump(routes, p.base, p.link))
 		if !routes.exact() {
 			t.Errorf("%s: not exact after another pass: %v", name, routes.doubt)
 		}

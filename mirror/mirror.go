@@ -82,7 +82,7 @@ func open(ctx context.Context, tables Tables, opts []Option) (*Mirror, error) {
 			return nil, err
 		}
 	}
-	if m.sub, err = m.conn.Subscribe(m.addTables(tables.withNeeded())...); err != nil {
+	if m.sub, err = m.conn.Subscribe(m.addTables(tables.withNeeded(), cfg.routes)...); err != nil {
 		if m.own {
 			m.conn.Close()
 		}
@@ -99,8 +99,9 @@ func open(ctx context.Context, tables Tables, opts []Option) (*Mirror, error) {
 	return m, nil
 }
 
-// addTables makes the tables and returns their multicast groups.
-func (m *Mirror) addTables(tables Tables) (multicast []uint32) {
+// addTables makes the tables, the last ones for the routes of these routing tables, and
+// returns their multicast groups.
+func (m *Mirror) addTables(tables Tables, routes []uint32) (multicast []uint32) {
 	now := time.Now()
 	joined := map[uint32]bool{}
 	for _, k := range kinds {
@@ -109,8 +110,8 @@ func (m *Mirror) addTables(tables Tables) (multicast []uint32) {
 		}
 		t := newTable(k, now)
 		t.pace.settle = m.settle
-		if k.needs&TableNexthops != 0 {
-			t.hops = m.table(TableNexthops)
+		if k.bit&TableRoutes != 0 {
+			t.hops, t.only = m.table(TableNexthops), routes
 		}
 		m.tables = append(m.tables, t)
 		m.byBit[k.bit] = t

@@ -2,6 +2,8 @@ package mirror
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nlmux/netlink"
@@ -16,6 +18,7 @@ type config struct {
 	dial   func(netlink.Family, ...client.Option) (*client.Conn, error)
 	opts   []client.Option
 	settle time.Duration
+	routes []uint32 // routing tables; empty: all
 	err    error
 }
 
@@ -92,5 +95,19 @@ func WithSettle(d time.Duration) Option {
 			cfg.err = errors.Join(cfg.err, errors.New("WithSettle: negative duration"))
 		}
 		cfg.settle = d
+	}
+}
+
+// WithRouteTables makes the Mirror copy the routes of these routing tables only, such as
+// 254, the main table, whether the kernel has them or not. Other routes take neither
+// memory nor revisions. With one table, and [client.WithStrictChecking] if the Conn is
+// the caller's, the kernel dumps no others. Default: all. Open fails without an id, and
+// if one is 0.
+func WithRouteTables(ids ...uint32) Option {
+	return func(cfg *config) {
+		if len(ids) == 0 || slices.Contains(ids, 0) {
+			cfg.err = errors.Join(cfg.err, fmt.Errorf("WithRouteTables: no such tables: %v", ids))
+		}
+		cfg.routes = slices.Clone(ids)
 	}
 }

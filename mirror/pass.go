@@ -126,7 +126,7 @@ func (m *Mirror) run(p *pass) {
 
 // read dumps what the pass is about.
 func (m *Mirror) read(ctx context.Context, p *pass) (*dump, error) {
-	d := newDump(p.t.kind, p.base, p.link)
+	d := newDump(p.t, p.base, p.link)
 	f := newFeed(d.add)
 	err := m.fill(ctx, p, d, f)
 	f.close()
@@ -140,12 +140,13 @@ func (m *Mirror) read(ctx context.Context, p *pass) (*dump, error) {
 // fill puts the messages of a pass's dump into a feed.
 func (m *Mirror) fill(ctx context.Context, p *pass, d *dump, f *feed) error {
 	k := p.t.kind
-	for msg, err := range m.conn.Dump(ctx, k.get, k.request(k.family, p.link)) {
+	for msg, err := range m.conn.Dump(ctx, k.get, p.t.request(p.link)) {
 		switch {
 		case errors.Is(err, client.ErrDumpInterrupted):
 			d.interrupted = true
-		case err != nil && p.link != 0 && errors.Is(err, errNoLink):
-			return nil // no link, no entries
+		case err != nil && p.link != 0 && errors.Is(err, errNoLink),
+			err != nil && len(p.t.only) == 1 && errors.Is(err, errNoTable):
+			return nil // no entries
 		case err != nil:
 			return m.cause(err)
 		case msg.Header.Type == k.new:

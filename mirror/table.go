@@ -15,6 +15,7 @@ type table struct {
 	txn  *tree.Txn
 	tree tree.Tree // what was published last
 	hops *table    // the next hop objects that these routes use; nil for other tables
+	only []uint32  // routing tables whose routes there are here; empty: all
 
 	// The pass under way.
 	pass *pass                // nil: none
@@ -139,6 +140,20 @@ func (m *message) clone() message {
 	c := *m
 	c.key, c.value = bytes.Clone(m.key), bytes.Clone(m.value)
 	return c
+}
+
+// keeps reports whether the entries under key belong to the copy.
+func (t *table) keeps(key []byte) bool {
+	return len(t.only) == 0 || slices.Contains(t.only, keyNumber(key))
+}
+
+// request returns the payload of a dump request, with a link as for kind.request.
+func (t *table) request(link uint32) []byte {
+	p := t.kind.request(t.kind.family, link)
+	if len(t.only) == 1 {
+		p = appendAttribute(p, rtaTable, native.AppendUint32(nil, t.only[0]))
+	}
+	return p
 }
 
 // exact reports whether the copy is that of the kernel.
