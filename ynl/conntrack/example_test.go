@@ -39,3 +39,23 @@ func ExampleClient_Dump() {
 		}
 	}
 }
+
+// Established connections of TCP are forgotten after a minute without a packet if a rule of
+// nftables or iptables gives them this policy.
+func ExampleClient_NewTimeout() {
+	ctx := context.Background()
+	c, err := client.Dial(netlink.NETLINK_NETFILTER)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	err = conntrack.New(c).NewTimeout(ctx, &conntrack.Timeout{
+		Name:    ynl.Some("short"),
+		L3proto: ynl.U16(unix.AF_INET),
+		Data:    &conntrack.TimeoutTCP{Established: ynl.U32(60)}, // seconds; the others are as always
+	}, netlink.NLM_F_CREATE|netlink.NLM_F_EXCL)
+	if err != nil {
+		log.Fatal(err)
+	}
+}

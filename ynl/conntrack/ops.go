@@ -20,35 +20,65 @@ var Family = ynl.Family{Rows: &rows, List: []*ynl.Op{
 	OpGetCtrzero,
 	OpGetGlobalStats,
 	OpGetDying,
+	OpNewExpect,
+	OpGetExpect,
+	OpDeleteExpect,
+	OpGetExpectStats,
+	OpNewTimeout,
+	OpGetTimeout,
+	OpDeleteTimeout,
+	OpSetDefaultTimeout,
+	OpGetDefaultTimeout,
 }}
 
 // The operations of the family, and its notifications.
 var (
-	OpGet            = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: IPCTNL_MSG_CT_GET, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Do: true, Dump: true, Admin: table.AdminUserNS}}
-	OpGetStats       = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-stats", Request: IPCTNL_MSG_CT_GET_STATS_CPU, Reply: IPCTNL_MSG_CT_GET_STATS_CPU, Set: setStats, Dump: true, Admin: table.AdminUserNS}}
-	OpNew            = &ynl.Op{Family: &rows, Row: table.Op{Name: "new", Request: IPCTNL_MSG_CT_NEW, Reply: -1, Set: setFlow, Do: true, Admin: table.AdminUserNS}}
-	OpDelete         = &ynl.Op{Family: &rows, Row: table.Op{Name: "delete", Request: IPCTNL_MSG_CT_DELETE, Reply: -1, Set: setFlow, Do: true, Admin: table.AdminUserNS}}
-	OpGetCtrzero     = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-ctrzero", Request: IPCTNL_MSG_CT_GET_CTRZERO, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Do: true, Dump: true, Admin: table.AdminUserNS}}
-	OpGetGlobalStats = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-global-stats", Request: IPCTNL_MSG_CT_GET_STATS, Reply: IPCTNL_MSG_CT_GET_STATS, Set: setGlobalStats, Do: true, Admin: table.AdminUserNS}}
-	OpGetDying       = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-dying", Request: IPCTNL_MSG_CT_GET_DYING, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Dump: true, Admin: table.AdminUserNS}}
+	OpGet               = &ynl.Op{Family: &rows, Row: table.Op{Name: "get", Request: IPCTNL_MSG_CT_GET, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpGetStats          = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-stats", Request: IPCTNL_MSG_CT_GET_STATS_CPU, Reply: IPCTNL_MSG_CT_GET_STATS_CPU, Set: setStats, Dump: true, Admin: table.AdminUserNS}}
+	OpNew               = &ynl.Op{Family: &rows, Row: table.Op{Name: "new", Request: IPCTNL_MSG_CT_NEW, Reply: -1, Set: setFlow, Do: true, Admin: table.AdminUserNS}}
+	OpDelete            = &ynl.Op{Family: &rows, Row: table.Op{Name: "delete", Request: IPCTNL_MSG_CT_DELETE, Reply: -1, Set: setFlow, Do: true, Admin: table.AdminUserNS}}
+	OpGetCtrzero        = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-ctrzero", Request: IPCTNL_MSG_CT_GET_CTRZERO, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpGetGlobalStats    = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-global-stats", Request: IPCTNL_MSG_CT_GET_STATS, Reply: IPCTNL_MSG_CT_GET_STATS, Set: setGlobalStats, Do: true, Admin: table.AdminUserNS}}
+	OpGetDying          = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-dying", Request: IPCTNL_MSG_CT_GET_DYING, Reply: IPCTNL_MSG_CT_NEW, Set: setFlow, Dump: true, Admin: table.AdminUserNS}}
+	OpNewExpect         = &ynl.Op{Family: &rows, Row: table.Op{Name: "new-expect", Request: IPCTNL_MSG_EXP_NEW, Reply: -1, Set: setExpect, Do: true, Admin: table.AdminUserNS}}
+	OpGetExpect         = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-expect", Request: IPCTNL_MSG_EXP_GET, Reply: IPCTNL_MSG_EXP_NEW, Set: setExpect, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDeleteExpect      = &ynl.Op{Family: &rows, Row: table.Op{Name: "delete-expect", Request: IPCTNL_MSG_EXP_DELETE, Reply: -1, Set: setExpect, Do: true, Admin: table.AdminUserNS}}
+	OpGetExpectStats    = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-expect-stats", Request: IPCTNL_MSG_EXP_GET_STATS_CPU, Reply: IPCTNL_MSG_CT_GET_CTRZERO, Set: setExpectStats, Dump: true, Admin: table.AdminUserNS}}
+	OpNewTimeout        = &ynl.Op{Family: &rows, Row: table.Op{Name: "new-timeout", Request: IPCTNL_MSG_TIMEOUT_NEW, Reply: -1, Set: setTimeout, Do: true, Admin: table.AdminUserNS}}
+	OpGetTimeout        = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-timeout", Request: IPCTNL_MSG_TIMEOUT_GET, Reply: IPCTNL_MSG_TIMEOUT_NEW, Set: setTimeout, Do: true, Dump: true, Admin: table.AdminUserNS}}
+	OpDeleteTimeout     = &ynl.Op{Family: &rows, Row: table.Op{Name: "delete-timeout", Request: IPCTNL_MSG_TIMEOUT_DELETE, Reply: -1, Set: setTimeout, Do: true, Admin: table.AdminUserNS}}
+	OpSetDefaultTimeout = &ynl.Op{Family: &rows, Row: table.Op{Name: "set-default-timeout", Request: IPCTNL_MSG_TIMEOUT_DEFAULT_SET, Reply: -1, Set: setTimeout, Do: true, Admin: table.AdminUserNS}}
+	OpGetDefaultTimeout = &ynl.Op{Family: &rows, Row: table.Op{Name: "get-default-timeout", Request: IPCTNL_MSG_TIMEOUT_DEFAULT_GET, Reply: IPCTNL_MSG_TIMEOUT_DEFAULT_SET, Set: setTimeout, Do: true, Admin: table.AdminUserNS}}
 )
 
 // The types of the messages.
 const (
-	IPCTNL_MSG_CT_NEW           = 256
-	IPCTNL_MSG_CT_GET           = 257
-	IPCTNL_MSG_CT_DELETE        = 258
-	IPCTNL_MSG_CT_GET_CTRZERO   = 259
-	IPCTNL_MSG_CT_GET_STATS_CPU = 260
-	IPCTNL_MSG_CT_GET_STATS     = 261
-	IPCTNL_MSG_CT_GET_DYING     = 262
+	IPCTNL_MSG_CT_NEW              = 256
+	IPCTNL_MSG_CT_GET              = 257
+	IPCTNL_MSG_CT_DELETE           = 258
+	IPCTNL_MSG_CT_GET_CTRZERO      = 259
+	IPCTNL_MSG_CT_GET_STATS_CPU    = 260
+	IPCTNL_MSG_CT_GET_STATS        = 261
+	IPCTNL_MSG_CT_GET_DYING        = 262
+	IPCTNL_MSG_EXP_NEW             = 512
+	IPCTNL_MSG_EXP_GET             = 513
+	IPCTNL_MSG_EXP_DELETE          = 514
+	IPCTNL_MSG_EXP_GET_STATS_CPU   = 515
+	IPCTNL_MSG_TIMEOUT_NEW         = 2048
+	IPCTNL_MSG_TIMEOUT_GET         = 2049
+	IPCTNL_MSG_TIMEOUT_DELETE      = 2050
+	IPCTNL_MSG_TIMEOUT_DEFAULT_SET = 2051
+	IPCTNL_MSG_TIMEOUT_DEFAULT_GET = 2052
 )
 
 // The multicast groups.
 const (
-	NFNLGRP_CONNTRACK_NEW     = 1
-	NFNLGRP_CONNTRACK_UPDATE  = 2
-	NFNLGRP_CONNTRACK_DESTROY = 3
+	NFNLGRP_CONNTRACK_NEW         = 1
+	NFNLGRP_CONNTRACK_UPDATE      = 2
+	NFNLGRP_CONNTRACK_DESTROY     = 3
+	NFNLGRP_CONNTRACK_EXP_NEW     = 4
+	NFNLGRP_CONNTRACK_EXP_UPDATE  = 5
+	NFNLGRP_CONNTRACK_EXP_DESTROY = 6
 )
 
 // Client makes requests of the family conntrack. Its methods may be called by any
@@ -111,4 +141,70 @@ func (c *Client) GetGlobalStats(ctx context.Context, req *GlobalStats, flags ...
 // namespace of the network namespace.
 func (c *Client) DumpDying(ctx context.Context, req *Flow, opts ...ynl.DumpOption) ynl.Stream[Flow] {
 	return ynl.Dump[Flow](ctx, c.caller, OpGetDying, req, opts)
+}
+
+// NewExpect sends IPCTNL_MSG_EXP_NEW. It needs CAP_NET_ADMIN in the user namespace of
+// the network namespace.
+func (c *Client) NewExpect(ctx context.Context, req *Expect, flags ...netlink.Flags) error {
+	return ynl.Exec(ctx, c.caller, OpNewExpect, req, flags)
+}
+
+// GetExpect sends IPCTNL_MSG_EXP_GET and returns the reply. It needs CAP_NET_ADMIN in
+// the user namespace of the network namespace.
+func (c *Client) GetExpect(ctx context.Context, req *Expect, flags ...netlink.Flags) (*Expect, error) {
+	return ynl.Do[Expect](ctx, c.caller, OpGetExpect, req, flags)
+}
+
+// DumpExpect dumps by IPCTNL_MSG_EXP_GET. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
+func (c *Client) DumpExpect(ctx context.Context, req *Expect, opts ...ynl.DumpOption) ynl.Stream[Expect] {
+	return ynl.Dump[Expect](ctx, c.caller, OpGetExpect, req, opts)
+}
+
+// DeleteExpect sends IPCTNL_MSG_EXP_DELETE. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
+func (c *Client) DeleteExpect(ctx context.Context, req *Expect, flags ...netlink.Flags) error {
+	return ynl.Exec(ctx, c.caller, OpDeleteExpect, req, flags)
+}
+
+// DumpExpectStats dumps by IPCTNL_MSG_EXP_GET_STATS_CPU. It needs CAP_NET_ADMIN in the
+// user namespace of the network namespace.
+func (c *Client) DumpExpectStats(ctx context.Context, req *ExpectStats, opts ...ynl.DumpOption) ynl.Stream[ExpectStats] {
+	return ynl.Dump[ExpectStats](ctx, c.caller, OpGetExpectStats, req, opts)
+}
+
+// NewTimeout sends IPCTNL_MSG_TIMEOUT_NEW. It needs CAP_NET_ADMIN in the user namespace
+// of the network namespace.
+func (c *Client) NewTimeout(ctx context.Context, req *Timeout, flags ...netlink.Flags) error {
+	return ynl.Exec(ctx, c.caller, OpNewTimeout, req, flags)
+}
+
+// GetTimeout sends IPCTNL_MSG_TIMEOUT_GET and returns the reply. It needs CAP_NET_ADMIN
+// in the user namespace of the network namespace.
+func (c *Client) GetTimeout(ctx context.Context, req *Timeout, flags ...netlink.Flags) (*Timeout, error) {
+	return ynl.Do[Timeout](ctx, c.caller, OpGetTimeout, req, flags)
+}
+
+// DumpTimeout dumps by IPCTNL_MSG_TIMEOUT_GET. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
+func (c *Client) DumpTimeout(ctx context.Context, req *Timeout, opts ...ynl.DumpOption) ynl.Stream[Timeout] {
+	return ynl.Dump[Timeout](ctx, c.caller, OpGetTimeout, req, opts)
+}
+
+// DeleteTimeout sends IPCTNL_MSG_TIMEOUT_DELETE. It needs CAP_NET_ADMIN in the user
+// namespace of the network namespace.
+func (c *Client) DeleteTimeout(ctx context.Context, req *Timeout, flags ...netlink.Flags) error {
+	return ynl.Exec(ctx, c.caller, OpDeleteTimeout, req, flags)
+}
+
+// SetDefaultTimeout sends IPCTNL_MSG_TIMEOUT_DEFAULT_SET. It needs CAP_NET_ADMIN in the
+// user namespace of the network namespace.
+func (c *Client) SetDefaultTimeout(ctx context.Context, req *Timeout, flags ...netlink.Flags) error {
+	return ynl.Exec(ctx, c.caller, OpSetDefaultTimeout, req, flags)
+}
+
+// GetDefaultTimeout sends IPCTNL_MSG_TIMEOUT_DEFAULT_GET and returns the reply. It
+// needs CAP_NET_ADMIN in the user namespace of the network namespace.
+func (c *Client) GetDefaultTimeout(ctx context.Context, req *Timeout, flags ...netlink.Flags) (*Timeout, error) {
+	return ynl.Do[Timeout](ctx, c.caller, OpGetDefaultTimeout, req, flags)
 }

@@ -30,6 +30,19 @@ const (
 	setStats
 	setTimestamp
 	setGlobalStats
+	setExpect
+	setExpectNAT
+	setExpectStats
+	setTimeout
+	setTimeoutGeneric
+	setTimeoutICMP
+	setTimeoutTCP
+	setTimeoutUDP
+	setTimeoutUdplite
+	setTimeoutDccp
+	setTimeoutGRE
+	setTimeoutICMPv6
+	setTimeoutSCTP
 )
 
 const (
@@ -43,12 +56,20 @@ const (
 	enumNfCtSCTPState
 	enumNfCtStatus
 	enumCtaFilterFlags
+	enumIPConntrackDir
+	enumExpectFlags
+	enumL4proto
+)
+
+const (
+	choiceTimeoutData = iota + 1
 )
 
 // rows describe the family.
 var rows = table.Family{
 	Name:   "conntrack",
 	Number: 12,
+	Raw:    (*Raw)(nil),
 	Sets: []table.Set{
 		setCounter - 1: {
 			Name: "counter", Prefix: "CTA_COUNTERS_",
@@ -290,6 +311,158 @@ var rows = table.Family{
 				{Name: "max-entries", Type: 2, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(GlobalStats{}.MaxEntries), Set: unsafe.Offsetof(GlobalStats{}.MaxEntries.Set)},
 			},
 		},
+		setExpect - 1: {
+			Name: "expect", Prefix: "CTA_EXPECT_",
+			Type: (*Expect)(nil), Size: unsafe.Sizeof(Expect{}), New: table.New[Expect],
+			Header: structNfgenmsg, HeadOff: unsafe.Offsetof(Expect{}.Nfgenmsg),
+			Unknown: unsafe.Offsetof(Expect{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "master", Type: 1, Kind: table.Nest, Ref: setTuple, Off: unsafe.Offsetof(Expect{}.Master)},
+				{Name: "tuple", Type: 2, Kind: table.Nest, Ref: setTuple, Off: unsafe.Offsetof(Expect{}.Tuple)},
+				{Name: "mask", Type: 3, Kind: table.Nest, Ref: setTuple, Off: unsafe.Offsetof(Expect{}.Mask)},
+				{Name: "timeout", Type: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Expect{}.Timeout), Set: unsafe.Offsetof(Expect{}.Timeout.Set)},
+				{Name: "id", Type: 5, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Expect{}.ID), Set: unsafe.Offsetof(Expect{}.ID.Set)},
+				{Name: "help-name", Type: 6, Kind: table.String, Off: unsafe.Offsetof(Expect{}.HelpName), Set: unsafe.Offsetof(Expect{}.HelpName.Set)},
+				{Name: "zone", Type: 7, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Expect{}.Zone), Set: unsafe.Offsetof(Expect{}.Zone.Set)},
+				{Name: "flags", Type: 8, Kind: table.U32, Flags: table.BigEndian, Width: 4, Enum: enumExpectFlags, Off: unsafe.Offsetof(Expect{}.Flags), Set: unsafe.Offsetof(Expect{}.Flags.Set)},
+				{Name: "class", Type: 9, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Expect{}.Class), Set: unsafe.Offsetof(Expect{}.Class.Set)},
+				{Name: "nat", Type: 10, Kind: table.Nest, Ref: setExpectNAT, Off: unsafe.Offsetof(Expect{}.NAT)},
+				{Name: "fn", Type: 11, Kind: table.String, Off: unsafe.Offsetof(Expect{}.Fn), Set: unsafe.Offsetof(Expect{}.Fn.Set)},
+			},
+			ReadOnlyBits: []table.Bits{{Type: 8, Mask: 0x4}},
+		},
+		setExpectNAT - 1: {
+			Name: "expect-nat", Prefix: "CTA_EXPECT_NAT_",
+			Type: (*ExpectNAT)(nil), Size: unsafe.Sizeof(ExpectNAT{}), New: table.New[ExpectNAT],
+			Unknown: unsafe.Offsetof(ExpectNAT{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "dir", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Enum: enumIPConntrackDir, Off: unsafe.Offsetof(ExpectNAT{}.Dir), Set: unsafe.Offsetof(ExpectNAT{}.Dir.Set)},
+				{Name: "tuple", Type: 2, Kind: table.Nest, Ref: setTuple, Off: unsafe.Offsetof(ExpectNAT{}.Tuple)},
+			},
+		},
+		setExpectStats - 1: {
+			Name: "expect-stats", Prefix: "CTA_STATS_EXP_",
+			Type: (*ExpectStats)(nil), Size: unsafe.Sizeof(ExpectStats{}), New: table.New[ExpectStats],
+			Header: structNfgenmsg, HeadOff: unsafe.Offsetof(ExpectStats{}.Nfgenmsg),
+			Unknown: unsafe.Offsetof(ExpectStats{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "new", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(ExpectStats{}.New), Set: unsafe.Offsetof(ExpectStats{}.New.Set)},
+				{Name: "create", Type: 2, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(ExpectStats{}.Create), Set: unsafe.Offsetof(ExpectStats{}.Create.Set)},
+				{Name: "delete", Type: 3, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(ExpectStats{}.Delete), Set: unsafe.Offsetof(ExpectStats{}.Delete.Set)},
+			},
+		},
+		setTimeout - 1: {
+			Name: "timeout", Prefix: "CTA_TIMEOUT_",
+			Type: (*Timeout)(nil), Size: unsafe.Sizeof(Timeout{}), New: table.New[Timeout],
+			Header: structNfgenmsg, HeadOff: unsafe.Offsetof(Timeout{}.Nfgenmsg),
+			Unknown: unsafe.Offsetof(Timeout{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "name", Type: 1, Kind: table.String, Off: unsafe.Offsetof(Timeout{}.Name), Set: unsafe.Offsetof(Timeout{}.Name.Set)},
+				{Name: "l3proto", Type: 2, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Timeout{}.L3proto), Set: unsafe.Offsetof(Timeout{}.L3proto.Set)},
+				{Name: "l4proto", Type: 3, Kind: table.U8, Flags: table.Selects, Width: 4, Enum: enumL4proto, Off: unsafe.Offsetof(Timeout{}.L4proto), Set: unsafe.Offsetof(Timeout{}.L4proto.Set)},
+				{Name: "data", Type: 4, Kind: table.SubMessage, Ref: choiceTimeoutData, Off: unsafe.Offsetof(Timeout{}.Data)},
+				{Name: "use", Type: 5, Kind: table.U32, Flags: table.BigEndian | table.ReadOnly, Width: 4, Off: unsafe.Offsetof(Timeout{}.Use), Set: unsafe.Offsetof(Timeout{}.Use.Set)},
+			},
+		},
+		setTimeoutGeneric - 1: {
+			Name: "timeout-generic", Prefix: "CTA_TIMEOUT_GENERIC_",
+			Type: (*TimeoutGeneric)(nil), Size: unsafe.Sizeof(TimeoutGeneric{}), New: table.New[TimeoutGeneric],
+			Unknown: unsafe.Offsetof(TimeoutGeneric{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "timeout", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutGeneric{}.Timeout), Set: unsafe.Offsetof(TimeoutGeneric{}.Timeout.Set)},
+			},
+		},
+		setTimeoutICMP - 1: {
+			Name: "timeout-icmp", Prefix: "CTA_TIMEOUT_ICMP_",
+			Type: (*TimeoutICMP)(nil), Size: unsafe.Sizeof(TimeoutICMP{}), New: table.New[TimeoutICMP],
+			Unknown: unsafe.Offsetof(TimeoutICMP{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "timeout", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutICMP{}.Timeout), Set: unsafe.Offsetof(TimeoutICMP{}.Timeout.Set)},
+			},
+		},
+		setTimeoutTCP - 1: {
+			Name: "timeout-tcp", Prefix: "CTA_TIMEOUT_TCP_",
+			Type: (*TimeoutTCP)(nil), Size: unsafe.Sizeof(TimeoutTCP{}), New: table.New[TimeoutTCP],
+			Unknown: unsafe.Offsetof(TimeoutTCP{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "syn-sent", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.SynSent), Set: unsafe.Offsetof(TimeoutTCP{}.SynSent.Set)},
+				{Name: "syn-recv", Type: 2, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.SynRecv), Set: unsafe.Offsetof(TimeoutTCP{}.SynRecv.Set)},
+				{Name: "established", Type: 3, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.Established), Set: unsafe.Offsetof(TimeoutTCP{}.Established.Set)},
+				{Name: "fin-wait", Type: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.FinWait), Set: unsafe.Offsetof(TimeoutTCP{}.FinWait.Set)},
+				{Name: "close-wait", Type: 5, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.CloseWait), Set: unsafe.Offsetof(TimeoutTCP{}.CloseWait.Set)},
+				{Name: "last-ack", Type: 6, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.LastAck), Set: unsafe.Offsetof(TimeoutTCP{}.LastAck.Set)},
+				{Name: "time-wait", Type: 7, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.TimeWait), Set: unsafe.Offsetof(TimeoutTCP{}.TimeWait.Set)},
+				{Name: "close", Type: 8, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.Close), Set: unsafe.Offsetof(TimeoutTCP{}.Close.Set)},
+				{Name: "syn-sent2", Type: 9, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.SynSent2), Set: unsafe.Offsetof(TimeoutTCP{}.SynSent2.Set)},
+				{Name: "retrans", Type: 10, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.Retrans), Set: unsafe.Offsetof(TimeoutTCP{}.Retrans.Set)},
+				{Name: "unack", Type: 11, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutTCP{}.Unack), Set: unsafe.Offsetof(TimeoutTCP{}.Unack.Set)},
+			},
+		},
+		setTimeoutUDP - 1: {
+			Name: "timeout-udp", Prefix: "CTA_TIMEOUT_UDP_",
+			Type: (*TimeoutUDP)(nil), Size: unsafe.Sizeof(TimeoutUDP{}), New: table.New[TimeoutUDP],
+			Unknown: unsafe.Offsetof(TimeoutUDP{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "unreplied", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutUDP{}.Unreplied), Set: unsafe.Offsetof(TimeoutUDP{}.Unreplied.Set)},
+				{Name: "replied", Type: 2, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutUDP{}.Replied), Set: unsafe.Offsetof(TimeoutUDP{}.Replied.Set)},
+			},
+		},
+		setTimeoutUdplite - 1: {
+			Name: "timeout-udplite", Prefix: "CTA_TIMEOUT_UDPLITE_",
+			Type: (*TimeoutUdplite)(nil), Size: unsafe.Sizeof(TimeoutUdplite{}), New: table.New[TimeoutUdplite],
+			Unknown: unsafe.Offsetof(TimeoutUdplite{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "unreplied", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutUdplite{}.Unreplied), Set: unsafe.Offsetof(TimeoutUdplite{}.Unreplied.Set)},
+				{Name: "replied", Type: 2, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutUdplite{}.Replied), Set: unsafe.Offsetof(TimeoutUdplite{}.Replied.Set)},
+			},
+		},
+		setTimeoutDccp - 1: {
+			Name: "timeout-dccp", Prefix: "CTA_TIMEOUT_DCCP_",
+			Type: (*TimeoutDccp)(nil), Size: unsafe.Sizeof(TimeoutDccp{}), New: table.New[TimeoutDccp],
+			Unknown: unsafe.Offsetof(TimeoutDccp{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "request", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutDccp{}.Request), Set: unsafe.Offsetof(TimeoutDccp{}.Request.Set)},
+				{Name: "respond", Type: 2, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutDccp{}.Respond), Set: unsafe.Offsetof(TimeoutDccp{}.Respond.Set)},
+				{Name: "partopen", Type: 3, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutDccp{}.Partopen), Set: unsafe.Offsetof(TimeoutDccp{}.Partopen.Set)},
+				{Name: "open", Type: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutDccp{}.Open), Set: unsafe.Offsetof(TimeoutDccp{}.Open.Set)},
+				{Name: "closereq", Type: 5, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutDccp{}.Closereq), Set: unsafe.Offsetof(TimeoutDccp{}.Closereq.Set)},
+				{Name: "closing", Type: 6, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutDccp{}.Closing), Set: unsafe.Offsetof(TimeoutDccp{}.Closing.Set)},
+				{Name: "timewait", Type: 7, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutDccp{}.Timewait), Set: unsafe.Offsetof(TimeoutDccp{}.Timewait.Set)},
+			},
+		},
+		setTimeoutGRE - 1: {
+			Name: "timeout-gre", Prefix: "CTA_TIMEOUT_GRE_",
+			Type: (*TimeoutGRE)(nil), Size: unsafe.Sizeof(TimeoutGRE{}), New: table.New[TimeoutGRE],
+			Unknown: unsafe.Offsetof(TimeoutGRE{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "unreplied", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutGRE{}.Unreplied), Set: unsafe.Offsetof(TimeoutGRE{}.Unreplied.Set)},
+				{Name: "replied", Type: 2, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutGRE{}.Replied), Set: unsafe.Offsetof(TimeoutGRE{}.Replied.Set)},
+			},
+		},
+		setTimeoutICMPv6 - 1: {
+			Name: "timeout-icmpv6", Prefix: "CTA_TIMEOUT_ICMPV6_",
+			Type: (*TimeoutICMPv6)(nil), Size: unsafe.Sizeof(TimeoutICMPv6{}), New: table.New[TimeoutICMPv6],
+			Unknown: unsafe.Offsetof(TimeoutICMPv6{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "timeout", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutICMPv6{}.Timeout), Set: unsafe.Offsetof(TimeoutICMPv6{}.Timeout.Set)},
+			},
+		},
+		setTimeoutSCTP - 1: {
+			Name: "timeout-sctp", Prefix: "CTA_TIMEOUT_SCTP_",
+			Type: (*TimeoutSCTP)(nil), Size: unsafe.Sizeof(TimeoutSCTP{}), New: table.New[TimeoutSCTP],
+			Unknown: unsafe.Offsetof(TimeoutSCTP{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "closed", Type: 1, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.Closed), Set: unsafe.Offsetof(TimeoutSCTP{}.Closed.Set)},
+				{Name: "cookie-wait", Type: 2, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.CookieWait), Set: unsafe.Offsetof(TimeoutSCTP{}.CookieWait.Set)},
+				{Name: "cookie-echoed", Type: 3, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.CookieEchoed), Set: unsafe.Offsetof(TimeoutSCTP{}.CookieEchoed.Set)},
+				{Name: "established", Type: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.Established), Set: unsafe.Offsetof(TimeoutSCTP{}.Established.Set)},
+				{Name: "shutdown-sent", Type: 5, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.ShutdownSent), Set: unsafe.Offsetof(TimeoutSCTP{}.ShutdownSent.Set)},
+				{Name: "shutdown-recd", Type: 6, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.ShutdownRecd), Set: unsafe.Offsetof(TimeoutSCTP{}.ShutdownRecd.Set)},
+				{Name: "shutdown-ack-sent", Type: 7, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.ShutdownAckSent), Set: unsafe.Offsetof(TimeoutSCTP{}.ShutdownAckSent.Set)},
+				{Name: "heartbeat-sent", Type: 8, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.HeartbeatSent), Set: unsafe.Offsetof(TimeoutSCTP{}.HeartbeatSent.Set)},
+				{Name: "heartbeat-acked", Type: 9, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(TimeoutSCTP{}.HeartbeatAcked), Set: unsafe.Offsetof(TimeoutSCTP{}.HeartbeatAcked.Set)},
+			},
+		},
 	},
 	Structs: []table.Layout{
 		structNfgenmsg - 1: {
@@ -394,19 +567,76 @@ var rows = table.Family{
 				{Value: 0x800, Name: "proto-icmpv6-id"},
 			},
 		},
+		enumIPConntrackDir - 1: {
+			Name: "ip-conntrack-dir",
+			Entries: []table.Entry{
+				{Value: 0x0, Name: "original"},
+				{Value: 0x1, Name: "reply"},
+			},
+		},
+		enumExpectFlags - 1: {
+			Name: "expect-flags", Flags: true,
+			Entries: []table.Entry{
+				{Value: 0x1, Name: "permanent"},
+				{Value: 0x2, Name: "inactive"},
+				{Value: 0x4, Name: "userspace"},
+			},
+		},
+		enumL4proto - 1: {
+			Name: "l4proto",
+			Entries: []table.Entry{
+				{Value: 0x1, Name: "icmp"},
+				{Value: 0x6, Name: "tcp"},
+				{Value: 0x11, Name: "udp"},
+				{Value: 0x21, Name: "dccp"},
+				{Value: 0x2f, Name: "gre"},
+				{Value: 0x3a, Name: "icmpv6"},
+				{Value: 0x84, Name: "sctp"},
+				{Value: 0x88, Name: "udplite"},
+				{Value: 0xff, Name: "raw"},
+			},
+		},
+	},
+	SubMessages: []table.Choice{
+		choiceTimeoutData - 1: {
+			Name: "timeout-data-msg", Selector: "l4proto", Load: table.Load[TimeoutData], Store: table.Store[TimeoutData],
+			Formats: []table.Format{
+				{Value: "icmp", Set: setTimeoutICMP},
+				{Value: "tcp", Set: setTimeoutTCP},
+				{Value: "udp", Set: setTimeoutUDP},
+				{Value: "dccp", Set: setTimeoutDccp},
+				{Value: "gre", Set: setTimeoutGRE},
+				{Value: "icmpv6", Set: setTimeoutICMPv6},
+				{Value: "sctp", Set: setTimeoutSCTP},
+				{Value: "udplite", Set: setTimeoutUdplite},
+				{Value: "raw", Set: setTimeoutGeneric},
+			},
+		},
 	},
 	Messages: []table.Message{
 		{Type: IPCTNL_MSG_CT_NEW, Set: setFlow, Name: "new"},
 		{Type: IPCTNL_MSG_CT_GET, Set: setFlow, Name: "get"},
 		{Type: IPCTNL_MSG_CT_DELETE, Set: setFlow, Name: "delete"},
-		{Type: IPCTNL_MSG_CT_GET_CTRZERO, Set: setFlow, Name: "get-ctrzero"},
+		{Type: IPCTNL_MSG_CT_GET_CTRZERO, Set: setExpectStats, Name: "get-expect-stats"},
 		{Type: IPCTNL_MSG_CT_GET_STATS_CPU, Set: setStats, Name: "get-stats"},
 		{Type: IPCTNL_MSG_CT_GET_STATS, Set: setGlobalStats, Name: "get-global-stats"},
 		{Type: IPCTNL_MSG_CT_GET_DYING, Set: setFlow, Name: "get-dying"},
+		{Type: IPCTNL_MSG_EXP_NEW, Set: setExpect, Name: "new-expect"},
+		{Type: IPCTNL_MSG_EXP_GET, Set: setExpect, Name: "get-expect"},
+		{Type: IPCTNL_MSG_EXP_DELETE, Set: setExpect, Name: "delete-expect"},
+		{Type: IPCTNL_MSG_EXP_GET_STATS_CPU, Set: setExpectStats, Name: "get-expect-stats"},
+		{Type: IPCTNL_MSG_TIMEOUT_NEW, Set: setTimeout, Name: "new-timeout"},
+		{Type: IPCTNL_MSG_TIMEOUT_GET, Set: setTimeout, Name: "get-timeout"},
+		{Type: IPCTNL_MSG_TIMEOUT_DELETE, Set: setTimeout, Name: "delete-timeout"},
+		{Type: IPCTNL_MSG_TIMEOUT_DEFAULT_SET, Set: setTimeout, Name: "set-default-timeout"},
+		{Type: IPCTNL_MSG_TIMEOUT_DEFAULT_GET, Set: setTimeout, Name: "get-default-timeout"},
 	},
 	Groups: []table.Group{
 		{Name: "nfnlgrp-conntrack-new", Number: 1},
 		{Name: "nfnlgrp-conntrack-update", Number: 2},
 		{Name: "nfnlgrp-conntrack-destroy", Number: 3},
+		{Name: "nfnlgrp-conntrack-exp-new", Number: 4},
+		{Name: "nfnlgrp-conntrack-exp-update", Number: 5},
+		{Name: "nfnlgrp-conntrack-exp-destroy", Number: 6},
 	},
 }

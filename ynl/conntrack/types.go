@@ -13,7 +13,9 @@
 package conntrack
 
 import (
+	"encoding/hex"
 	"net/netip"
+	"slices"
 
 	"github.com/nlmux/netlink/wire"
 	"github.com/nlmux/netlink/ynl"
@@ -165,6 +167,69 @@ func (x *CtaFilterFlags) UnmarshalText(text []byte) error {
 	return err
 }
 
+// IPConntrackDir is an enumeration: ip-conntrack-dir.
+type IPConntrackDir uint32
+
+// The values of IPConntrackDir.
+const (
+	IP_CT_DIR_ORIGINAL IPConntrackDir = 0
+	IP_CT_DIR_REPLY    IPConntrackDir = 1
+)
+
+func (x IPConntrackDir) String() string { return rows.EnumString(enumIPConntrackDir, uint64(x)) }
+func (x IPConntrackDir) MarshalText() ([]byte, error) {
+	return rows.EnumText(enumIPConntrackDir, uint64(x)), nil
+}
+func (x *IPConntrackDir) UnmarshalText(text []byte) error {
+	v, err := rows.ParseEnum(enumIPConntrackDir, text)
+	*x = IPConntrackDir(v)
+	return err
+}
+
+// ExpectFlags is a set of flags: expect-flags.
+type ExpectFlags uint32
+
+// The flags of ExpectFlags.
+const (
+	NF_CT_EXPECT_PERMANENT ExpectFlags = 0x1
+	NF_CT_EXPECT_INACTIVE  ExpectFlags = 0x2
+	NF_CT_EXPECT_USERSPACE ExpectFlags = 0x4
+)
+
+func (x ExpectFlags) String() string { return rows.EnumString(enumExpectFlags, uint64(x)) }
+func (x ExpectFlags) MarshalText() ([]byte, error) {
+	return rows.EnumText(enumExpectFlags, uint64(x)), nil
+}
+func (x *ExpectFlags) UnmarshalText(text []byte) error {
+	v, err := rows.ParseEnum(enumExpectFlags, text)
+	*x = ExpectFlags(v)
+	return err
+}
+
+// L4proto is an enumeration: l4proto.
+type L4proto uint32
+
+// The values of L4proto.
+const (
+	IPPROTO_ICMP    L4proto = 1
+	IPPROTO_TCP     L4proto = 6
+	IPPROTO_UDP     L4proto = 17
+	IPPROTO_DCCP    L4proto = 33
+	IPPROTO_GRE     L4proto = 47
+	IPPROTO_ICMPV6  L4proto = 58
+	IPPROTO_SCTP    L4proto = 132
+	IPPROTO_UDPLITE L4proto = 136
+	IPPROTO_RAW     L4proto = 255
+)
+
+func (x L4proto) String() string               { return rows.EnumString(enumL4proto, uint64(x)) }
+func (x L4proto) MarshalText() ([]byte, error) { return rows.EnumText(enumL4proto, uint64(x)), nil }
+func (x *L4proto) UnmarshalText(text []byte) error {
+	v, err := rows.ParseEnum(enumL4proto, text)
+	*x = L4proto(v)
+	return err
+}
+
 // Nfgenmsg is struct nfgenmsg.
 type Nfgenmsg struct {
 	NfgenFamily uint8
@@ -190,6 +255,56 @@ func (x NfCtTCPFlagsMask) MarshalJSON() ([]byte, error) {
 }
 func (x *NfCtTCPFlagsMask) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structNfCtTCPFlagsMask, x, data)
+}
+
+// TimeoutData is the value of a sub-message. It has a type for each value of l4proto:
+//
+//	icmp     *TimeoutICMP
+//	tcp      *TimeoutTCP
+//	udp      *TimeoutUDP
+//	dccp     *TimeoutDccp
+//	gre      *TimeoutGRE
+//	icmpv6   *TimeoutICMPv6
+//	sctp     *TimeoutSCTP
+//	udplite  *TimeoutUdplite
+//	raw      *TimeoutGeneric
+//
+// A value that is not listed means *Raw.
+type TimeoutData interface {
+	ynl.Message
+	isTimeoutData()
+}
+
+func (*TimeoutICMP) isTimeoutData()    {}
+func (*TimeoutTCP) isTimeoutData()     {}
+func (*TimeoutUDP) isTimeoutData()     {}
+func (*TimeoutDccp) isTimeoutData()    {}
+func (*TimeoutGRE) isTimeoutData()     {}
+func (*TimeoutICMPv6) isTimeoutData()  {}
+func (*TimeoutSCTP) isTimeoutData()    {}
+func (*TimeoutUdplite) isTimeoutData() {}
+func (*TimeoutGeneric) isTimeoutData() {}
+func (*Raw) isTimeoutData()            {}
+
+// Raw is the value of a sub-message of a kind without a type, as it is on the wire.
+type Raw []byte
+
+// Encode appends the bytes to b.
+func (x *Raw) Encode(b *wire.Builder) { b.Raw(*x) }
+
+// Decode sets x to a copy of the payload.
+func (x *Raw) Decode(payload []byte) error {
+	*x = slices.Clone(payload)
+	return nil
+}
+
+// MarshalText returns the bytes as hexadecimal digits.
+func (x Raw) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, x), nil }
+
+// UnmarshalText reads what MarshalText returns.
+func (x *Raw) UnmarshalText(text []byte) (err error) {
+	*x, err = hex.AppendDecode(nil, text)
+	return err
 }
 
 // Counter has the attributes of counter-attrs.
@@ -579,4 +694,292 @@ func (x GlobalStats) MarshalJSON() ([]byte, error) {
 }
 func (x *GlobalStats) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setGlobalStats, x, data)
+}
+
+// Expect has the attributes of expect-attrs. As a message it begins with struct
+// nfgenmsg.
+type Expect struct {
+	Nfgenmsg
+
+	Master   *Tuple               // CTA_EXPECT_MASTER
+	Tuple    *Tuple               // CTA_EXPECT_TUPLE
+	Mask     *Tuple               // CTA_EXPECT_MASK
+	Timeout  ynl.Opt[uint32]      // CTA_EXPECT_TIMEOUT
+	ID       ynl.Opt[uint32]      // CTA_EXPECT_ID
+	HelpName ynl.Opt[string]      // CTA_EXPECT_HELP_NAME
+	Zone     ynl.Opt[uint16]      // CTA_EXPECT_ZONE
+	Flags    ynl.Opt[ExpectFlags] // CTA_EXPECT_FLAGS
+	Class    ynl.Opt[uint32]      // CTA_EXPECT_CLASS
+	NAT      *ExpectNAT           // CTA_EXPECT_NAT
+	Fn       ynl.Opt[string]      // CTA_EXPECT_FN
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *Expect) Encode(b *wire.Builder)      { table.Encode(&rows, setExpect, x, b) }
+func (x *Expect) Decode(payload []byte) error { return table.Decode(&rows, setExpect, x, payload) }
+func (x *Expect) Settable() *Expect           { return table.Settable(&rows, setExpect, x) }
+func (x Expect) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setExpect, &x) }
+func (x *Expect) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setExpect, x, data)
+}
+
+// ExpectNAT has the attributes of expect-nat-attrs.
+type ExpectNAT struct {
+	Dir   ynl.Opt[IPConntrackDir] // CTA_EXPECT_NAT_DIR
+	Tuple *Tuple                  // CTA_EXPECT_NAT_TUPLE
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *ExpectNAT) Encode(b *wire.Builder) { table.Encode(&rows, setExpectNAT, x, b) }
+func (x *ExpectNAT) Decode(payload []byte) error {
+	return table.Decode(&rows, setExpectNAT, x, payload)
+}
+func (x *ExpectNAT) Settable() *ExpectNAT        { return table.Settable(&rows, setExpectNAT, x) }
+func (x ExpectNAT) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setExpectNAT, &x) }
+func (x *ExpectNAT) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setExpectNAT, x, data)
+}
+
+// ExpectStats has the attributes of expect-stats-attrs. As a message it begins with
+// struct nfgenmsg.
+type ExpectStats struct {
+	Nfgenmsg
+
+	New    ynl.Opt[uint32] // CTA_STATS_EXP_NEW
+	Create ynl.Opt[uint32] // CTA_STATS_EXP_CREATE
+	Delete ynl.Opt[uint32] // CTA_STATS_EXP_DELETE
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *ExpectStats) Encode(b *wire.Builder) { table.Encode(&rows, setExpectStats, x, b) }
+func (x *ExpectStats) Decode(payload []byte) error {
+	return table.Decode(&rows, setExpectStats, x, payload)
+}
+func (x *ExpectStats) Settable() *ExpectStats { return table.Settable(&rows, setExpectStats, x) }
+func (x ExpectStats) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setExpectStats, &x)
+}
+func (x *ExpectStats) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setExpectStats, x, data)
+}
+
+// Timeout has the attributes of timeout-attrs. As a message it begins with struct
+// nfgenmsg.
+type Timeout struct {
+	Nfgenmsg
+
+	Name    ynl.Opt[string]  // CTA_TIMEOUT_NAME
+	L3proto ynl.Opt[uint16]  // CTA_TIMEOUT_L3PROTO
+	L4proto ynl.Opt[L4proto] // CTA_TIMEOUT_L4PROTO
+	Data    TimeoutData      // CTA_TIMEOUT_DATA
+	Use     ynl.Opt[uint32]  // CTA_TIMEOUT_USE, read-only
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *Timeout) Encode(b *wire.Builder)      { table.Encode(&rows, setTimeout, x, b) }
+func (x *Timeout) Decode(payload []byte) error { return table.Decode(&rows, setTimeout, x, payload) }
+func (x *Timeout) Settable() *Timeout          { return table.Settable(&rows, setTimeout, x) }
+func (x Timeout) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setTimeout, &x) }
+func (x *Timeout) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeout, x, data)
+}
+
+// TimeoutGeneric has the attributes of timeout-generic-attrs.
+type TimeoutGeneric struct {
+	Timeout ynl.Opt[uint32] // CTA_TIMEOUT_GENERIC_TIMEOUT
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutGeneric) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutGeneric, x, b) }
+func (x *TimeoutGeneric) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutGeneric, x, payload)
+}
+func (x *TimeoutGeneric) Settable() *TimeoutGeneric {
+	return table.Settable(&rows, setTimeoutGeneric, x)
+}
+func (x TimeoutGeneric) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setTimeoutGeneric, &x)
+}
+func (x *TimeoutGeneric) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutGeneric, x, data)
+}
+
+// TimeoutICMP has the attributes of timeout-icmp-attrs.
+type TimeoutICMP struct {
+	Timeout ynl.Opt[uint32] // CTA_TIMEOUT_ICMP_TIMEOUT
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutICMP) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutICMP, x, b) }
+func (x *TimeoutICMP) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutICMP, x, payload)
+}
+func (x *TimeoutICMP) Settable() *TimeoutICMP { return table.Settable(&rows, setTimeoutICMP, x) }
+func (x TimeoutICMP) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setTimeoutICMP, &x)
+}
+func (x *TimeoutICMP) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutICMP, x, data)
+}
+
+// TimeoutTCP has the attributes of timeout-tcp-attrs.
+type TimeoutTCP struct {
+	SynSent     ynl.Opt[uint32] // CTA_TIMEOUT_TCP_SYN_SENT
+	SynRecv     ynl.Opt[uint32] // CTA_TIMEOUT_TCP_SYN_RECV
+	Established ynl.Opt[uint32] // CTA_TIMEOUT_TCP_ESTABLISHED
+	FinWait     ynl.Opt[uint32] // CTA_TIMEOUT_TCP_FIN_WAIT
+	CloseWait   ynl.Opt[uint32] // CTA_TIMEOUT_TCP_CLOSE_WAIT
+	LastAck     ynl.Opt[uint32] // CTA_TIMEOUT_TCP_LAST_ACK
+	TimeWait    ynl.Opt[uint32] // CTA_TIMEOUT_TCP_TIME_WAIT
+	Close       ynl.Opt[uint32] // CTA_TIMEOUT_TCP_CLOSE
+	SynSent2    ynl.Opt[uint32] // CTA_TIMEOUT_TCP_SYN_SENT2
+	Retrans     ynl.Opt[uint32] // CTA_TIMEOUT_TCP_RETRANS
+	Unack       ynl.Opt[uint32] // CTA_TIMEOUT_TCP_UNACK
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutTCP) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutTCP, x, b) }
+func (x *TimeoutTCP) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutTCP, x, payload)
+}
+func (x *TimeoutTCP) Settable() *TimeoutTCP       { return table.Settable(&rows, setTimeoutTCP, x) }
+func (x TimeoutTCP) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setTimeoutTCP, &x) }
+func (x *TimeoutTCP) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutTCP, x, data)
+}
+
+// TimeoutUDP has the attributes of timeout-udp-attrs.
+type TimeoutUDP struct {
+	Unreplied ynl.Opt[uint32] // CTA_TIMEOUT_UDP_UNREPLIED
+	Replied   ynl.Opt[uint32] // CTA_TIMEOUT_UDP_REPLIED
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutUDP) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutUDP, x, b) }
+func (x *TimeoutUDP) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutUDP, x, payload)
+}
+func (x *TimeoutUDP) Settable() *TimeoutUDP       { return table.Settable(&rows, setTimeoutUDP, x) }
+func (x TimeoutUDP) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setTimeoutUDP, &x) }
+func (x *TimeoutUDP) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutUDP, x, data)
+}
+
+// TimeoutUdplite has the attributes of timeout-udplite-attrs.
+type TimeoutUdplite struct {
+	Unreplied ynl.Opt[uint32] // CTA_TIMEOUT_UDPLITE_UNREPLIED
+	Replied   ynl.Opt[uint32] // CTA_TIMEOUT_UDPLITE_REPLIED
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutUdplite) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutUdplite, x, b) }
+func (x *TimeoutUdplite) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutUdplite, x, payload)
+}
+func (x *TimeoutUdplite) Settable() *TimeoutUdplite {
+	return table.Settable(&rows, setTimeoutUdplite, x)
+}
+func (x TimeoutUdplite) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setTimeoutUdplite, &x)
+}
+func (x *TimeoutUdplite) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutUdplite, x, data)
+}
+
+// TimeoutDccp has the attributes of timeout-dccp-attrs.
+type TimeoutDccp struct {
+	Request  ynl.Opt[uint32] // CTA_TIMEOUT_DCCP_REQUEST
+	Respond  ynl.Opt[uint32] // CTA_TIMEOUT_DCCP_RESPOND
+	Partopen ynl.Opt[uint32] // CTA_TIMEOUT_DCCP_PARTOPEN
+	Open     ynl.Opt[uint32] // CTA_TIMEOUT_DCCP_OPEN
+	Closereq ynl.Opt[uint32] // CTA_TIMEOUT_DCCP_CLOSEREQ
+	Closing  ynl.Opt[uint32] // CTA_TIMEOUT_DCCP_CLOSING
+	Timewait ynl.Opt[uint32] // CTA_TIMEOUT_DCCP_TIMEWAIT
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutDccp) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutDccp, x, b) }
+func (x *TimeoutDccp) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutDccp, x, payload)
+}
+func (x *TimeoutDccp) Settable() *TimeoutDccp { return table.Settable(&rows, setTimeoutDccp, x) }
+func (x TimeoutDccp) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setTimeoutDccp, &x)
+}
+func (x *TimeoutDccp) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutDccp, x, data)
+}
+
+// TimeoutGRE has the attributes of timeout-gre-attrs.
+type TimeoutGRE struct {
+	Unreplied ynl.Opt[uint32] // CTA_TIMEOUT_GRE_UNREPLIED
+	Replied   ynl.Opt[uint32] // CTA_TIMEOUT_GRE_REPLIED
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutGRE) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutGRE, x, b) }
+func (x *TimeoutGRE) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutGRE, x, payload)
+}
+func (x *TimeoutGRE) Settable() *TimeoutGRE       { return table.Settable(&rows, setTimeoutGRE, x) }
+func (x TimeoutGRE) MarshalJSON() ([]byte, error) { return table.MarshalJSON(&rows, setTimeoutGRE, &x) }
+func (x *TimeoutGRE) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutGRE, x, data)
+}
+
+// TimeoutICMPv6 has the attributes of timeout-icmpv6-attrs.
+type TimeoutICMPv6 struct {
+	Timeout ynl.Opt[uint32] // CTA_TIMEOUT_ICMPV6_TIMEOUT
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutICMPv6) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutICMPv6, x, b) }
+func (x *TimeoutICMPv6) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutICMPv6, x, payload)
+}
+func (x *TimeoutICMPv6) Settable() *TimeoutICMPv6 { return table.Settable(&rows, setTimeoutICMPv6, x) }
+func (x TimeoutICMPv6) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setTimeoutICMPv6, &x)
+}
+func (x *TimeoutICMPv6) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutICMPv6, x, data)
+}
+
+// TimeoutSCTP has the attributes of timeout-sctp-attrs.
+type TimeoutSCTP struct {
+	Closed          ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_CLOSED
+	CookieWait      ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_COOKIE_WAIT
+	CookieEchoed    ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_COOKIE_ECHOED
+	Established     ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_ESTABLISHED
+	ShutdownSent    ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_SHUTDOWN_SENT
+	ShutdownRecd    ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_SHUTDOWN_RECD
+	ShutdownAckSent ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_SHUTDOWN_ACK_SENT
+	HeartbeatSent   ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_HEARTBEAT_SENT
+	HeartbeatAcked  ynl.Opt[uint32] // CTA_TIMEOUT_SCTP_HEARTBEAT_ACKED
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *TimeoutSCTP) Encode(b *wire.Builder) { table.Encode(&rows, setTimeoutSCTP, x, b) }
+func (x *TimeoutSCTP) Decode(payload []byte) error {
+	return table.Decode(&rows, setTimeoutSCTP, x, payload)
+}
+func (x *TimeoutSCTP) Settable() *TimeoutSCTP { return table.Settable(&rows, setTimeoutSCTP, x) }
+func (x TimeoutSCTP) MarshalJSON() ([]byte, error) {
+	return table.MarshalJSON(&rows, setTimeoutSCTP, &x)
+}
+func (x *TimeoutSCTP) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalJSON(&rows, setTimeoutSCTP, x, data)
 }

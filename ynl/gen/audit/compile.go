@@ -125,8 +125,11 @@ const headers = `
 	tc_act/tc_pedit tc_act/tc_sample tc_act/tc_skbedit tc_act/tc_skbmod tc_act/tc_tunnel_key
 	tc_act/tc_vlan
 	netfilter netfilter/nfnetlink netfilter/nf_tables netfilter/nf_tables_compat netfilter/nf_log
-	netfilter/nf_nat netfilter/nfnetlink_conntrack netfilter/nf_conntrack_common
+	netfilter/nf_nat netfilter/nfnetlink_conntrack netfilter/nfnetlink_cttimeout
+	netfilter/nf_conntrack_common
 	netfilter/nf_conntrack_tcp netfilter/nf_conntrack_sctp netfilter/nf_conntrack_tuple_common
+	netfilter/nfnetlink_queue netfilter/nfnetlink_log netfilter/nfnetlink_acct netfilter/nfnetlink_osf
+	netfilter/nfnetlink_cthelper netfilter/nfnetlink_hook netfilter/ipset/ip_set xfrm
 	sock_diag inet_diag unix_diag packet_diag netlink_diag vm_sockets_diag tcp tls filter
 	netlink genetlink ethtool ethtool_netlink netdev wireguard openvswitch nl80211 devlink dpll
 	psample time_types tcp_metrics mptcp mptcp_pm fou net_shaper ovpn psp handshake
