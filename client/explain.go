@@ -13,9 +13,8 @@ func explain(family netlink.Family, typ netlink.MessageType, payload []byte, err
 	if !ok {
 		return err
 	}
-	refusal.Name = names.Request(family, typ, payload)
-	if header, attrs, ok := names.AttrsOf(family, typ); ok {
-		refusal.Path = attrs.Path(refusal.Ext.Path(wire.Message{Payload: payload}, header))
-	}
+	request := names.Of(family, typ, payload)
+	refusal.Name = request.Name
+	refusal.Path = request.Path(payload, refusal.Ext)
 	return err
 }

@@ -68,3 +68,18 @@ func TestRefusalsOfTheControllerHaveNames(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRefusalsOfKnownFamiliesHaveNames: the command and its attributes.
+func TestRefusalsOfKnownFamiliesHaveNames(t *testing.T) {
+	f := acme()
+	f.Name, f.HeaderSize = "wireguard", 0
+	k := newKernel()
+	k.load(f, func(Message) []wire.Message {
+		return []wire.Message{nltest.Error(syscall.EINVAL, wire.ExtAck{MissingType: 1, HasMissingType: true})}
+	})
+	_, err := f.Request(bg, k.dial(t), 1, nil, 0)
+	var refusal *wire.KernelError
+	if !errors.As(err, &refusal) || refusal.Name != "WG_CMD_SET_DEVICE" || refusal.Path != "WGDEVICE_A_IFINDEX" {
+		t.Errorf("%v; want a refusal of WG_CMD_SET_DEVICE for want of WGDEVICE_A_IFINDEX", err)
+	}
+}

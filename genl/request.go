@@ -155,20 +155,23 @@ func (f Family) stream(ctx context.Context, c *client.Conn, command uint8, attrs
 	return nil
 }
 
-// explain names the command that was refused, and finds the attribute that the refusal
-// is about where package client cannot, since only f knows the size of the family's own
-// header. It returns err. The attributes have no names here.
+// explain names the command that was refused and the attribute that the refusal is
+// about, where package client cannot, since only f knows the family and the size of its
+// header. It returns err.
 func (f Family) explain(payload []byte, err error) error {
 	refusal, ok := err.(*wire.KernelError)
 	if !ok {
 		return err
 	}
+	request := names.OfGeneric(f.Name, payload, int(f.HeaderSize))
+	if refusal.Name == "" {
+		refusal.Name = request.Name
+	}
 	if refusal.Name == "" {
 		refusal.Name = fmt.Sprintf("%s command %d", f.Name, payload[0])
 	}
 	if refusal.Path == "" {
-		types := refusal.Ext.Path(wire.Message{Payload: payload}, headerLen+int(f.HeaderSize))
-		refusal.Path = names.Set(0).Path(types)
+		refusal.Path = request.Path(payload, refusal.Ext)
 	}
 	return err
 }

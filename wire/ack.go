@@ -41,9 +41,9 @@ type KernelError struct {
 	// IPSET_ATTR_LINENO (call_ad in net/netfilter/ipset/ip_set_core.c).
 	Echo Message
 
-	// Name is the kernel's name of the request, such as "RTM_GETLINK", or the name of a
-	// generic family and the number of the command; "" if unknown. ParseAck does not
-	// know the family and leaves Name empty. Packages client and genl set it.
+	// Name is the kernel's name of the request, such as "RTM_GETLINK", or for a command
+	// without a name that of the generic family and the number; "" if unknown. ParseAck
+	// does not know the family and leaves Name empty. Packages client and genl set it.
 	Name string
 
 	// Path names the attribute that Ext is about, after the nests around it:

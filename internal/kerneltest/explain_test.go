@@ -63,14 +63,14 @@ func TestRefusalNamesTheAttribute(t *testing.T) {
 		}), "IFLA_MTU"},
 		{"peer without a header", unix.RTM_NEWLINK, Build(t, unix.IfInfomsg{}, veth(func(b *wire.Builder) {
 			b.Uint32(vethInfoPeer, 0)
-		})), "IFLA_LINKINFO > IFLA_INFO_DATA > 1"},
+		})), "IFLA_LINKINFO > IFLA_INFO_DATA > VETH_INFO_PEER"},
 		{"peer with an MTU of 2 bytes", unix.RTM_NEWLINK, Build(t, unix.IfInfomsg{}, veth(func(b *wire.Builder) {
 			b.Nest(vethInfoPeer, func(b *wire.Builder) {
 				b.Struct(unix.IfInfomsg{})
 				b.String(unix.IFLA_IFNAME, "right")
 				b.Uint16(unix.IFLA_MTU, 1500)
 			})
-		})), "IFLA_LINKINFO > IFLA_INFO_DATA > 1 > 4"},
+		})), "IFLA_LINKINFO > IFLA_INFO_DATA > VETH_INFO_PEER > IFLA_MTU"},
 		{"address of 1 byte", unix.RTM_NEWADDR, Build(t, unix.IfAddrmsg{Family: unix.AF_INET, Prefixlen: 32, Index: LoIndex},
 			func(b *wire.Builder) { b.Uint8(unix.IFA_LOCAL, 1) }), "IFA_LOCAL"},
 		{"priority of 1 byte", unix.RTM_NEWRULE, Build(t, unix.RtMsg{Family: unix.AF_INET},
@@ -110,8 +110,7 @@ func TestRefusedDumpNamesTheAttribute(t *testing.T) {
 	}
 }
 
-// TestRefusalOfAGenericRequest: the controller's attributes have names, those of other
-// families numbers. Missing attributes are reported as well.
+// TestRefusalOfAGenericRequest: attributes have names, those that are missing too.
 func TestRefusalOfAGenericRequest(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_GENERIC)
 	ask := func(family string, command uint8, attrs ...func(*wire.Builder)) error {
@@ -134,7 +133,7 @@ func TestRefusalOfAGenericRequest(t *testing.T) {
 		})
 	}
 	// NLMSGERR_ATTR_MISS_TYPE is there since Linux 6.1.
-	wantPathSince(t, 6, 1, "no header", ask("ethtool", unix.ETHTOOL_MSG_STRSET_GET), "1")
+	wantPathSince(t, 6, 1, "no header", ask("ethtool", unix.ETHTOOL_MSG_STRSET_GET), "ETHTOOL_A_STRSET_HEADER")
 	const (
 		provider  = 7 // ETHTOOL_A_TSINFO_HWTSTAMP_PROVIDER
 		index     = 1 // ETHTOOL_A_TS_HWTSTAMP_PROVIDER_INDEX
@@ -143,15 +142,15 @@ func TestRefusalOfAGenericRequest(t *testing.T) {
 	err := ask("ethtool", unix.ETHTOOL_MSG_TSINFO_GET, lo, func(b *wire.Builder) { b.Nest(provider, func(*wire.Builder) {}) })
 	if strings.Contains(fmt.Sprint(err), "Unknown attribute type") {
 		// Before Linux 6.14 the request has no provider.
-		wantPath(t, "provider", err, "7")
+		wantPath(t, "provider", err, "ETHTOOL_A_TSINFO_HWTSTAMP_PROVIDER")
 		return
 	}
 	wantPath(t, "half a provider", ask("ethtool", unix.ETHTOOL_MSG_TSINFO_GET, lo, func(b *wire.Builder) {
 		b.Nest(provider, func(b *wire.Builder) { b.Uint32(index, 0) })
-	}), "7 > 2")
+	}), "ETHTOOL_A_TSINFO_HWTSTAMP_PROVIDER > ETHTOOL_A_TS_HWTSTAMP_PROVIDER_QUALIFIER")
 	wantPath(t, "provider without an index", ask("ethtool", unix.ETHTOOL_MSG_TSINFO_GET, lo, func(b *wire.Builder) {
 		b.Nest(provider, func(b *wire.Builder) { b.Uint32(qualifier, 0) })
-	}), "7 > 1")
+	}), "ETHTOOL_A_TSINFO_HWTSTAMP_PROVIDER > ETHTOOL_A_TS_HWTSTAMP_PROVIDER_INDEX")
 }
 
 // TestRefusalOfANetfilterRequest: the names of a type depend on the request.

@@ -69,6 +69,8 @@ func generateAll(specs, kernel string, only []string) (map[string][]byte, error)
 		slices.Sort(names)
 		src, err := all(names)
 		generated["all/all.go"], errs = src, append(errs, err)
+		src, err = kernelNamesFile(families, "requests")
+		generated[namesFile], errs = src, append(errs, err)
 	}
 	return generated, errors.Join(errs...)
 }

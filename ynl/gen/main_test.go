@@ -35,6 +35,9 @@ func demo(t *testing.T) map[string][]byte {
 		}
 		maps.Copy(list, src)
 	}
+	if list["names/tables.go"], err = kernelNamesFile(families, "testdata/requests"); err != nil {
+		t.Fatal(err)
+	}
 	return list
 }
 

@@ -29,6 +29,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"join":         func(list []string) string { return strings.Join(list, ", ") },
 	"doc":          doc,
 	"kernelStruct": kernelStruct,
+	"line":         func(text string) string { return text + "\n" },
 	"number":       number,
 	"protocol":     protocol,
 	"trim":         func(name string) string { return strings.TrimSuffix(name, "-attrs") },
@@ -155,6 +156,9 @@ func importsOf(f *ast.File) string {
 		default:
 			std = append(std, strconv.Quote(path))
 		}
+	}
+	if len(std)+len(own) == 0 {
+		return ""
 	}
 	return "\n\nimport (\n" + strings.Join(std, "\n") + "\n\n" + strings.Join(own, "\n") + "\n)\n"
 }

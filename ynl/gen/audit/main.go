@@ -1,6 +1,6 @@
-// Command audit compares what the generator makes packages of with the kernel's C headers:
-// the numbers of attributes and operations, the values of enumerations, the sizes of
-// structs and the places of their members. A difference that known.go does not list is an
+// Command audit compares what the generator makes packages of, and the names in the folder
+// requests, with the kernel's C headers: the numbers of attributes and operations, the
+// values of enumerations, the sizes of structs and the places of their members. A difference that known.go does not list is an
 // error, and so is one listed there that is gone.
 //
 //	cd ynl/gen && go run ./audit -specs DIR [-include DIR]
@@ -41,6 +41,13 @@ func run(specs, release string, c compiler, only string) error {
 	families, err := spec.Load(specs, "specs", "overlay", names...)
 	if err != nil {
 		return err
+	}
+	if only == "" {
+		undescribed, err := spec.Load("", "requests", "")
+		if err != nil {
+			return err
+		}
+		families = append(families, undescribed...)
 	}
 	headers, err := c.release()
 	if err != nil {
