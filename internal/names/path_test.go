@@ -80,7 +80,7 @@ func TestPath(t *testing.T) {
 		{netfilter, 10<<8 | 24, 0, 4, []uint16{2}, "NFTA_FLOWTABLE_NAME"},
 		{netfilter, 10<<8 | 255, 0, 4, []uint16{2}, "2"},
 		{netfilter, 1<<8 | 1, 0, 4, []uint16{1, 2, 2}, "CTA_TUPLE_ORIG > CTA_TUPLE_PROTO > CTA_PROTO_SRC_PORT"},
-		{netfilter, 1<<8 | 0, 0, 4, []uint16{4, 1, 1}, "CTA_PROTOINFO > CTA_PROTOINFO_TCP > CTA_PROTOINFO_TCP_STATE"},
+		{netfilter, 1 << 8, 0, 4, []uint16{4, 1, 1}, "CTA_PROTOINFO > CTA_PROTOINFO_TCP > CTA_PROTOINFO_TCP_STATE"},
 		{netfilter, 3<<8 | 1, 0, 4, []uint16{2}, "2"},
 		{diag, 20, 2, 56, []uint16{1}, "INET_DIAG_REQ_BYTECODE"},
 		{diag, 20, packets, 20, []uint16{9}, "9"},
@@ -221,6 +221,10 @@ func TestPathInside(t *testing.T) {
 			b.Uint32BE(3, 1)
 			b.Nest(4, leaf(1))
 		}, "NFTA_OBJ_DATA > NFTA_COUNTER_BYTES"},
+		{netfilter, 8 << 8, 4, func(b *wire.Builder) {
+			b.Uint8(3, 17)
+			b.Nest(4, leaf(2))
+		}, "CTA_TIMEOUT_DATA > CTA_TIMEOUT_UDP_REPLIED"},
 	} {
 		payload := built(t, make([]byte, tt.header), tt.attrs)
 		at := wire.HeaderLen + len(payload) - attrHeaderLen - 4

@@ -31,6 +31,7 @@ func TestNames(t *testing.T) {
 		{netlink.NETLINK_NETFILTER, 17, nil, "NFNL_MSG_BATCH_END"},
 		{netlink.NETLINK_NETFILTER, 18, nil, ""},
 		{netlink.NETLINK_NETFILTER, 1 << 8, nil, "IPCTNL_MSG_CT_NEW"},
+		{netlink.NETLINK_NETFILTER, 2<<8 | 2, nil, "IPCTNL_MSG_EXP_DELETE"},
 		{netlink.NETLINK_NETFILTER, 3<<8 | 1, nil, "NFQNL_MSG_VERDICT"},
 		{netlink.NETLINK_NETFILTER, 4<<8 | 1, nil, "NFULNL_MSG_CONFIG"},
 		{netlink.NETLINK_NETFILTER, 6<<8 | 2, nil, "IPSET_CMD_CREATE"},
