@@ -1,8 +1,6 @@
 package names
 
-import (
-	"github.com/nlmux/netlink"
-)
+import "github.com/nlmux/netlink"
 
 // Request is what is known of a request. The zero value is nothing.
 type Request struct {
