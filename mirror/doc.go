@@ -28,8 +28,10 @@
 // # Promises
 //
 //  1. Convergence. When the kernel is quiet, a table soon equals a dump of it, whatever was
-//     lost: within 10 ms and the time of one or two dumps after the last loss. Under
-//     constant change passes over a table take a quarter of the time at most.
+//     lost: within 10 ms and the time of one or two dumps after the last loss. A table of
+//     IPv6 routes or rules in doubt needs a pass during which it does not change, since a
+//     dump may lack unchanged entries otherwise. Under constant change passes over a table
+//     take a quarter of the time at most.
 //  2. Doubt is shown. While a table may differ from the kernel's, [Snapshot.Exact] is
 //     false, and [Mirror.Status] says why. Nothing is removed on doubt alone.
 //  3. Never back. No entry is shown with a value older than one that was shown before. A

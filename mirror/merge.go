@@ -12,17 +12,19 @@ func (m *Mirror) merge(p *pass, d *dump) {
 	g := &merger{m: m, p: p, t: p.t, d: d}
 	t := p.t
 	g.complete = !d.interrupted && !d.undecoded && !t.gap && (!t.kind.loses || len(t.log) == 0)
-	if p.link != 0 {
-		g.mergeLink()
-	} else {
-		g.mergeTable()
-	}
-	again := g.again
-	if again == None && d.undecoded {
-		again = Undecodable
+	switch {
+	case d.undecoded:
+		g.again = Undecodable
 		t.stats.Undecodable++
+	case !g.complete:
+		g.again = Interrupted
 	}
-	m.finish(p, again)
+	if p.link == 0 {
+		g.mergeTable()
+	} else if g.complete {
+		g.mergeLink()
+	}
+	m.finish(p, g.again)
 	m.publish()
 }
 
@@ -32,9 +34,9 @@ type merger struct {
 	p *pass
 	t *table
 	d *dump
-	// complete is set if the dump has every entry that did not change meanwhile.
+	// complete is set if the dump has every entry that did not change meanwhile. What
+	// another one lacks may be there, and several in a row can lack the same entry.
 	complete bool
-	repaired int    // groups that have changed
 	again    Reason // why another pass has to follow, None: it has not
 }
 
@@ -49,15 +51,14 @@ func (g *merger) mergeTable() {
 		for key := range t.log {
 			g.settle(key, changed.Get([]byte(key)))
 		}
-		if !g.complete {
-			g.again = Interrupted
-		}
 		return
 	}
 	for key, dumped := range changed.All() {
 		g.settle(string(key), g.withHeld(key, dumped))
 	}
-	g.mergeMissing()
+	if g.complete {
+		g.removeMissing()
+	}
 	for key := range t.log {
 		if changed.Get([]byte(key)) == nil {
 			if held, n := g.d.finder.Find([]byte(key)); held != nil && g.d.seen.has(n) {
@@ -67,7 +68,6 @@ func (g *merger) mergeTable() {
 			}
 		}
 	}
-	g.judge()
 }
 
 // withHeld adds to a group of an incomplete dump the members that the base has and the
@@ -77,45 +77,16 @@ func (g *merger) withHeld(key []byte, dumped group) group {
 	if g.complete || g.t.kind.single || held == nil {
 		return dumped
 	}
-	both := union(dumped, held)
-	if len(both) > len(dumped) {
-		g.again = Interrupted
-	}
-	return both
+	return union(dumped, held)
 }
 
-// mergeMissing handles the groups of the base that the dump lacks. An incomplete dump
-// proves nothing, but a second one in a row does.
-func (g *merger) mergeMissing() {
-	missing := map[string]bool{}
+// removeMissing removes the groups of the base that the dump lacks.
+func (g *merger) removeMissing() {
 	n := -1
 	for key := range g.p.base.All() {
-		if n++; g.d.seen.has(n) {
-			continue
-		}
-		switch {
-		case g.complete || g.t.missing[string(key)]:
+		if n++; !g.d.seen.has(n) {
 			g.settle(string(key), nil)
-		case len(g.t.log[string(key)]) == 0:
-			missing[string(key)] = true
-			g.again = Interrupted
 		}
-	}
-	g.t.missing = missing
-}
-
-// judge decides whether an incomplete dump is enough: after two in a row that found
-// nothing to repair.
-func (g *merger) judge() {
-	t := g.t
-	switch {
-	case g.complete || g.repaired > 0:
-		t.agreed = 0
-	default:
-		t.agreed++
-	}
-	if !g.complete && g.again == None && t.agreed < 2 {
-		g.again = Interrupted
 	}
 }
 
@@ -137,21 +108,14 @@ func (g *merger) settle(key string, dumped group) {
 	if bytes.Equal(held, final) {
 		return
 	}
-	if len(g.t.log[key]) == 0 {
-		g.repaired++
-	}
 	g.t.stats.Repaired++
 	g.m.set(g.t, k, held, final, Resync)
 }
 
-// mergeLink removes the entries of one link that its dump lacks. What else may differ is
+// mergeLink removes the entries of one link that its complete dump lacks. What else may differ is
 // found by a pass over the whole table.
 func (g *merger) mergeLink() {
 	t, link := g.t, g.p.link
-	if !g.complete {
-		g.again = Interrupted
-		return
-	}
 	var gone []message
 	for _, s := range removals(g.p.base, func(v []byte) bool { return t.kind.uses(v, link) }) {
 		dumped := g.dumpedLink(s.key)

@@ -9,6 +9,7 @@ import (
 	"math/rand"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -570,4 +571,82 @@ func TestPropertyWithAStoppedProcess(t *testing.T) {
 			w.Fatal(err)
 		}
 	}, WithReceiveBuffer(1<<15))
+}
+
+// TestStableEntriesStay: dumps of IPv6 routes and rules lack unchanged entries while
+// others change. No watcher sees one of them go. With longEnv there are as many as on a
+// large router.
+func TestStableEntriesStay(t *testing.T) {
+	routes, rules, passes := 1000, 150, uint64(10)
+	if os.Getenv(longEnv) != "" {
+		routes, rules, passes = 20_000, 3000, 100
+	}
+	ns := nstest.New(t)
+	ip(t, ns, twoLinks)
+	filler := &world{TB: t, ns: ns}
+	filler.batch("-6", commands(routes, "route add fd09:%x::/64 dev b0 metric 77"))
+	filler.batch("-4", commands(rules, "rule add pref %d from 10.9.0.0/16 lookup 100"))
+	w := inNamespace(t, ns, TableRoutes6|TableRules4)
+	if n := w.m.Snapshot().Rules().Len(); n < rules || w.m.Snapshot().Routes().Len() < routes {
+		t.Fatalf("%d routes, %d rules", w.m.Snapshot().Routes().Len(), n)
+	}
+
+	ctx, stop := context.WithTimeout(context.Background(), 10*patience)
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	defer stop()
+	watchStable(ctx, t, &tasks, w.m, Snapshot.RouteGroups, func(k RouteKey) bool { return k.Priority == 77 })
+	watchStable(ctx, t, &tasks, w.m, Snapshot.Rules, func(k RuleKey) bool { return k.Priority < uint32(rules) && k.Place == 0 })
+	for _, churn := range [][]string{
+		{"-6", "route add fd08:%x::/64 dev a0", "route del fd08:%x::/64 dev a0"},
+		{"-4", "rule add pref %d fwmark 1 lookup 100", "rule del pref %d fwmark 1 lookup 100"},
+	} {
+		tasks.Go(func() {
+			for ctx.Err() == nil {
+				for _, c := range churn[1:] {
+					filler.batch(churn[0], commands(100, c))
+				}
+			}
+		})
+	}
+	read := func(bit Tables) uint64 {
+		w.m.mu.Lock()
+		defer w.m.mu.Unlock()
+		w.m.want(w.m.table(bit), Overrun)
+		return w.m.table(bit).stats.Resyncs
+	}
+	for read(TableRoutes6) < passes || read(TableRules4) < passes {
+		if ctx.Err() != nil {
+			t.Fatal("the tables are not read")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	stop()
+	tasks.Wait()
+	w.agree()
+}
+
+// commands returns a command for each number from 0 on.
+func commands(n int, format string) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf(format, i))
+	}
+	return list
+}
+
+// watchStable fails the test if a stable entry goes.
+func watchStable[K comparable, V any](ctx context.Context, t *testing.T, tasks *sync.WaitGroup, m *Mirror, of func(Snapshot) View[K, V], stable func(K) bool) {
+	tasks.Go(func() {
+		for b, err := range Watch(ctx, m, of) {
+			if err != nil {
+				return
+			}
+			for c := range b.Changes {
+				if _, found := c.New(); !found && stable(c.Key) {
+					t.Errorf("%v was removed", c.Key)
+					return
+				}
+			}
+		}
+	})
 }

@@ -28,9 +28,6 @@ type table struct {
 	links    map[uint32]bool // links whose entries have to be read
 	pace     pace
 
-	missing map[string]bool // what the last incomplete dump lacked
-	agreed  int             // incomplete dumps in a row that agreed with the copy
-
 	doubt Reason    // why the copy may differ from the kernel's table; None: it is exact
 	since time.Time // since when
 	stats TableStatus
