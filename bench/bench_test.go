@@ -24,20 +24,26 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func BenchmarkNoop(b *testing.B)         { benchmark(b, "noop") }
-func BenchmarkGetLink(b *testing.B)      { benchmark(b, "getlink") }
-func BenchmarkError(b *testing.B)        { benchmark(b, "error") }
-func BenchmarkAddr(b *testing.B)         { benchmark(b, "addr") }
-func BenchmarkDump(b *testing.B)         { benchmark(b, "dump") }
-func BenchmarkDumpStream(b *testing.B)   { benchmark(b, "dump-stream") }
-func BenchmarkRoutes(b *testing.B)       { benchmark(b, "routes") }
-func BenchmarkRoutesStream(b *testing.B) { benchmark(b, "routes-stream") }
+func BenchmarkNoop(b *testing.B)         { benchmark(b, workNoop) }
+func BenchmarkBusy(b *testing.B)         { benchmark(b, workBusy) }
+func BenchmarkProcs1(b *testing.B)       { benchmark(b, procsWork(1)) }
+func BenchmarkProcs4(b *testing.B)       { benchmark(b, procsWork(4)) }
+func BenchmarkProcs8(b *testing.B)       { benchmark(b, procsWork(8)) }
+func BenchmarkGetLink(b *testing.B)      { benchmark(b, workGetLink) }
+func BenchmarkError(b *testing.B)        { benchmark(b, workError) }
+func BenchmarkAddr(b *testing.B)         { benchmark(b, workAddr) }
+func BenchmarkDump(b *testing.B)         { benchmark(b, workDump) }
+func BenchmarkDumpStream(b *testing.B)   { benchmark(b, workDumpStream) }
+func BenchmarkRoutes(b *testing.B)       { benchmark(b, workRoutes) }
+func BenchmarkRoutesStream(b *testing.B) { benchmark(b, workRoutesStream) }
+func BenchmarkDumps(b *testing.B)        { benchmark(b, workDumps) }
+func BenchmarkDumpsStream(b *testing.B)  { benchmark(b, workDumpsStream) }
 func BenchmarkDial(b *testing.B)         { benchmark(b, workDial) }
 func BenchmarkVerdicts(b *testing.B)     { benchmark(b, workVerdicts) }
 
 // BenchmarkEvents takes b.N as milliseconds of storm, since the storm, not the
 // listener, determines the number of events.
-func BenchmarkEvents(b *testing.B) { benchmark(b, "events") }
+func BenchmarkEvents(b *testing.B) { benchmark(b, workEvents) }
 
 // benchmark runs one work with every client and count of goroutines, under names that
 // benchstat can split.

@@ -1,10 +1,49 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
+
+// processorWorks returns noop in processes with more and with less to run than there are
+// processors.
+func processorWorks(s Sizes) []*Work {
+	// Thousands would take a time slice each.
+	few := slices.DeleteFunc(slices.Clone(s.Goroutines), func(n int) bool { return n > 512 })
+	works := []*Work{{
+		Name: workBusy, Note: "noop, while other goroutines keep every processor busy", Unit: "request",
+		Goroutines: few, Setup: keepBusy,
+		Op: noop,
+	}}
+	many := slices.DeleteFunc(slices.Clone(few), func(n int) bool { return n < 64 })
+	for _, procs := range procCounts {
+		works = append(works, &Work{
+			Name: procsWork(procs), Note: fmt.Sprintf("noop with GOMAXPROCS=%d", procs), Unit: "request",
+			Goroutines: many, Setup: func() (func() error, error) { return setProcs(procs), nil },
+			Clients: []string{nameNlmux, nameMdShared, nameMdPool, nameMdBuffer, nameMdBufferPool, nameRaw, nameRawMsg},
+			Op:      noop,
+		})
+	}
+	return works
+}
+
+// procCounts are the values of GOMAXPROCS with which noop is measured besides that of the
+// machine.
+var procCounts = []int{1, 4, 8}
+
+func procsWork(procs int) string { return fmt.Sprintf("noop-procs%d", procs) }
+
+// setProcs sets GOMAXPROCS until undo. The clients of a work are dialled after its setup.
+func setProcs(n int) (undo func() error) {
+	before := runtime.GOMAXPROCS(n)
+	return func() error {
+		runtime.GOMAXPROCS(before)
+		return nil
+	}
+}
 
 // keepBusy runs a computing goroutine on each processor until undo, as in a process
 // with other work.

@@ -37,7 +37,7 @@ func buildC() (e *Entry, remove func(), err error) {
 	return &Entry{
 		Name: nameC, Note: "C on one blocking socket, one thread, in a process of its own",
 		Solo:  true,
-		Works: []string{"noop", "getlink", "error", "addr", "dump", "dump-stream", "routes", "routes-stream"},
+		Works: []string{workNoop, workGetLink, workError, workAddr, workDump, workDumpStream, workRoutes, workRoutesStream},
 		Loop:  func(w *Work, l Limit) (Sample, error) { return runC(loop, w, l) },
 	}, remove, nil
 }

@@ -44,8 +44,8 @@ type Entry struct {
 	Works  []string // names of the works that it takes part in, nil for all
 
 	Dial   func() (Client, error)
-	Listen func(group uint32) (Listener, error)
-	Queue  func() (Queue, error) // nil: takes no part in verdicts
+	Listen func(group uint32) ([]Listener, error) // each gets every event
+	Queue  func() (Queue, error)                  // nil: takes no part in verdicts
 
 	// Loop is set instead of Dial for a loop in a process of its own.
 	Loop func(w *Work, l Limit) (Sample, error)
@@ -53,7 +53,7 @@ type Entry struct {
 
 // takesPart reports whether the entry has a row for the work.
 func (e *Entry) takesPart(w *Work) bool {
-	if e.Works != nil && !slices.Contains(e.Works, w.Name) {
+	if e.Works != nil && !slices.Contains(e.Works, w.Name) || w.Clients != nil && !slices.Contains(w.Clients, e.Name) {
 		return false
 	}
 	switch w.Name {
@@ -62,16 +62,26 @@ func (e *Entry) takesPart(w *Work) bool {
 	case workVerdicts:
 		return e.Queue != nil
 	}
-	return w.Op != nil || w.Rows == nil && w.Rivals == nil && e.Listen != nil
+	if w.Op != nil {
+		return e.Dial != nil || e.Loop != nil
+	}
+	return w.Rows == nil && w.Rivals == nil && e.Listen != nil
 }
 
-// Names in the ratios.
+// Names that works and ratios refer to.
 const (
-	nameNlmux    = "nlmux"
-	nameMdShared = "mdlayher-shared"
-	nameMdPool   = "mdlayher-pool"
-	nameRaw      = "raw"
-	nameRawMutex = "raw-mutex"
+	nameNlmux        = "nlmux"
+	nameSubscribers  = "nlmux-subscribers"
+	nameMdShared     = "mdlayher-shared"
+	nameMdPool       = "mdlayher-pool"
+	nameMdBuffer     = "mdlayher-buffer"
+	nameMdBufferPool = "mdlayher-buffer-pool"
+	nameVishShared   = "vish-shared"
+	nameVishDefault  = "vish-default"
+	nameRaw          = "raw"
+	nameRawMsg       = "raw-recvmsg"
+	nameRawMutex     = "raw-mutex"
+	nameRawNoAck     = "raw-noack"
 )
 
 // goEntries returns the entries written in Go.
@@ -82,19 +92,31 @@ func goEntries() []*Entry {
 			Shared: true, Dial: dialNlmux, Listen: listenNlmux, Queue: queueNlmux,
 		},
 		{
+			Name: nameSubscribers, Note: fmt.Sprintf("the worst of %d Subscriptions of one client.Conn", subscribers),
+			Listen: subscribeNlmux, Works: []string{workSubscribers},
+		},
+		{
 			Name: nameMdShared, Note: "one mdlayher/netlink Conn for all goroutines",
-			Shared: true, Dial: dialMdlayher, Listen: listenMdlayher, Queue: queueMdlayher,
+			Shared: true, Dial: mdDefault.dial, Listen: mdDefault.listen, Queue: mdDefault.queue,
 		},
 		{
 			Name: nameMdPool, Note: "one mdlayher/netlink Conn per goroutine",
-			Dial: dialMdlayher,
+			Dial: mdDefault.dial,
 		},
 		{
-			Name: "vish-shared", Note: "one vishvananda/netlink socket for all goroutines",
+			Name: nameMdBuffer, Note: "mdlayher-shared with MessageBufferSize",
+			Shared: true, Dial: mdBuffered.dial, Listen: mdBuffered.listen, Queue: mdBuffered.queue,
+		},
+		{
+			Name: nameMdBufferPool, Note: "mdlayher-pool with MessageBufferSize",
+			Dial: mdBuffered.dial,
+		},
+		{
+			Name: nameVishShared, Note: "one vishvananda/netlink socket for all goroutines",
 			Shared: true, Dial: dialVishShared, Listen: listenVish,
 		},
 		{
-			Name: "vish-default", Note: "vishvananda/netlink's default, a socket per request",
+			Name: nameVishDefault, Note: "vishvananda/netlink's default, a socket per request",
 			Shared: true, Dial: dialVishDefault,
 		},
 		{
@@ -102,12 +124,16 @@ func goEntries() []*Entry {
 			Solo: true, Dial: dialRaw, Listen: listenRaw,
 		},
 		{
-			Name: nameRawMutex, Note: "Go system calls on one blocking socket under a mutex",
-			Shared: true, Dial: dialRawMutex, Works: []string{"noop", workBusy},
+			Name: nameRawMsg, Note: "raw with the socket options of nlmux and recvmsg",
+			Solo: true, Dial: dialRawMsg, Works: []string{workNoop, workGetLink, workError, workAddr},
 		},
 		{
-			Name: "raw-noack", Note: "raw without NLM_F_ACK, so one datagram less",
-			Solo: true, Dial: dialRawNoAck, Works: []string{"getlink"},
+			Name: nameRawMutex, Note: "Go system calls on one blocking socket under a mutex",
+			Shared: true, Dial: dialRawMutex, Works: []string{workNoop, workBusy},
+		},
+		{
+			Name: nameRawNoAck, Note: "raw without NLM_F_ACK, so one datagram less",
+			Solo: true, Dial: dialRawNoAck, Works: []string{workGetLink},
 		},
 	}
 }

@@ -15,23 +15,23 @@ type goal struct {
 	limit   float64
 }
 
-// againstRaw is the ratio of a request's time to that of the floor in Go.
-func againstRaw(work string, goroutines int, limit float64) goal {
+// timeTo is the ratio of the time of an operation to that of another client.
+func timeTo(work string, goroutines int, client string, limit float64) goal {
 	return goal{
-		text: fmt.Sprintf("%s, %d: time to raw Go's", work, goroutines),
+		text: fmt.Sprintf("%s, %d: time to %s's", work, goroutines, client),
 		measure: func(r *Results) (float64, bool) {
-			return ratio(r.values(work, nameNlmux, goroutines, nsPerOp), r.values(work, nameRaw, goroutines, nsPerOp))
+			return ratio(r.values(work, nameNlmux, goroutines, nsPerOp), r.values(work, client, goroutines, nsPerOp))
 		},
 		atMost: true, limit: limit,
 	}
 }
 
-// againstPeer is the ratio of the rate to that of a peer with as many goroutines.
-func againstPeer(work string, goroutines int, peer string, limit float64) goal {
+// rateTo is the ratio of the rate to that of another client with as many goroutines.
+func rateTo(work string, goroutines int, client string, limit float64) goal {
 	return goal{
-		text: fmt.Sprintf("%s, %d: rate to %s's", work, goroutines, peer),
+		text: fmt.Sprintf("%s, %d: rate to %s's", work, goroutines, client),
 		measure: func(r *Results) (float64, bool) {
-			return ratio(r.values(work, peer, goroutines, nsPerOp), r.values(work, nameNlmux, goroutines, nsPerOp))
+			return ratio(r.values(work, client, goroutines, nsPerOp), r.values(work, nameNlmux, goroutines, nsPerOp))
 		},
 		limit: limit,
 	}
@@ -50,15 +50,26 @@ func allocations(work string, limit float64) goal {
 	}
 }
 
-// scaling is the ratio of a request's time with the maximum number of goroutines to
-// that with 64. A lost reply ends the run, so none was lost.
-func scaling(work string) goal {
+// scaling is the ratio of the time of an operation with so many goroutines to that with
+// fewer. A lost reply ends the run, so none was lost.
+func scaling(work string, many, few int, limit float64) goal {
 	return goal{
-		text: fmt.Sprintf("%s, %d: time to that of 64", work, maxGoroutines),
+		text: fmt.Sprintf("%s, %d: time to that of %d", work, many, few),
 		measure: func(r *Results) (float64, bool) {
-			return ratio(r.values(work, nameNlmux, maxGoroutines, nsPerOp), r.values(work, nameNlmux, 64, nsPerOp))
+			return ratio(r.values(work, nameNlmux, many, nsPerOp), r.values(work, nameNlmux, few, nsPerOp))
 		},
-		atMost: true, limit: 1.3,
+		atMost: true, limit: limit,
+	}
+}
+
+// deliveredTo is the ratio of the rates of delivered events.
+func deliveredTo(work, client, than string, limit float64) goal {
+	return goal{
+		text: fmt.Sprintf("%s: delivered rate, %s : %s", work, client, than),
+		measure: func(r *Results) (float64, bool) {
+			return ratio(r.values(work, client, 1, delivered), r.values(work, than, 1, delivered))
+		},
+		limit: limit,
 	}
 }
 
@@ -84,50 +95,81 @@ func againstRival(work, rival, than, what string, of func(*Sample) float64, limi
 	}
 }
 
-var goals = []goal{
-	againstRaw("noop", 1, 1.5),
-	againstPeer("noop", 1, nameMdShared, 3),
-	allocations("noop", 0),
-	againstRaw("noop", 64, 1.0),
-	againstRaw("noop", 512, 1.0),
-	againstPeer("noop", 64, nameMdShared, 6),
-	againstPeer("noop", 512, nameMdShared, 6),
-	againstPeer("noop", 64, nameMdPool, 2.5),
-	againstPeer("noop", 512, nameMdPool, 2.5),
-	againstPeer(workBusy, 1, nameRawMutex, 0.9),
-	againstPeer(workBusy, 8, nameRawMutex, 0.9),
-	againstPeer(workBusy, 64, nameRawMutex, 0.9),
-	againstPeer(workBusy, 512, nameRawMutex, 0.9),
-	againstPeer(workDial, 1, nameMdShared, 1),
-	againstPeer(workVerdicts, 1, nameMdShared, 1),
-	againstRaw("getlink", 1, 1.3),
-	allocations("getlink", 2),
-	againstRaw("getlink", 64, 0.9),
-	againstRaw("getlink", 512, 0.9),
-	scaling("noop"),
-	scaling("getlink"),
-	againstRaw("routes-stream", 1, 1.1),
-	againstPeer("routes-stream", 1, nameMdShared, 1/0.6),
-	allocations("routes-stream", 99),
-	againstPeer("routes", 1, nameMdShared, 1/0.5),
-	{
-		text: "events: delivered rate to mdlayher's",
-		measure: func(r *Results) (float64, bool) {
-			return ratio(r.values("events", nameNlmux, 1, delivered), r.values("events", nameMdShared, 1, delivered))
-		},
-		limit: 2,
-	},
+var goals = slices.Concat(requestGoals, procsGoals(), dumpGoals, eventGoals, typedGoals)
+
+// sharedFloor is the goal of a request of many goroutines: its time to that of a request
+// of one goroutine on one plain socket.
+const sharedFloor = 0.6
+
+var requestGoals = []goal{
+	timeTo(workNoop, 1, nameRawMsg, 1.3),
+	timeTo(workNoop, 1, nameRaw, 1.45),
+	rateTo(workNoop, 1, nameMdShared, 3),
+	allocations(workNoop, 0),
+	timeTo(workNoop, 64, nameRaw, sharedFloor),
+	timeTo(workNoop, 512, nameRaw, sharedFloor),
+	rateTo(workNoop, 64, nameMdShared, 6),
+	rateTo(workNoop, 512, nameMdShared, 6),
+	rateTo(workNoop, 64, nameMdPool, 2.5),
+	rateTo(workNoop, 512, nameMdPool, 2.5),
+	rateTo(workNoop, 64, nameMdBuffer, 5.5),
+	rateTo(workNoop, 512, nameMdBuffer, 5.5),
+	rateTo(workBusy, 1, nameRawMutex, 0.9),
+	rateTo(workBusy, 8, nameRawMutex, 0.9),
+	rateTo(workBusy, 64, nameRawMutex, 0.9),
+	rateTo(workBusy, 512, nameRawMutex, 0.9),
+	timeTo(workGetLink, 1, nameRaw, 1.3),
+	allocations(workGetLink, 2),
+	timeTo(workGetLink, 64, nameRaw, 0.9),
+	timeTo(workGetLink, 512, nameRaw, 0.9),
+	rateTo(workGetLink, 1, nameMdBuffer, 1.4),
+	rateTo(workGetLink, 64, nameMdBuffer, 2.4),
+	scaling(workNoop, maxGoroutines, 64, 1.3),
+	scaling(workGetLink, maxGoroutines, 64, 1.3),
+	timeTo(workDial, 1, nameMdShared, 1),
+}
+
+// procsGoals require that the number of threads that run Go code hardly matters.
+func procsGoals() (all []goal) {
+	for _, procs := range procCounts {
+		for _, n := range []int{64, 512} {
+			all = append(all, timeTo(procsWork(procs), n, nameRaw, 1.3*sharedFloor))
+		}
+	}
+	return all
+}
+
+var dumpGoals = []goal{
+	timeTo(workRoutesStream, 1, nameRaw, 1.1),
+	rateTo(workRoutesStream, 1, nameMdShared, 1/0.6),
+	rateTo(workRoutesStream, 1, nameMdBuffer, 1.12),
+	allocations(workRoutesStream, 99),
+	timeTo(workRoutes, 1, nameMdShared, 0.5),
+	timeTo(workRoutes, 1, nameVishShared, 0.75),
+	scaling(workDumps, parallelDumps, 1, 0.6),
+	scaling(workDumpsStream, parallelDumps, 1, 0.6),
+}
+
+var eventGoals = []goal{
+	deliveredTo(workEvents, nameNlmux, nameRaw, 1),
+	deliveredTo(workEvents, nameNlmux, nameMdShared, 2),
+	deliveredTo(workSubscribers, nameSubscribers, nameRaw, 0.8),
 	{
 		text: "events: unreported holes in the worst round",
 		measure: func(r *Results) (float64, bool) {
-			v := r.values("events", nameNlmux, 1, func(s *Sample) float64 { return float64(s.Untold) })
+			v := r.values(workEvents, nameNlmux, 1, func(s *Sample) float64 { return float64(s.Untold) })
 			return slices.Max(append(v, 0)), len(v) > 0
 		},
 		atMost: true, limit: 0,
 	},
+	timeTo(workVerdicts, 1, nameMdShared, 0.7),
+	tail(linkStorm+rowEventSocket, linkStorm+rowNoMember, 1.1),
 	tail(pacedStorm+rowEventSocket, pacedStorm+rowNoMember, 1.5),
 	tail(pacedStorm+rowUnread, pacedStorm+rowRead, 1.5),
 	tail(rowDump, rowSleep, 2),
+}
+
+var typedGoals = []goal{
 	againstRival(workDecode, "typed", "hand", "time", nsPerOp, 1.5),
 	againstRival(workTypedRoutes, "reuse", "bare", "processor time", processorNs, 1.15),
 	againstRival(workTypedRoutes, "list", "vishvananda", "time", nsPerOp, 0.5),

@@ -23,6 +23,7 @@ const (
 	rowDump  = "beside a dump, 1 ms per message"
 
 	fullStorm  = "full storm: "
+	linkStorm  = "full storm, getlink: "
 	pacedStorm = "paced storm: "
 
 	rowNoMember    = "no member"
@@ -37,9 +38,18 @@ const (
 var storms = []struct {
 	name  string
 	pause time.Duration
+	ask   func(*client.Conn) error
 }{
-	{fullStorm, 0},
-	{pacedStorm, time.Millisecond},
+	{fullStorm, 0, askNoop},
+	{linkStorm, 0, askLink},
+	{pacedStorm, time.Millisecond, askNoop},
+}
+
+func askNoop(c *client.Conn) error { return c.Noop(context.Background()) }
+
+func askLink(c *client.Conn) error {
+	_, err := c.Request(context.Background(), unix.RTM_GETLINK, linkPayload, 0)
+	return err
 }
 
 // stormRow is a Conn in a storm.
@@ -92,7 +102,7 @@ func latencies(d time.Duration) ([]Sample, error) {
 		func() ([]Sample, error) { return unstormed(rowDump, d, dumpSlowly) },
 	}
 	for _, s := range storms {
-		parts = append(parts, func() ([]Sample, error) { return stormed(s.name, d, s.pause) })
+		parts = append(parts, func() ([]Sample, error) { return stormed(s.name, d, s.pause, s.ask) })
 	}
 	var all []Sample
 	for _, i := range rand.Perm(len(parts)) {
@@ -114,7 +124,7 @@ func unstormed(name string, d time.Duration, beside func(context.Context, *clien
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- beside(ctx, conn) }()
-	c := &caller{name: name, conn: conn}
+	c := &caller{name: name, conn: conn, ask: askNoop}
 	err = takeTurns([]*caller{c}, d, nil)
 	cancel()
 	if err := errors.Join(err, <-ended, conn.Close()); err != nil {
@@ -151,7 +161,7 @@ func dumpSlowly(ctx context.Context, conn *client.Conn) error {
 
 // stormed measures the rows of a storm in the same storm, which gives each of them its
 // time.
-func stormed(name string, d, pause time.Duration) (samples []Sample, err error) {
+func stormed(name string, d, pause time.Duration, ask func(*client.Conn) error) (samples []Sample, err error) {
 	var callers []*caller
 	defer func() {
 		for _, c := range callers {
@@ -164,7 +174,7 @@ func stormed(name string, d, pause time.Duration) (samples []Sample, err error) 
 		if err != nil {
 			return nil, err
 		}
-		callers = append(callers, &caller{name: name + row.name, conn: conn})
+		callers = append(callers, &caller{name: name + row.name, conn: conn, ask: ask})
 		if row.member {
 			if err := conn.AddMembership(unix.RTNLGRP_IPV4_ROUTE); err != nil {
 				return nil, err
@@ -210,6 +220,7 @@ func stormed(name string, d, pause time.Duration) (samples []Sample, err error) 
 type caller struct {
 	name string
 	conn *client.Conn
+	ask  func(*client.Conn) error
 	took []time.Duration
 	lost int64 // replies, in an overrun
 }
@@ -248,7 +259,7 @@ func call(callers []*caller, d time.Duration, over <-chan struct{}) error {
 		rand.Shuffle(len(callers), func(i, j int) { callers[i], callers[j] = callers[j], callers[i] })
 		for _, c := range callers {
 			start := time.Now()
-			err := c.conn.Noop(context.Background())
+			err := c.ask(c.conn)
 			c.took = append(c.took, time.Since(start))
 			switch {
 			case err == nil:

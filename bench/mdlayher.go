@@ -8,12 +8,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mdlayher is mdlayher/netlink's Conn, with its default options. Execute holds
-// its lock until the answer is read, so goroutines that share a Conn take turns.
+// mdlayher is mdlayher/netlink's Conn. Execute holds its lock until the answer is read,
+// so goroutines that share a Conn take turns.
 type mdlayher struct{ conn *netlink.Conn }
 
-func dialMdlayher() (Client, error) {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+// mdOptions are options of a Conn of mdlayher/netlink.
+type mdOptions struct{ config *netlink.Config }
+
+var (
+	// mdDefault makes a Conn look at the size of each datagram before it reads it.
+	mdDefault = mdOptions{}
+
+	// mdBuffered makes a Conn read into a buffer of fixed size, so it makes half as many
+	// system calls to read. The size is that of the largest datagram of a dump
+	// (netlink_recvmsg).
+	mdBuffered = mdOptions{&netlink.Config{MessageBufferSize: 32 << 10}}
+)
+
+func (o mdOptions) dial() (Client, error) {
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, o.config)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +88,8 @@ func (c mdlayher) Close() error { return c.conn.Close() }
 // mdQueue sends verdicts with Conn.Send, which does not wait for an answer either.
 type mdQueue struct{ mdlayher }
 
-func queueMdlayher() (Queue, error) {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+func (o mdOptions) queue() (Queue, error) {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, o.config)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +121,8 @@ func (q mdQueue) Send(verdict []byte) error {
 
 type mdListener struct{ conn *netlink.Conn }
 
-func listenMdlayher(group uint32) (Listener, error) {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+func (o mdOptions) listen(group uint32) ([]Listener, error) {
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, o.config)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +130,7 @@ func listenMdlayher(group uint32) (Listener, error) {
 		conn.Close()
 		return nil, err
 	}
-	return mdListener{conn}, nil
+	return []Listener{mdListener{conn}}, nil
 }
 
 func (l mdListener) Run(on func(typ uint16, payload []byte), lost func()) error {

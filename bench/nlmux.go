@@ -97,10 +97,13 @@ func (q nlmuxQueue) Send(verdict []byte) error {
 	return q.conn.Send(context.Background(), nfqVerdict, verdict, 0)
 }
 
-// nlmuxListener counts gaps as reports of losses.
-type nlmuxListener struct{ conn *client.Conn }
+// nlmuxListener is a consumer of events. It counts gaps as reports of losses.
+type nlmuxListener struct {
+	events <-chan client.Event
+	close  func() error
+}
 
-func listenNlmux(group uint32) (Listener, error) {
+func listenNlmux(group uint32) ([]Listener, error) {
 	conn, err := client.Dial(netlink.NETLINK_ROUTE)
 	if err != nil {
 		return nil, err
@@ -109,11 +112,32 @@ func listenNlmux(group uint32) (Listener, error) {
 		conn.Close()
 		return nil, err
 	}
-	return nlmuxListener{conn}, nil
+	return []Listener{nlmuxListener{conn.Receive(), conn.Close}}, nil
+}
+
+// subscribers is the number of consumers of the work of that name.
+const subscribers = 8
+
+// subscribeNlmux returns consumers of one Conn. Each of them closes it.
+func subscribeNlmux(group uint32) ([]Listener, error) {
+	conn, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	var all []Listener
+	for range subscribers {
+		s, err := conn.Subscribe(group)
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+		all = append(all, nlmuxListener{s.Events(), conn.Close})
+	}
+	return all, nil
 }
 
 func (l nlmuxListener) Run(on func(typ uint16, payload []byte), lost func()) error {
-	for e := range l.conn.Receive() {
+	for e := range l.events {
 		if e.Header.Type == netlink.NLMSG_OVERRUN {
 			lost()
 			continue
@@ -123,4 +147,4 @@ func (l nlmuxListener) Run(on func(typ uint16, payload []byte), lost func()) err
 	return nil
 }
 
-func (l nlmuxListener) Close() error { return l.conn.Close() }
+func (l nlmuxListener) Close() error { return l.close() }

@@ -11,7 +11,7 @@ import (
 )
 
 // plotted are the works that get a panel, side by side.
-var plotted = []string{"noop", "getlink"}
+var plotted = []string{workNoop, workGetLink}
 
 // line is the style of a client's line.
 type line struct {
@@ -21,16 +21,20 @@ type line struct {
 }
 
 // lines can be distinguished without colours. Floors, which serve one goroutine, are
-// dashed.
+// horizontal and have no points.
 var lines = map[string]line{
-	nameNlmux:      {"#0059b3", 3.5, ""},
-	nameMdShared:   {"#d55e00", 2, ""},
-	nameMdPool:     {"#e8a200", 2, ""},
-	"vish-shared":  {"#00885f", 2, ""},
-	"vish-default": {"#b35d9a", 2, ""},
-	nameRaw:        {"#333333", 1.5, "7 4"},
-	"raw-noack":    {"#333333", 1.5, "2 3"},
-	nameC:          {"#999999", 1.5, "7 4"},
+	nameNlmux:        {"#0059b3", 3.5, ""},
+	nameMdShared:     {"#d55e00", 2, ""},
+	nameMdPool:       {"#e8a200", 2, ""},
+	nameMdBuffer:     {"#d55e00", 2, "3 3"},
+	nameMdBufferPool: {"#e8a200", 2, "3 3"},
+	nameVishShared:   {"#00885f", 2, ""},
+	nameVishDefault:  {"#b35d9a", 2, ""},
+	nameRaw:          {"#333333", 1.5, "7 4"},
+	nameRawMsg:       {"#333333", 1.5, "9 3 2 3"},
+	nameRawMutex:     {"#777777", 2, ""},
+	nameRawNoAck:     {"#333333", 1.5, "2 3"},
+	nameC:            {"#999999", 1.5, "7 4"},
 }
 
 // Sizes in the plot, in pixels.
@@ -58,6 +62,9 @@ func (r *Results) plot(file string, all []*Work, entries []*Entry) error {
 	if len(works) == 0 {
 		return nil
 	}
+	entries = slices.DeleteFunc(slices.Clone(entries), func(e *Entry) bool {
+		return !slices.ContainsFunc(works, e.takesPart)
+	})
 	p := new(svg)
 	height := legendTop + legendStep*((len(entries)+1)/2) + 30
 	p.addf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="sans-serif" font-size="13" fill="#222">`, plotWidth, height)

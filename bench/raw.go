@@ -21,6 +21,9 @@ type raw struct {
 	frame []byte
 	buf   []byte
 
+	// read reads a datagram into buf and returns its size and its sender.
+	read func() (n int, sender uint32, err error)
+
 	// noAck omits NLM_F_ACK if there is a reply.
 	noAck bool
 }
@@ -35,6 +38,7 @@ func openRaw() (*raw, error) {
 		return nil, err
 	}
 	r := &raw{fd: fd, buf: make([]byte, rawBuffer)}
+	r.read = r.recvfrom
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		unix.Close(fd)
 		return nil, err
@@ -75,25 +79,32 @@ func (r *raw) send(typ, flags uint16, payload []byte) error {
 }
 
 // recv returns the next datagram from the kernel, in r.buf.
-//
-// It is recvfrom without unix.Recvfrom, which allocates the sender's address.
 func (r *raw) recv() ([]byte, error) {
 	for {
-		var from unix.RawSockaddrNetlink
-		size := uint32(unsafe.Sizeof(from))
-		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(r.fd),
-			uintptr(unsafe.Pointer(&r.buf[0])), uintptr(len(r.buf)), unix.MSG_TRUNC,
-			uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+		n, sender, err := r.read()
 		switch {
-		case errno == unix.EINTR:
-		case errno != 0:
-			return nil, errno
-		case int(n) > len(r.buf):
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, err
+		case n > len(r.buf):
 			return nil, fmt.Errorf("datagram of %d bytes: %w", n, unix.EMSGSIZE)
-		case from.Pid == 0:
+		case sender == 0:
 			return r.buf[:n], nil
 		}
 	}
+}
+
+// recvfrom is unix.Recvfrom, which allocates the sender's address.
+func (r *raw) recvfrom() (n int, sender uint32, err error) {
+	var from unix.RawSockaddrNetlink
+	size := uint32(unsafe.Sizeof(from))
+	got, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(r.fd),
+		uintptr(unsafe.Pointer(&r.buf[0])), uintptr(len(r.buf)), unix.MSG_TRUNC,
+		uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return 0, 0, errno
+	}
+	return int(got), from.Pid, nil
 }
 
 // answer reads the answer to the last request: on gets each entry, and the
@@ -180,7 +191,7 @@ type rawListener struct {
 	stopped chan struct{} // closed when Run is gone
 }
 
-func listenRaw(group uint32) (Listener, error) {
+func listenRaw(group uint32) ([]Listener, error) {
 	r, err := openRaw()
 	if err != nil {
 		return nil, err
@@ -193,7 +204,7 @@ func listenRaw(group uint32) (Listener, error) {
 		r.Close()
 		return nil, err
 	}
-	return &rawListener{raw: r, stopped: make(chan struct{})}, nil
+	return []Listener{&rawListener{raw: r, stopped: make(chan struct{})}}, nil
 }
 
 func (l *rawListener) Run(on func(typ uint16, payload []byte), lost func()) error {

@@ -167,20 +167,45 @@ func (t *tally) lost() {
 // stormQuiet is the time without events after which a storm counts as over.
 const stormQuiet = 100 * time.Millisecond
 
-// listen measures one listener in one storm.
+// listen measures the listeners of the entry in one storm. The sample is that of the one
+// to which the fewest events were delivered.
 func (e *Entry) listen(d time.Duration) (Sample, error) {
-	l, err := e.Listen(unix.RTNLGRP_IPV4_ROUTE)
+	listeners, err := e.Listen(unix.RTNLGRP_IPV4_ROUTE)
 	if err != nil {
 		return Sample{}, err
 	}
-	var t tally
-	ended := make(chan error, 1)
-	go func() { ended <- l.Run(t.on, t.lost) }()
+	tallies := make([]tally, len(listeners))
+	ended := make(chan error, len(listeners))
+	for i, l := range listeners {
+		go func() { ended <- l.Run(tallies[i].on, tallies[i].lost) }()
+	}
+	events, last, err := attend(tallies, d, ended)
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	if err != nil {
+		return Sample{}, err
+	}
+	for range listeners {
+		<-ended
+	}
+	var worst Sample
+	for i := range tallies {
+		if tallies[i].delivered.Load() == 0 {
+			return Sample{}, errors.New("no event came")
+		}
+		if s := tallies[i].sample(events, last); i == 0 || s.Ops < worst.Ops {
+			worst = s
+		}
+	}
+	return worst, nil
+}
 
-	// If the storm is faster than the listener, queued events still count, and so does
-	// the time until they are delivered.
+// attend runs a storm until no more events come. If the storm is faster than the
+// listeners, queued events still count, and so does the time until they are delivered. It
+// returns the number of events of the storm and the time of the last delivery.
+func attend(tallies []tally, d time.Duration, ended <-chan error) (events int, last time.Time, err error) {
 	stormed := make(chan struct{})
-	var events int
 	var stormErr error
 	go func() {
 		events, stormErr = startStorm(d, 0)
@@ -188,43 +213,43 @@ func (e *Entry) listen(d time.Duration) (Sample, error) {
 	}()
 	over := false
 	var seen int64
-	last := time.Now()
+	last = time.Now()
 	for !over || time.Since(last) < stormQuiet {
 		select {
 		case <-stormed:
 			over, stormed = true, nil
 		case err := <-ended:
-			l.Close()
-			return Sample{}, errors.Join(errors.New("the listener ended early"), err)
+			return 0, last, errors.Join(errors.New("a listener ended early"), err)
 		case <-time.After(time.Millisecond):
 		}
-		if n := t.delivered.Load(); n != seen {
+		var n int64
+		for i := range tallies {
+			n += tallies[i].delivered.Load()
+		}
+		if n != seen {
 			seen, last = n, time.Now()
 		}
 	}
-	if err := l.Close(); err != nil {
-		return Sample{}, err
-	}
-	<-ended
-	if stormErr != nil {
-		return Sample{}, stormErr
-	}
-	if seen == 0 {
-		return Sample{}, errors.New("no event came")
-	}
+	return events, last, stormErr
+}
+
+// sample returns the sample of a listener that has ended, in a storm of this number of
+// events whose last delivery was at the time last.
+func (t *tally) sample(events int, last time.Time) Sample {
 	if t.next < int64(events) {
 		t.hole()
 	}
+	seen, elapsed := t.delivered.Load(), last.Sub(t.first)
 	return Sample{
 		Ops:       seen,
-		Elapsed:   last.Sub(t.first),
+		Elapsed:   elapsed,
 		Events:    int64(events),
 		Lost:      int64(events) - seen,
 		Told:      t.told,
 		Holes:     t.holes,
 		InPlace:   t.inPlace,
 		Untold:    t.open,
-		NsPerOp:   float64(last.Sub(t.first)) / float64(seen),
-		Delivered: float64(seen) / last.Sub(t.first).Seconds(),
-	}, nil
+		NsPerOp:   float64(elapsed) / float64(seen),
+		Delivered: float64(seen) / elapsed.Seconds(),
+	}
 }

@@ -74,27 +74,42 @@ func (r *Results) printWork(out io.Writer, w *Work, entries []*Entry) {
 		}
 		fmt.Fprintln(t)
 	}
+	r.printRatios(t, w)
+}
+
+// printRatios prints a row of ratios for each client that nlmux is compared with.
+func (r *Results) printRatios(t io.Writer, w *Work) {
 	for _, c := range []struct {
-		client, text string
-		inverse      bool
+		client string
+		rate   bool // a ratio of rates, otherwise of times
 	}{
-		{nameRaw, "time, nlmux : raw", false},
-		{nameMdShared, "rate, nlmux : mdlayher-shared", true},
-		{nameMdPool, "rate, nlmux : mdlayher-pool", true},
+		{nameRaw, false},
+		{nameRawMsg, false},
+		{nameRawMutex, true},
+		{nameMdShared, true},
+		{nameMdPool, true},
+		{nameMdBuffer, true},
+		{nameMdBufferPool, true},
 	} {
-		fmt.Fprintf(t, "%s\t", c.text)
+		text, measured := "time, nlmux : "+c.client, false
+		if c.rate {
+			text = "rate, nlmux : " + c.client
+		}
+		row := text + "\t"
 		for _, n := range w.Goroutines {
 			a, b := r.values(w.Name, nameNlmux, n, nsPerOp), r.values(w.Name, c.client, n, nsPerOp)
-			if c.inverse {
+			if c.rate {
 				a, b = b, a
 			}
 			if q, ok := ratio(a, b); ok {
-				fmt.Fprintf(t, "%.2fx\t", q)
-			} else {
-				fmt.Fprint(t, "\t")
+				row += fmt.Sprintf("%.2fx", q)
+				measured = true
 			}
+			row += "\t"
 		}
-		fmt.Fprintln(t)
+		if measured {
+			fmt.Fprintln(t, row)
+		}
 	}
 }
 
@@ -104,6 +119,11 @@ func ends(s []int) []int {
 		return s
 	}
 	return []int{s[0], s[len(s)-1]}
+}
+
+// eventRatios are the clients whose rates of delivered events are compared.
+var eventRatios = [][2]string{
+	{nameNlmux, nameRaw}, {nameNlmux, nameMdShared}, {nameNlmux, nameMdBuffer}, {nameSubscribers, nameRaw},
 }
 
 func (r *Results) printEvents(out io.Writer, w *Work, entries []*Entry) {
@@ -125,6 +145,9 @@ func (r *Results) printEvents(out io.Writer, w *Work, entries []*Entry) {
 			of(func(s *Sample) float64 { return float64(s.Untold) }),
 		)
 	}
-	q, _ := ratio(r.values(w.Name, nameNlmux, 1, delivered), r.values(w.Name, nameMdShared, 1, delivered))
-	fmt.Fprintf(t, "nlmux : mdlayher-shared\t%.2fx\t\t\t\t\t\t\n", q)
+	for _, pair := range eventRatios {
+		if q, ok := ratio(r.values(w.Name, pair[0], 1, delivered), r.values(w.Name, pair[1], 1, delivered)); ok {
+			fmt.Fprintf(t, "%s : %s\t%.2fx\t\t\t\t\t\t\n", pair[0], pair[1], q)
+		}
+	}
 }

@@ -84,12 +84,12 @@ func (c *vish) Close() error {
 
 type vishListener struct{ socket *nl.NetlinkSocket }
 
-func listenVish(group uint32) (Listener, error) {
+func listenVish(group uint32) ([]Listener, error) {
 	s, err := nl.Subscribe(unix.NETLINK_ROUTE, uint(group))
 	if err != nil {
 		return nil, err
 	}
-	return vishListener{s}, nil
+	return []Listener{vishListener{s}}, nil
 }
 
 func (l vishListener) Run(on func(typ uint16, payload []byte), lost func()) error {

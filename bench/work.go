@@ -21,6 +21,9 @@ type Work struct {
 	// Goroutines are the counts at which it is measured.
 	Goroutines []int
 
+	// Clients are the names of those that take part, nil for all.
+	Clients []string
+
 	// Private: the work needs a network namespace that the benchmark may change.
 	Private bool
 
@@ -45,11 +48,24 @@ type Work struct {
 	Rivals []rival
 }
 
-// Names of works that not all clients take part in, or that goals refer to.
+// Names of works that entries and goals refer to.
 const (
-	workBusy     = "busy" // in a busy process
-	workDial     = "dial"
-	workVerdicts = "verdicts"
+	workNoop         = "noop"
+	workBusy         = "busy" // in a busy process
+	workGetLink      = "getlink"
+	workError        = "error"
+	workAddr         = "addr"
+	workDump         = "dump"
+	workDumpStream   = "dump-stream"
+	workRoutes       = "routes"
+	workRoutesStream = "routes-stream"
+	workDumps        = "dumps"
+	workDumpsStream  = "dumps-stream"
+	workEvents       = "events"
+	workSubscribers  = "subscribers"
+	workDial         = "dial"
+	workVerdicts     = "verdicts"
+	workLatency      = "latency"
 )
 
 // Clients only read the payloads.
@@ -138,42 +154,34 @@ type Sizes struct {
 	Goroutines []int
 	Addrs      int
 	Routes     int
+	Part       int // of the routes, for dumps that run at once
 }
 
 // maxGoroutines is the maximum number of goroutines of any work.
 const maxGoroutines = 4096
 
 var (
-	fullSizes  = Sizes{Goroutines: []int{1, 2, 8, 64, 512, maxGoroutines}, Addrs: 1000, Routes: 200_000}
-	quickSizes = Sizes{Goroutines: []int{1, 64}, Addrs: 1000, Routes: 10_000}
+	fullSizes  = Sizes{Goroutines: []int{1, 8, 64, 512, maxGoroutines}, Addrs: 1000, Routes: 200_000, Part: 20_000}
+	quickSizes = Sizes{Goroutines: []int{1, 64}, Addrs: 1000, Routes: 10_000, Part: 1000}
 )
 
 // works returns all works. private reports whether the network namespace is the
 // benchmark's own, which holds only the entries of the works. preparePayloads comes
 // first.
 func works(s Sizes, private bool) []*Work {
-	entries := func(n int) int {
-		if private {
-			return n
-		}
-		return 0
-	}
-	addrs := entries(s.Addrs)
-	// Thousands would take a time slice each.
-	busy := slices.DeleteFunc(slices.Clone(s.Goroutines), func(n int) bool { return n > 512 })
-	ws := []*Work{
+	return slices.Concat(requestWorks(s), processorWorks(s), dumpWorks(s, private), eventWorks(s), typedWorks(s))
+}
+
+// requestWorks returns the works of short requests.
+func requestWorks(s Sizes) []*Work {
+	return []*Work{
 		{
-			Name: "noop", Note: "NLMSG_NOOP with NLM_F_ACK", Unit: "request",
+			Name: workNoop, Note: "NLMSG_NOOP with NLM_F_ACK", Unit: "request",
 			Goroutines: s.Goroutines,
-			Op:         func(c Client, _ int) error { return c.Noop() },
+			Op:         noop,
 		},
 		{
-			Name: workBusy, Note: "noop, while other goroutines keep every processor busy", Unit: "request",
-			Goroutines: busy, Setup: keepBusy,
-			Op: func(c Client, _ int) error { return c.Noop() },
-		},
-		{
-			Name: "getlink", Note: "RTM_GETLINK of lo, the reply's bytes owned by the caller", Unit: "request",
+			Name: workGetLink, Note: "RTM_GETLINK of lo, the reply's bytes owned by the caller", Unit: "request",
 			Goroutines: s.Goroutines,
 			Payload:    linkPayload,
 			Op: func(c Client, _ int) error {
@@ -185,7 +193,7 @@ func works(s Sizes, private bool) []*Work {
 			},
 		},
 		{
-			Name: "error", Note: "RTM_GETLINK of a link that does not exist, the refusal decoded", Unit: "request",
+			Name: workError, Note: "RTM_GETLINK of a link that does not exist, the refusal decoded", Unit: "request",
 			Goroutines: s.Goroutines,
 			Payload:    missingPayload,
 			Op: func(c Client, _ int) error {
@@ -196,7 +204,7 @@ func works(s Sizes, private bool) []*Work {
 		// the kernel walks the list of them; with the sockets of a pool only a few
 		// exist. With thousands of goroutines this is most of the time.
 		{
-			Name: "addr", Note: "RTM_NEWADDR and RTM_DELADDR of an address of the goroutine's own", Unit: "pair",
+			Name: workAddr, Note: "RTM_NEWADDR and RTM_DELADDR of an address of the goroutine's own", Unit: "pair",
 			Goroutines: s.Goroutines, Private: true, Setup: loopbackUp,
 			Payload: addrPayloads[0],
 			Op: func(c Client, i int) error {
@@ -207,22 +215,7 @@ func works(s Sizes, private bool) []*Work {
 				return c.Do(unix.RTM_DELADDR, 0, payload)
 			},
 		},
-	}
-	addrsNote := fmt.Sprintf("dump of %d addresses", s.Addrs)
-	if !private {
-		addrsNote = "dump of the addresses of this network namespace"
-	}
-	routesNote := fmt.Sprintf("dump of %d routes", s.Routes)
-	ws = append(ws,
-		dumpWork("dump", addrsNote, unix.RTM_GETADDR, addrsPayload, addrs, false),
-		dumpWork("dump-stream", addrsNote+", not kept", unix.RTM_GETADDR, addrsPayload, addrs, true),
-		dumpWork("routes", routesNote, unix.RTM_GETROUTE, routesPayload, s.Routes, false),
-		dumpWork("routes-stream", routesNote+", not kept", unix.RTM_GETROUTE, routesPayload, s.Routes, true),
-		&Work{
-			Name: "events", Note: "another process adds and deletes routes as fast as it can", Unit: "event",
-			Goroutines: []int{1}, Private: true, Setup: loopbackUp,
-		},
-		&Work{
+		{
 			Name: workDial, Note: "a new connection, RTM_GETLINK of lo, and the end of the connection", Unit: "connection",
 			Goroutines: []int{1},
 			Dial:       dialEachTime,
@@ -231,54 +224,34 @@ func works(s Sizes, private bool) []*Work {
 				return err
 			},
 		},
-		&Work{
+	}
+}
+
+func noop(c Client, _ int) error { return c.Noop() }
+
+// eventWorks returns the works of messages that the kernel sends without a request.
+func eventWorks(s Sizes) []*Work {
+	return []*Work{
+		{
+			Name: workEvents, Note: "another process adds and deletes routes as fast as it can", Unit: "event",
+			Goroutines: []int{1}, Private: true, Setup: loopbackUp,
+		},
+		{
+			Name: workSubscribers, Note: fmt.Sprintf("the same, and %d consumers in one process", subscribers), Unit: "event",
+			Goroutines: []int{1}, Private: true, Setup: loopbackUp,
+			Clients: []string{nameSubscribers, nameNlmux, nameRaw},
+		},
+		{
 			Name: workVerdicts, Note: "a UDP packet over lo that is queued, read and accepted (nfqueue)", Unit: "packet",
 			Goroutines: []int{1}, Private: true, Setup: queueOutput,
 			Dial: dialQueue,
 			Op:   func(c Client, _ int) error { return c.(*packets).Pass() },
 		},
-		&Work{
-			Name: "latency", Note: "NLMSG_NOOP by one goroutine of nlmux, by what else happens", Unit: "request",
+		{
+			Name: workLatency, Note: "requests of one goroutine of nlmux, by what else happens", Unit: "request",
 			Goroutines: []int{1}, Private: true,
 			Setup: func() (func() error, error) { return addAddrs(s.Addrs) },
 			Rows:  latencies,
-		},
-	)
-	ws = append(ws, typedWorks(s)...)
-	for _, w := range ws {
-		switch w.Name {
-		case "dump", "dump-stream":
-			if private {
-				w.Setup = func() (func() error, error) { return addAddrs(s.Addrs) }
-			}
-		case "routes", "routes-stream":
-			w.Private = true
-			w.Setup = func() (func() error, error) { return addRoutes(s.Routes) }
-		}
-	}
-	return ws
-}
-
-// dumpWork is a dump that has to have at least this many entries.
-func dumpWork(name, note string, typ uint16, payload []byte, least int, stream bool) *Work {
-	goroutines := []int{1, 8}
-	if stream {
-		goroutines = []int{1} // peers that share a socket cannot run more
-	}
-	return &Work{
-		Name: name, Note: note, Unit: "dump",
-		Goroutines: goroutines,
-		Payload:    payload,
-		Op: func(c Client, _ int) error {
-			dump := c.Collect
-			if stream {
-				dump = c.Stream
-			}
-			n, err := dump(typ, payload)
-			if err == nil && n < least {
-				err = fmt.Errorf("%d entries instead of %d", n, least)
-			}
-			return err
 		},
 	}
 }
