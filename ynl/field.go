@@ -40,7 +40,8 @@ type Value struct {
 	Number uint64 `json:"number"` // of flags: the bits
 }
 
-// Kind is what a sub-message is if its selector has a value.
+// Kind is what a sub-message is if its selector has a value. If there are several Kinds for
+// a value, the first that has all names of an object is meant.
 type Kind struct {
 	Value  string  `json:"value"`
 	Of     string  `json:"of,omitempty"` // name of the set, or of the struct if there is no set; empty if the kind has no content

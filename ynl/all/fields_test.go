@@ -2,6 +2,7 @@ package all_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/nlmux/netlink/ynl"
@@ -133,13 +134,25 @@ func (c jsonChecker) subMessage(f ynl.Field, object map[string]any, v any) {
 	if _, raw := v.(string); raw || !ok {
 		return
 	}
-	for _, k := range f.Kinds {
-		if k.Value == selector {
-			c.object(c.all(k.Of, k.Again, k.Fields), v)
+	kinds := slices.DeleteFunc(slices.Clone(f.Kinds), func(k ynl.Kind) bool { return k.Value != selector })
+	for i, k := range kinds {
+		fields := c.all(k.Of, k.Again, k.Fields)
+		if i == len(kinds)-1 || has(fields, v) {
+			c.object(fields, v)
 			return
 		}
 	}
 	c.Errorf("%s %s: no kind %q", c.op, f.Name, selector)
+}
+
+// has reports whether all names of an object are those of fields.
+func has(fields []ynl.Field, v any) bool {
+	for name := range v.(map[string]any) {
+		if name != "unknown" && !slices.ContainsFunc(fields, func(f ynl.Field) bool { return f.Name == name }) {
+			return false
+		}
+	}
+	return true
 }
 
 // Every kind of value has a name.

@@ -394,14 +394,19 @@ func (r *random) subMessage(sc *scope, a *table.Attr, v reflect.Value) {
 		return
 	}
 	kind := in.kinds[c.Selector]
-	i := slices.IndexFunc(c.Formats, func(f table.Format) bool { return f.Value == kind })
-	if i < 0 {
+	var formats []table.Format
+	for _, f := range c.Formats {
+		if f.Value == kind {
+			formats = append(formats, f)
+		}
+	}
+	if formats == nil {
 		raw := reflect.New(reflect.TypeOf(r.f.Raw).Elem())
 		raw.Elem().SetBytes(r.bytes())
 		v.Set(raw)
 		return
 	}
-	switch f := &c.Formats[i]; {
+	switch f := formats[r.IntN(len(formats))]; {
 	case f.Set != 0 && sc.depth() < maxNests:
 		s := &r.f.Sets[f.Set-1]
 		x := reflect.New(elemType(s.Type))

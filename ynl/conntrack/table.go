@@ -321,7 +321,7 @@ var rows = table.Family{
 				{Name: "tuple", Type: 2, Kind: table.Nest, Ref: setTuple, Off: unsafe.Offsetof(Expect{}.Tuple)},
 				{Name: "mask", Type: 3, Kind: table.Nest, Ref: setTuple, Off: unsafe.Offsetof(Expect{}.Mask)},
 				{Name: "timeout", Type: 4, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Expect{}.Timeout), Set: unsafe.Offsetof(Expect{}.Timeout.Set)},
-				{Name: "id", Type: 5, Kind: table.U32, Flags: table.BigEndian, Width: 4, Off: unsafe.Offsetof(Expect{}.ID), Set: unsafe.Offsetof(Expect{}.ID.Set)},
+				{Name: "id", Type: 5, Kind: table.U32, Flags: table.BigEndian | table.ReadOnly, Width: 4, Off: unsafe.Offsetof(Expect{}.ID), Set: unsafe.Offsetof(Expect{}.ID.Set)},
 				{Name: "help-name", Type: 6, Kind: table.String, Off: unsafe.Offsetof(Expect{}.HelpName), Set: unsafe.Offsetof(Expect{}.HelpName.Set)},
 				{Name: "zone", Type: 7, Kind: table.U16, Flags: table.BigEndian, Width: 2, Off: unsafe.Offsetof(Expect{}.Zone), Set: unsafe.Offsetof(Expect{}.Zone.Set)},
 				{Name: "flags", Type: 8, Kind: table.U32, Flags: table.BigEndian, Width: 4, Enum: enumExpectFlags, Off: unsafe.Offsetof(Expect{}.Flags), Set: unsafe.Offsetof(Expect{}.Flags.Set)},

@@ -705,7 +705,7 @@ type Expect struct {
 	Tuple    *Tuple               // CTA_EXPECT_TUPLE
 	Mask     *Tuple               // CTA_EXPECT_MASK
 	Timeout  ynl.Opt[uint32]      // CTA_EXPECT_TIMEOUT
-	ID       ynl.Opt[uint32]      // CTA_EXPECT_ID
+	ID       ynl.Opt[uint32]      // CTA_EXPECT_ID, read-only
 	HelpName ynl.Opt[string]      // CTA_EXPECT_HELP_NAME
 	Zone     ynl.Opt[uint16]      // CTA_EXPECT_ZONE
 	Flags    ynl.Opt[ExpectFlags] // CTA_EXPECT_FLAGS

@@ -101,7 +101,7 @@ func listed[T any, P interface {
 		t.Fatal(err)
 	}
 	for _, m := range list {
-		ynlkernel.Known[nftables.Raw](t, P(m), "")
+		ynlkernel.Known[nftables.Raw](t, P(m))
 		text, err := json.Marshal(m)
 		if err != nil {
 			t.Errorf("marshal: %v", err)

@@ -1,11 +1,17 @@
 package tc_test
 
 import (
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nlmux/netlink/wire"
+	"github.com/nlmux/netlink/ynl"
 	"github.com/nlmux/netlink/ynl/tc"
 )
 
@@ -82,3 +88,47 @@ func ExampleFormatHandle() {
 	fmt.Println(tc.FormatHandle(tc.Handle(1, 0x10)), tc.FormatHandle(tc.TC_H_ROOT))
 	// Output: 1:10 root
 }
+
+// The options of hfsc are a struct for a qdisc, and attributes for a class, of which the
+// root has none. Both ways, and as JSON.
+func TestHfscOptions(t *testing.T) {
+	if !isLittleEndian() {
+		t.Skip("the bytes are those of a little-endian machine")
+	}
+	curve := tc.TcServiceCurve{M1: 300, D: 20, M2: 100}
+	for _, tt := range []struct {
+		options tc.Options
+		bytes   string // of TCA_OPTIONS
+		json    string
+	}{
+		{&tc.TcHfscQopt{Defcls: 9}, "0600020009000000", `{"defcls":9}`},
+		{&tc.Hfsc{}, "04000280", `{}`},
+		{
+			&tc.Hfsc{Rsc: ynl.Some(curve), Usc: ynl.Some(tc.TcServiceCurve{M2: 200})},
+			"24000280" + "10000100" + "2c0100001400000064000000" + "10000300" + "0000000000000000c8000000",
+			`{"rsc":{"m1":300,"d":20,"m2":100},"usc":{"m1":0,"d":0,"m2":200}}`,
+		},
+	} {
+		o := &tc.Object{Kind: ynl.Some("hfsc"), Options: tt.options}
+		var b wire.Builder
+		o.Encode(&b)
+		payload, err := b.Encode()
+		if text := hex.EncodeToString(payload); err != nil || !strings.HasSuffix(text, tt.bytes) {
+			t.Errorf("%+v: %s, %v, want ...%s", tt.options, text, err, tt.bytes)
+		}
+		got := new(tc.Object)
+		if err := got.Decode(payload); err != nil || !reflect.DeepEqual(got, o) {
+			t.Errorf("decoded %+v, %v, want %+v", got.Options, err, tt.options)
+		}
+		text, err := json.Marshal(o)
+		if err != nil || !strings.HasSuffix(string(text), `"options":`+tt.json+"}") {
+			t.Errorf("%s, %v, want ...%s", text, err, tt.json)
+		}
+		got = new(tc.Object)
+		if err := json.Unmarshal(text, got); err != nil || !reflect.DeepEqual(got, o) {
+			t.Errorf("read %+v, %v, want %+v", got.Options, err, tt.options)
+		}
+	}
+}
+
+func isLittleEndian() bool { return tc.FilterInfo(0, 1) != 1 }

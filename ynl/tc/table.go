@@ -54,6 +54,7 @@ const (
 	setGred
 	setTcaGredVqList
 	setTcaGredVqEntry
+	setHfsc
 	setHhf
 	setHtb
 	setMatchall
@@ -169,6 +170,7 @@ const (
 	structTcSkbmod
 	structTcamsg
 	structTcSkbprioQopt
+	structTcServiceCurve
 	structTcHtbXstats
 	structTcNetemXstats
 	structTcHfscStats
@@ -953,6 +955,16 @@ var rows = table.Family{
 				{Name: "stat-pdrop", Type: 10, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcaGredVqEntry{}.StatPdrop), Set: unsafe.Offsetof(TcaGredVqEntry{}.StatPdrop.Set)},
 				{Name: "stat-other", Type: 11, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcaGredVqEntry{}.StatOther), Set: unsafe.Offsetof(TcaGredVqEntry{}.StatOther.Set)},
 				{Name: "flags", Type: 12, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcaGredVqEntry{}.Flags), Set: unsafe.Offsetof(TcaGredVqEntry{}.Flags.Set)},
+			},
+		},
+		setHfsc - 1: {
+			Name: "hfsc", Prefix: "TCA_HFSC_",
+			Type: (*Hfsc)(nil), Size: unsafe.Sizeof(Hfsc{}), New: table.New[Hfsc],
+			Unknown: unsafe.Offsetof(Hfsc{}.Unknown),
+			Attrs: []table.Attr{
+				{Name: "rsc", Type: 1, Kind: table.Struct, Ref: structTcServiceCurve, Off: unsafe.Offsetof(Hfsc{}.Rsc), Set: unsafe.Offsetof(Hfsc{}.Rsc.Set)},
+				{Name: "fsc", Type: 2, Kind: table.Struct, Ref: structTcServiceCurve, Off: unsafe.Offsetof(Hfsc{}.Fsc), Set: unsafe.Offsetof(Hfsc{}.Fsc.Set)},
+				{Name: "usc", Type: 3, Kind: table.Struct, Ref: structTcServiceCurve, Off: unsafe.Offsetof(Hfsc{}.Usc), Set: unsafe.Offsetof(Hfsc{}.Usc.Set)},
 			},
 		},
 		setHhf - 1: {
@@ -2192,6 +2204,14 @@ var rows = table.Family{
 				{Name: "limit", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcSkbprioQopt{}.Limit)},
 			},
 		},
+		structTcServiceCurve - 1: {
+			Name: "tc-service-curve", Type: (*TcServiceCurve)(nil), Wire: 12, Size: unsafe.Sizeof(TcServiceCurve{}),
+			Members: []table.Member{
+				{Name: "m1", Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcServiceCurve{}.M1), Run: 12},
+				{Name: "d", At: 4, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcServiceCurve{}.D)},
+				{Name: "m2", At: 8, Kind: table.U32, Width: 4, Off: unsafe.Offsetof(TcServiceCurve{}.M2)},
+			},
+		},
 		structTcHtbXstats - 1: {
 			Name: "tc-htb-xstats", Type: (*TcHtbXstats)(nil), Wire: 20, Size: unsafe.Sizeof(TcHtbXstats{}), New: table.New[TcHtbXstats],
 			Members: []table.Member{
@@ -2568,6 +2588,7 @@ var rows = table.Family{
 				{Value: "fq_pie", Set: setFqPie},
 				{Value: "fw", Set: setFw},
 				{Value: "gred", Set: setGred},
+				{Value: "hfsc", Set: setHfsc},
 				{Value: "hfsc", Struct: structTcHfscQopt},
 				{Value: "hhf", Set: setHhf},
 				{Value: "htb", Set: setHtb},

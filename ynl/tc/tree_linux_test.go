@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -225,6 +226,54 @@ func TestBPFInBlock(t *testing.T) {
 		if b, ok := o.Options.(*tc.BPF); ok && o.Handle != 0 && (string(b.Ops) != string(program) || b.Classid != f.Classid) {
 			t.Errorf("%+v", b)
 		}
+	}
+}
+
+// Classes of hfsc that are made here are those that the tool shows.
+func TestHfscClasses(t *testing.T) {
+	s := ynlkernel.New(t)
+	dev := veth(t, s, 0)
+	c, ctx := tc.New(s.Conn), kerneltest.Patient(t)
+	root := tc.Handle(1, 0)
+	err := c.NewQdisc(ctx, &tc.Object{Tcmsg: tc.Tcmsg{Ifindex: dev.index, Parent: tc.TC_H_ROOT, Handle: root}, Options: &tc.TcHfscQopt{Defcls: 2}}, ynlkernel.Create)
+	if errors.Is(err, unix.ENOENT) {
+		nstest.Skip(t, "sch_hfsc", "%v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	linear := func(rate uint32) ynl.Opt[tc.TcServiceCurve] { return ynl.Some(tc.TcServiceCurve{M2: rate}) }
+	first := &tc.Hfsc{Rsc: linear(1 * mbit), Fsc: linear(1 * mbit), Usc: linear(2 * mbit)}
+	second := &tc.Hfsc{Rsc: ynl.Some(tc.TcServiceCurve{M1: 8 * mbit, D: 20_000, M2: 4 * mbit}), Fsc: linear(4 * mbit)}
+	for i, options := range []*tc.Hfsc{first, second} {
+		class := &tc.Object{Tcmsg: tc.Tcmsg{Ifindex: dev.index, Parent: root, Handle: tc.Handle(1, uint16(i+1))}, Options: options}
+		if err := c.NewClass(ctx, class, ynlkernel.Create); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := s.Run(t, dev.fill("tc class show dev $d"))
+	for _, want := range []string{
+		"class hfsc 1:1 parent 1: sc m1 0bit d 0us m2 1Mbit ul m1 0bit d 0us m2 2Mbit",
+		"class hfsc 1:2 parent 1: rt m1 8Mbit d 20ms m2 4Mbit ls m1 0bit d 0us m2 4Mbit",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the tool does not show %q in\n%s", want, text)
+		}
+	}
+	got := make(map[uint32]tc.Options)
+	for o, err := range c.DumpClass(ctx, &tc.Object{Tcmsg: at(dev.index, 0)}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[o.Handle] = o.Options
+	}
+	want := map[uint32]tc.Options{root: &tc.Hfsc{}, root + 1: first, root + 2: second}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("classes %v, want %v", got, want)
+	}
+	err = c.NewClass(ctx, &tc.Object{Tcmsg: tc.Tcmsg{Ifindex: dev.index, Parent: root, Handle: root + 3}, Options: &tc.Hfsc{}}, ynlkernel.Create)
+	if !errors.Is(err, unix.EINVAL) {
+		t.Errorf("a class without a curve: %v, want EINVAL", err)
 	}
 }
 

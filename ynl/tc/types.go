@@ -1917,6 +1917,20 @@ func (x *TcSkbprioQopt) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalStruct(&rows, structTcSkbprioQopt, x, data)
 }
 
+// TcServiceCurve is struct tc_service_curve.
+type TcServiceCurve struct {
+	M1 uint32
+	D  uint32
+	M2 uint32
+}
+
+func (x TcServiceCurve) MarshalJSON() ([]byte, error) {
+	return table.MarshalStruct(&rows, structTcServiceCurve, &x)
+}
+func (x *TcServiceCurve) UnmarshalJSON(data []byte) error {
+	return table.UnmarshalStruct(&rows, structTcServiceCurve, x, data)
+}
+
 // TcHtbXstats is struct tc_htb_xstats.
 type TcHtbXstats struct {
 	Lends   uint32
@@ -2033,6 +2047,7 @@ func (x *TcQfqStats) UnmarshalJSON(data []byte) error {
 //	fq_pie           *FqPie
 //	fw               *Fw
 //	gred             *Gred
+//	hfsc             *Hfsc
 //	hfsc             *TcHfscQopt
 //	hhf              *Hhf
 //	htb              *Htb
@@ -2083,6 +2098,7 @@ func (*FqCodel) isOptions()       {}
 func (*FqPie) isOptions()         {}
 func (*Fw) isOptions()            {}
 func (*Gred) isOptions()          {}
+func (*Hfsc) isOptions()          {}
 func (*TcHfscQopt) isOptions()    {}
 func (*Hhf) isOptions()           {}
 func (*Htb) isOptions()           {}
@@ -3291,6 +3307,21 @@ func (x TcaGredVqEntry) MarshalJSON() ([]byte, error) {
 func (x *TcaGredVqEntry) UnmarshalJSON(data []byte) error {
 	return table.UnmarshalJSON(&rows, setTcaGredVqEntry, x, data)
 }
+
+// Hfsc has the attributes of hfsc-attrs.
+type Hfsc struct {
+	Rsc ynl.Opt[TcServiceCurve] // TCA_HFSC_RSC
+	Fsc ynl.Opt[TcServiceCurve] // TCA_HFSC_FSC
+	Usc ynl.Opt[TcServiceCurve] // TCA_HFSC_USC
+
+	Unknown ynl.Attrs // those without a field, and those of another size
+}
+
+func (x *Hfsc) Encode(b *wire.Builder)          { table.Encode(&rows, setHfsc, x, b) }
+func (x *Hfsc) Decode(payload []byte) error     { return table.Decode(&rows, setHfsc, x, payload) }
+func (x *Hfsc) Settable() *Hfsc                 { return table.Settable(&rows, setHfsc, x) }
+func (x Hfsc) MarshalJSON() ([]byte, error)     { return table.MarshalJSON(&rows, setHfsc, &x) }
+func (x *Hfsc) UnmarshalJSON(data []byte) error { return table.UnmarshalJSON(&rows, setHfsc, x, data) }
 
 // Hhf has the attributes of hhf-attrs.
 type Hhf struct {

@@ -50,11 +50,16 @@ func (f *Family) selection(enum uint16, v uint64) selection {
 	return sel
 }
 
-// format returns the format for the value of the selector, nil if there is none.
-func (c *Choice) format(sel selection) *Format {
+// format returns the format for the value of the selector, nil if there is none. If there
+// are several it is the first that fits, or the last.
+func (c *Choice) format(sel selection, fits func(*Format) bool) *Format {
 	for i := range c.Formats {
-		if v := c.Formats[i].Value; v == sel.text || v == sel.number {
-			return &c.Formats[i]
+		fm := &c.Formats[i]
+		if fm.Value != sel.text && fm.Value != sel.number {
+			continue
+		}
+		if i+1 == len(c.Formats) || c.Formats[i+1].Value != fm.Value || fits(fm) {
+			return fm
 		}
 	}
 	return nil
@@ -138,7 +143,7 @@ func (w *walk) formatFor(c *Choice, v any) (*Format, error) {
 		}
 		sel.text = fm.Value
 	}
-	fm := c.format(sel)
+	fm := c.format(sel, func(fm *Format) bool { return w.f.has(fm, v) })
 	if fm == nil || !w.f.has(fm, v) {
 		return nil, fmt.Errorf("%s is %q, which %T is not for", c.Selector, sel.text, v)
 	}

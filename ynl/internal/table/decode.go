@@ -281,7 +281,7 @@ func (d *decoder) readNested(a *Attr, x Place, r rawAttr) bool {
 func (d *decoder) readSubMessage(a *Attr, x Place, r rawAttr) bool {
 	c, v := &d.f.SubMessages[a.Ref-1], r.value()
 	sel, ok := d.selected(c.Selector)
-	fm := c.format(sel)
+	fm := c.format(sel, func(fm *Format) bool { return fm.Set != 0 && areAttrs(v) })
 	switch {
 	case !ok || fm == nil || d.f.typ(fm) == nil:
 		c.Store(x, d.f.newRaw(v))
@@ -299,8 +299,7 @@ func (d *decoder) readSubMessage(a *Attr, x Place, r rawAttr) bool {
 }
 
 // readStructMessage reads a sub-message that is a struct. A longer one that consists of
-// attributes has another format, as the options of an hfsc class have in the place of
-// those of a qdisc.
+// attributes has another format.
 func (d *decoder) readStructMessage(c *Choice, l *Layout, x Place, r rawAttr) bool {
 	v := r.value()
 	if l.isLonger(v) {

@@ -106,6 +106,9 @@ type beta struct {
 	Unknown []byte
 }
 
+// stray is no format.
+type stray struct{}
+
 type raw []byte
 
 type options interface{ isOptions() }
@@ -115,6 +118,7 @@ func (*beta) isOptions()  {}
 func (*pair) isOptions()  {}
 func (*sel) isOptions()   {}
 func (*raw) isOptions()   {}
+func (*stray) isOptions() {}
 
 // thing has a field of every kind.
 type thing struct {
@@ -371,6 +375,8 @@ var family = table.Family{
 			{Value: "7", Set: setBeta, Default: true},
 			{Value: "blue", Set: setAlpha},
 			{Value: "pink", Struct: structSel},
+			{Value: "8", Set: setBeta},
+			{Value: "8", Struct: structPair},
 		}},
 		choiceColor - 1: {Name: "color-msg", Selector: "hdr-color", Load: table.Load[options], Store: table.Store[options], Formats: []table.Format{
 			{Value: "green", Set: setBeta},

@@ -85,6 +85,8 @@ func TestUnmarshalErrors(t *testing.T) {
 		{`{"kind":"empty","options":{}}`, `options: kind "empty" has no type`},
 		{`{"kind":"beta","options":{"id":"x"}}`, `options: id: "x" is no value`},
 		{`{"kind":"pair","options":{"a":"x"}}`, `options: a: "x" is no value`},
+		{`{"level":8,"value":{"id":1,"a":1}}`, `value: unknown name "id"`},
+		{`{"level":8,"value":1}`, "value: json: cannot unmarshal number into Go value of type table.object"},
 		{`{"kind":"pair","options":"x"}`, "options: encoding/hex: invalid byte: U+0078 'x'"},
 		{`{"unknown":1}`, "unknown: json: cannot unmarshal number into Go value of type []struct { Type uint16; Value string }"},
 		{`{"unknown":[{"type":1,"value":"x"}]}`, "unknown: encoding/hex: invalid byte: U+0078 'x'"},
@@ -106,7 +108,7 @@ func TestMarshalErrors(t *testing.T) {
 	}{
 		{thing{Leaf: cyclic}, "more than 64 sets in each other"},
 		{thing{Unknown: []byte{1}}, "unknown attributes cannot be cut apart"},
-		{thing{Value: &pair{}}, "thing: T_VALUE: *table_test.pair is not one of its types"},
+		{thing{Value: &stray{}}, "thing: T_VALUE: *table_test.stray is not one of its types"},
 	} {
 		if text, err := table.MarshalJSON(&family, setThing, &tt.value); err == nil || err.Error() != tt.want {
 			t.Errorf("%s, %v, want %s", text, err, tt.want)

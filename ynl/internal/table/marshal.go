@@ -141,10 +141,13 @@ func (m *marshaler) fields() {
 		}
 	}
 	if unknown := *x.at(s.Unknown).bytes(); unknown != nil {
-		m.name("unknown")
+		m.name(unknownName)
 		m.unknown(unknown)
 	}
 }
+
+// unknownName is the name of the list of attributes that a set does not know.
+const unknownName = "unknown"
 
 func (m *marshaler) unknown(b []byte) {
 	m.open('[')

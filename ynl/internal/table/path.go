@@ -162,7 +162,8 @@ func (w *walk) content(a *Attr) content {
 	case a.Kind == SubMessage:
 		c := &w.f.SubMessages[a.Ref-1]
 		sel, _ := w.selected(c.Selector)
-		if fm := c.format(sel); fm != nil {
+		v := c.Load(w.top().at.at(a.Off))
+		if fm := c.format(sel, func(fm *Format) bool { return w.f.has(fm, v) }); fm != nil {
 			return content{set: fm.Set, header: w.f.headerLen(fm.Struct)}
 		}
 	}

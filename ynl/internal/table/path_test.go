@@ -31,6 +31,7 @@ func TestPath(t *testing.T) {
 		{msg(0, attr(35, uint16(13), "\x00\x00", int32(0), attr(3, "\x01"), uint16(16), "\x00\x00", int32(0), attr(47, uint32(0xabcdef)))), "T_HOPS > T_U32"},
 		{msg(0, attr(36, "beta\x00"), attr(37|nested, attr(1, uint32(0xabcdef)))), "T_OPTIONS > B_ID"},
 		{msg(0, attr(37|nested, attr(1, uint32(0xabcdef))), attr(36, "alpha\x00")), ""},
+		{msg(0, attr(39, "\x00\x08"), attr(40|nested, attr(1, uint32(0xabcdef)))), "T_VALUE > B_ID"},
 		{msg(0, attr(36, "alpha\x00"), attr(37, uint32(0), attr(1, uint32(0xabcdef)))), "T_OPTIONS > A_ID"},
 		{msg(0, attr(36, "beta\x00"), attr(42|nested, attr(1|nested, attr(1, uint32(0xabcdef))))), "T_DEEP > D_OPTIONS > B_ID"},
 		{msg(0, attr(36, "gamma\x00"), attr(37|nested, attr(1, uint32(0xabcdef)))), "T_OPTIONS > 1"},

@@ -195,9 +195,11 @@ type Choice struct {
 }
 
 // Format is a format of a sub-message: that of Set if there is one, with Struct before
-// the attributes if there is one; that of Struct alone; or without content.
+// the attributes if there is one; that of Struct alone; or without content. A selector may
+// have a format of attributes, and one of a struct after it, where something else says
+// which of them a value has: that of attributes has those that can be cut apart.
 type Format struct {
-	Value   string // of the selector: a string, the name of an enum's entry, or a decimal number
+	Value   string // of the selector: a string, the name of an enum's entry, or a decimal number; formats with the same are one after the other
 	Set     uint16
 	Struct  uint16
 	Default bool // the one that is meant if several formats have the type and the selector is absent

@@ -126,7 +126,7 @@ func (u *unmarshaler) fields(o object) error {
 			}
 		}
 	}
-	return o.take("unknown", func(data []byte) error { return readUnknown(s, x, data) })
+	return o.take(unknownName, func(data []byte) error { return readUnknown(s, x, data) })
 }
 
 func readUnknown(s *Set, x Place, data []byte) error {
@@ -304,7 +304,7 @@ func (u *unmarshaler) subMessage(a *Attr, x Place, data []byte) error {
 	if !ok {
 		return fmt.Errorf("%s is absent", c.Selector)
 	}
-	fm := c.format(sel)
+	fm := c.format(sel, func(fm *Format) bool { return fm.Set != 0 && u.f.Sets[fm.Set-1].hasNames(data) })
 	switch {
 	case fm == nil || u.f.typ(fm) == nil:
 		return fmt.Errorf("%s %q has no type", c.Selector, sel.text)
@@ -324,6 +324,17 @@ func (u *unmarshaler) subMessage(a *Attr, x Place, data []byte) error {
 		c.Store(x, inner.pointer(s.Type))
 	}
 	return nil
+}
+
+// hasNames reports whether all members of an object are attributes of the set.
+func (s *Set) hasNames(data []byte) bool {
+	o, err := readObject(data)
+	for name := range o {
+		if s.named(name) == nil && name != unknownName {
+			return false
+		}
+	}
+	return err == nil
 }
 
 // value reads a value of kind k into x.

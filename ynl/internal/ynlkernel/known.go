@@ -11,27 +11,26 @@ import (
 )
 
 // Known fails the test if a message has attributes that its type does not, or a
-// sub-message without a type other than at raw, the way of fields to it such as ".Options".
-// R is the type of sub-messages without a type in the message's package.
-func Known[R ~[]byte](t testing.TB, m ynl.Message, raw string) {
+// sub-message without a type. R is the type of those in the message's package.
+func Known[R ~[]byte](t testing.TB, m ynl.Message) {
 	t.Helper()
-	known[R](t, reflect.ValueOf(m), "", raw)
+	known[R](t, reflect.ValueOf(m), "")
 }
 
-func known[R ~[]byte](t testing.TB, v reflect.Value, path, raw string) {
+func known[R ~[]byte](t testing.TB, v reflect.Value, path string) {
 	t.Helper()
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		if r, ok := v.Interface().(*R); ok && r != nil && len(*r) > 0 && path != raw {
+		if r, ok := v.Interface().(*R); ok && r != nil && len(*r) > 0 {
 			t.Errorf("%s: %x is raw", path, []byte(*r))
 			return
 		}
 		if !v.IsNil() {
-			known[R](t, v.Elem(), path, raw)
+			known[R](t, v.Elem(), path)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			known[R](t, v.Index(i), fmt.Sprintf("%s[%d]", path, i), raw)
+			known[R](t, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -45,7 +44,7 @@ func known[R ~[]byte](t testing.TB, v reflect.Value, path, raw string) {
 				}
 				continue
 			}
-			known[R](t, v.Field(i), path+"."+name, raw)
+			known[R](t, v.Field(i), path+"."+name)
 		}
 	}
 }

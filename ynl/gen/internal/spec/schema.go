@@ -202,7 +202,8 @@ type Format struct {
 	Value      string `key:"value,required"`
 	HeaderName string `key:"fixed-header"`
 	SetName    string `key:"attribute-set"`
-	Default    bool   `key:"default" in:"ours"` // among the formats with this set
+	OrSetName  string `key:"or-attribute-set" in:"ours"` // of the values that are attributes, and no struct
+	Default    bool   `key:"default" in:"ours"`          // among the formats with this set
 
 	Header *Definition
 	Set    *Set

@@ -3,15 +3,23 @@ package spec
 func (f *Family) resolveSubMessages() error {
 	for _, s := range f.SubMessages {
 		values := map[string]*Format{}
+		var formats []*Format
 		for _, format := range s.Formats {
 			if old := values[format.Value]; old != nil {
 				return format.Errorf("format %q is at %s too", format.Value, old.Pos)
 			}
 			values[format.Value] = format
+			if format.OrSetName != "" {
+				formats = append(formats, &Format{Pos: format.Pos, Value: format.Value, SetName: format.OrSetName})
+			}
+			formats = append(formats, format)
+		}
+		for _, format := range formats {
 			if err := f.resolveFormat(format); err != nil {
 				return err
 			}
 		}
+		s.Formats = formats
 	}
 	return nil
 }
