@@ -92,13 +92,10 @@ func ExampleFormatHandle() {
 // The options of hfsc are a struct for a qdisc, and attributes for a class, of which the
 // root has none. Both ways, and as JSON.
 func TestHfscOptions(t *testing.T) {
-	if !isLittleEndian() {
-		t.Skip("the bytes are those of a little-endian machine")
-	}
 	curve := tc.TcServiceCurve{M1: 300, D: 20, M2: 100}
 	for _, tt := range []struct {
 		options tc.Options
-		bytes   string // of TCA_OPTIONS
+		bytes   string // of TCA_OPTIONS, little-endian
 		json    string
 	}{
 		{&tc.TcHfscQopt{Defcls: 9}, "0600020009000000", `{"defcls":9}`},
@@ -113,7 +110,7 @@ func TestHfscOptions(t *testing.T) {
 		var b wire.Builder
 		o.Encode(&b)
 		payload, err := b.Encode()
-		if text := hex.EncodeToString(payload); err != nil || !strings.HasSuffix(text, tt.bytes) {
+		if text := hex.EncodeToString(payload); err != nil || isLittleEndian() && !strings.HasSuffix(text, tt.bytes) {
 			t.Errorf("%+v: %s, %v, want ...%s", tt.options, text, err, tt.bytes)
 		}
 		got := new(tc.Object)

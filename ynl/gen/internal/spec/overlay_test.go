@@ -73,7 +73,7 @@ attribute-sets:
       - {new: last, type: u8}
 sub-messages:
   - name: data-msg
-    formats: [{value: third, attribute-set: inner-attrs}, {new: fourth}]
+    formats: [{value: second, or-attribute-set: inner-attrs}, {value: third, attribute-set: inner-attrs}, {new: fourth}]
 `)
 	var names []string
 	for _, e := range f.byName.definitions["color"].Entries {
@@ -95,8 +95,12 @@ sub-messages:
 		t.Errorf("the new attribute has the number %d", a.Number)
 	}
 	formats := f.byName.subs["data-msg"].Formats
-	if len(formats) != 4 || formats[2].Set == nil || formats[3].Value != "fourth" {
+	if len(formats) != 5 || formats[3].Set == nil || formats[4].Value != "fourth" {
 		t.Errorf("formats %v", formats)
+	}
+	// Of two formats of one value that of attributes comes first.
+	if or, alone := formats[1], formats[2]; or.Value != "second" || or.Set == nil || or.Header != nil || alone.Value != "second" || alone.Set != nil || alone.Header == nil {
+		t.Errorf("formats %+v and %+v", or, alone)
 	}
 }
 

@@ -239,6 +239,7 @@ func TestResolveErrors(t *testing.T) {
 		{"set without a nest", thing("{name: id, nested-attributes: inner-attrs}"), 4, `nested-attributes "inner-attrs"`},
 		{"records without a struct", thing("{name: hops, type: records, nested-attributes: inner-attrs}"), 4, `struct ""`},
 		{"sub-message without a selector", thing("{name: data, remove: [selector]}"), 0, `selector ""`},
+		{"attributes or nothing", "sub-messages:\n  - name: data-msg\n    formats:\n      - {value: third, or-attribute-set: inner-attrs}", 0, "is no struct alone"},
 		{"several lists", thing("{name: inners, multi-attr: true}"), 4, "comes once"},
 		{"first of no list", thing("{name: inner, first: 0}"), 4, "has no elements without an index"},
 		{"index of elements without numbers", thing("{name: inners, index: true, numbered: false}"), 4, "has no elements without an index"},

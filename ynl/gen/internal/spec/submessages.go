@@ -9,7 +9,11 @@ func (f *Family) resolveSubMessages() error {
 				return format.Errorf("format %q is at %s too", format.Value, old.Pos)
 			}
 			values[format.Value] = format
-			if format.OrSetName != "" {
+			switch {
+			case format.OrSetName == "":
+			case format.HeaderName == "" || format.SetName != "":
+				return format.Errorf("format %q has or-attribute-set, but is no struct alone", format.Value)
+			default:
 				formats = append(formats, &Format{Pos: format.Pos, Value: format.Value, SetName: format.OrSetName})
 			}
 			formats = append(formats, format)
