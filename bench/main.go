@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,7 +34,9 @@ func run() error {
 	rounds := flag.Int("rounds", 7, "how often everything is measured")
 	budget := flag.Duration("time", 150*time.Millisecond, "how long one client is measured at one count of goroutines")
 	only := flag.String("work", "", "names of the works to do, separated by commas (default all)")
+	clients := flag.String("client", "", "names of the clients to measure, separated by commas (default all)")
 	quick := flag.Bool("quick", false, "one short round of few goroutines and small dumps, to see that all of it runs")
+	routes := flag.Int("routes", 0, "how many routes the works routes and routes-stream dump (default 200000)")
 	here := flag.Bool("here", false, "stay in this network namespace, without the works that change it")
 	dir := flag.String("out", ".", "directory for results.json and throughput.svg")
 	flag.Parse()
@@ -57,13 +60,16 @@ func run() error {
 			*budget = 20 * time.Millisecond
 		}
 	}
-	if *rounds < 1 || *budget <= 0 {
-		return errors.New("-rounds and -time must be positive")
+	if *rounds < 1 || *budget <= 0 || *routes < 0 {
+		return errors.New("-rounds, -time and -routes must be positive")
+	}
+	if *routes > 0 {
+		sizes.Routes = *routes
 	}
 	if err := preparePayloads(); err != nil {
 		return err
 	}
-	all, err := choose(works(sizes, isPrivate()), *only)
+	all, err := choose("work", works(sizes, isPrivate()), *only, func(w *Work) string { return w.Name })
 	if err != nil {
 		return err
 	}
@@ -73,6 +79,10 @@ func run() error {
 		entries = append(entries, c)
 	} else {
 		fmt.Println("No row for C:", err)
+	}
+	entries, err = choose("client", entries, *clients, func(e *Entry) string { return e.Name })
+	if err != nil {
+		return err
 	}
 	// Fail before the measurements, not after.
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
@@ -96,22 +106,18 @@ func isSet(name string) (set bool) {
 	return set
 }
 
-// choose returns the named works, or all if names is empty.
-func choose(all []*Work, names string) ([]*Work, error) {
+// choose returns those of all that have one of the names, or all if names is empty.
+func choose[T any](kind string, all []T, names string, nameOf func(T) string) ([]T, error) {
 	if names == "" {
 		return all, nil
 	}
-	var chosen []*Work
+	var chosen []T
 	for name := range strings.SplitSeq(names, ",") {
-		n := len(chosen)
-		for _, w := range all {
-			if w.Name == name {
-				chosen = append(chosen, w)
-			}
+		i := slices.IndexFunc(all, func(x T) bool { return nameOf(x) == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no %s %q", kind, name)
 		}
-		if len(chosen) == n {
-			return nil, fmt.Errorf("no work %q", name)
-		}
+		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }
