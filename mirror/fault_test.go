@@ -553,6 +553,44 @@ func TestNexthopGoneAndMadeAgain(t *testing.T) {
 	}
 }
 
+// TestNewLinkDuringAPass: the first message of a veth lacks its peer, which the dump has
+// that was made after it. The first dump of a Mirror is no exception.
+func TestNewLinkDuringAPass(t *testing.T) {
+	for name, first := range map[string]bool{"the first pass": true, "a later pass": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newNexthopKernel()
+				veth := func(peer byte) []byte {
+					p := append(make([]byte, 4), 9, 0, 0, 0)
+					return appendAttribute(append(p, make([]byte, 8)...), iflaLink, []byte{peer, 0, 0, 0})
+				}
+				made := false
+				fault := func(_ int, req wire.Message) []wire.Message {
+					if !made && req.Header.Type == rtlink.RTM_GETLINK && req.Header.Flags&netlink.NLM_F_DUMP == netlink.NLM_F_DUMP {
+						made = true
+						k.push(rtlink.RTNLGRP_LINK, rtlink.RTM_NEWLINK, 0, veth(0))
+						k.others[rtlink.RTM_GETLINK] = append(k.others[rtlink.RTM_GETLINK], multi(rtlink.RTM_NEWLINK, veth(10))...)
+					}
+					return nil
+				}
+				if first {
+					k.fault = fault
+				}
+				m := k.mirror(t, TableLinks)
+				k.do(func() {
+					if k.fault = fault; !first {
+						k.Overrun()
+					}
+				})
+				time.Sleep(5 * time.Second)
+				if l, _ := m.Snapshot().Links().Get(9); l == nil || l.Link.Value != 10 || !m.Status().Exact() {
+					t.Errorf("%+v\n%v", l, m.Status())
+				}
+			})
+		})
+	}
+}
+
 // TestUndecodable: a message that cannot be cut apart is counted, and its table is read
 // again.
 func TestUndecodable(t *testing.T) {

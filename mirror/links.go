@@ -192,7 +192,7 @@ func linkChanged(m *Mirror, t *table, key []byte, old, new group) {
 		if n := m.table(TableNexthops); n != nil && n.some(func(v []byte) bool { return n.kind.uses(v, link) }) {
 			m.want(n, LinkDown)
 		}
-	case len(old) == 0 && t.tree.Len() > 0 && hasZeroLink(new):
+	case len(old) == 0 && hasZeroLink(new):
 		// The first message of a veth has IFLA_LINK 0 where its peer does not exist
 		// yet, and no message corrects that.
 		m.want(t, NewLink)

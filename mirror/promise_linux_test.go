@@ -4,6 +4,7 @@ package mirror
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -162,67 +164,93 @@ func TestPromise4WatchersMissNothing(t *testing.T) {
 	w := newWorld(t, All)
 	w.ip(propertyLinks)
 	w.exact()
-	const watchers = 4
 	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	var tasks sync.WaitGroup
-	type key struct{ route RouteKey }
-	sums := make([]map[key]string, watchers)
-	last := make([]Rev, watchers)
-	for i := range watchers {
-		sums[i] = map[key]string{}
-		tasks.Go(func() {
-			r := rand.New(rand.NewSource(int64(i)))
-			for b, err := range Watch(ctx, w.m, Snapshot.RouteGroups) {
-				if err != nil {
-					return
-				}
-				for c := range b.Changes {
-					k, old := key{route: c.Key}, ""
-					if v, found := c.Old(); found {
-						old = fmt.Sprint(texts(v))
-					}
-					if sums[i][k] != old {
-						t.Errorf("watcher %d: old value of %v is %s, want %s", i, c.Key, old, sums[i][k])
-					}
-					delete(sums[i], k)
-					if v, found := c.New(); found {
-						sums[i][k] = fmt.Sprint(texts(v))
-					}
-				}
-				last[i] = b.Rev
-				time.Sleep(time.Duration(r.Intn(1+10*i)) * time.Millisecond)
-			}
-		})
+	var sums [4]sum
+	for i := range sums {
+		tasks.Go(func() { sums[i].follow(ctx, t, w.m, time.Duration(10*i)*time.Millisecond) })
 	}
 	for seed := range int64(6) {
 		w.execute(newPlan(100+seed, 2, 40))
 	}
-	s := w.exactSnapshot()
-	time.Sleep(200 * time.Millisecond) // watchers catch up
+	w.exact()
+	w.ip("route add blackhole 192.0.2.0/24 table 99")
+	deadline := time.Now().Add(patience)
+	for i := range sums {
+		for !sums[i].complete.Load() {
+			if time.Now().After(deadline) {
+				t.Fatalf("watcher %d has not seen the last change", i)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
 	stop()
 	tasks.Wait()
-	want := map[key]string{}
-	for k, v := range s.RouteGroups().All() {
-		want[key{route: k}] = fmt.Sprint(texts(v))
+}
+
+// sum is what the batches of a watcher add up to.
+type sum struct {
+	groups   map[RouteKey]string
+	complete atomic.Bool // it has the last change
+}
+
+// follow adds up batches, with a pause of up to pause after each, and compares each sum
+// with the Snapshot that the batch ends at.
+func (s *sum) follow(ctx context.Context, t *testing.T, m *Mirror, pause time.Duration) {
+	s.groups = map[RouteKey]string{}
+	r := rand.New(rand.NewSource(int64(pause)))
+	last := RouteKey{Table: 99, Dst: netip.MustParsePrefix("192.0.2.0/24")}
+	var end Snapshot
+	of := func(s Snapshot) RouteGroups {
+		end = s
+		return s.RouteGroups()
 	}
-	for i := range watchers {
-		if len(sums[i]) != len(want) {
-			t.Errorf("watcher %d has %d groups, the Snapshot %d", i, len(sums[i]), len(want))
+	for b, err := range Watch(ctx, m, of) {
+		if err != nil {
+			return
 		}
-		for k, v := range want {
-			if sums[i][k] != v {
-				t.Errorf("watcher %d: %v is %s, want %s", i, k, sums[i][k], v)
-			}
+		for c := range b.Changes {
+			s.add(t, c)
 		}
+		s.compare(t, end)
+		if s.groups[last] != "" {
+			s.complete.Store(true)
+		}
+		time.Sleep(time.Duration(r.Int63n(int64(pause) + 1)))
 	}
 }
 
-func texts(routes []*rtroute.Route) (out []string) {
-	for _, r := range routes {
-		b, err := r.MarshalJSON()
-		out = append(out, fmt.Sprintf("%s%v", b, err))
+func (s *sum) add(t *testing.T, c Change[RouteKey, []*rtroute.Route]) {
+	old := ""
+	if v, found := c.Old(); found {
+		old = jsonOf(v)
 	}
-	return out
+	if s.groups[c.Key] != old {
+		t.Errorf("old value of %v is %s, want %s", c.Key, old, s.groups[c.Key])
+	}
+	delete(s.groups, c.Key)
+	if v, found := c.New(); found {
+		s.groups[c.Key] = jsonOf(v)
+	}
+}
+
+func (s *sum) compare(t *testing.T, with Snapshot) {
+	n := 0
+	for k, v := range with.RouteGroups().All() {
+		if n++; s.groups[k] != jsonOf(v) {
+			t.Errorf("revision %d: %v is %s, want %s", with.Rev(), k, s.groups[k], jsonOf(v))
+		}
+	}
+	if n != len(s.groups) {
+		t.Errorf("revision %d: %d groups, want %d", with.Rev(), len(s.groups), n)
+	}
+}
+
+// jsonOf returns routes as JSON.
+func jsonOf(routes []*rtroute.Route) string {
+	b, err := json.Marshal(routes)
+	return fmt.Sprint(string(b), err)
 }
 
 // Promise 5: a link and what hangs on it go in one Snapshot.
