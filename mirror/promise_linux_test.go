@@ -475,8 +475,14 @@ func TestViews(t *testing.T) {
 		route add default via 10.1.1.2 table 1000
 		-6 route add fd09::/64 nexthop via fd00:1::2 nexthop via fd00:1::3
 		-6 route add fd09:1::/64 via fd00:1::2`)
-	s := w.exactSnapshot()
 	a0 := w.index("a0")
+	s := w.exactSnapshot()
+	// The kernel ends the detection of duplicate addresses in a task of its own, even if
+	// there is none (addrconf_dad_work in net/ipv6/addrconf.c).
+	for end := time.Now().Add(patience); time.Now().Before(end) && !s.Addrs().Has(AddrKey{Index: a0, Local: netip.MustParseAddr("fd00:1::1")}); {
+		time.Sleep(time.Millisecond)
+		s = w.exactSnapshot()
+	}
 
 	if l, found := s.Links().Get(a0); !found || l.Ifname.Value != "a0" || l.Index != a0 || l.Flags&rtlink.IFF_UP == 0 {
 		t.Errorf("link a0: %v %+v", found, l)
