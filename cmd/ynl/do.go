@@ -16,7 +16,9 @@ import (
 const doHelp = `Requests an operation for one object, and prints the reply, if the operation has one. The
 JSON, or "-" for the standard input, is the request. The flags say what rtnetlink and
 nftables do with an object that exists, or that does not: NLM_F_CREATE, NLM_F_EXCL,
-NLM_F_REPLACE and NLM_F_APPEND.
+NLM_F_REPLACE and NLM_F_APPEND. With -echo the object is printed as the kernel made it, for
+example with the handle that it chose. For a change without an echo the command then fails
+with "no reply", although the change was made.
 
 Examples:
   ynl do rt-link getlink '{"ifname": "lo"}'
@@ -25,12 +27,14 @@ Examples:
   ynl do -create rt-route newroute - <route.json
   ynl do ethtool rings-get '{"header": {"dev-name": "eth0"}}'
   ynl do -create nftables newtable '{"nfgen-family": 2, "name": "t"}'
+  ynl do -create -echo nftables newtable '{"nfgen-family": 2, "name": "t2"}'
   ynl do -netns blue rt-link dellink '{"ifname": "v0"}'
 `
 
 // do has the flags of the subcommand.
 type do struct {
 	flags netlink.Flags
+	echo  bool
 	json  bool
 }
 
@@ -51,6 +55,7 @@ func newDo(flags *flag.FlagSet) action {
 			return nil
 		})
 	}
+	flags.BoolVar(&d.echo, "echo", false, "print what the kernel made")
 	flags.BoolVar(&d.json, "json", false, "print the reply on one line also on a terminal")
 	return d.run
 }
@@ -64,7 +69,13 @@ func (d *do) run(ctx context.Context, s *session, args []string) error {
 	flags := []netlink.Flags{d.flags}
 	switch {
 	case c.op.InBatch():
-		return doBatch(ctx, c, d.flags)
+		return d.batch(ctx, s, c)
+	case d.echo:
+		made, err := ynl.Echo(ctx, c.conn, c.op, c.req, flags...)
+		if err != nil {
+			return err
+		}
+		return d.printAll(s, made)
 	case c.op.Reply() == 0:
 		return ynl.Exec(ctx, c.caller, c.op, c.req, flags)
 	}
@@ -79,19 +90,48 @@ func (d *do) run(ctx context.Context, s *session, args []string) error {
 	return d.print(s, text)
 }
 
-// doBatch requests an operation as the only one of a batch.
-func doBatch(ctx context.Context, c call, flags netlink.Flags) error {
+// batch requests an operation as the only one of a batch.
+func (d *do) batch(ctx context.Context, s *session, c call) error {
+	flags := d.flags
+	if d.echo {
+		flags |= netlink.NLM_F_ECHO
+	}
 	m, err := ynl.BatchMessage(c.op, c.req, flags)
 	if err != nil {
 		return err
 	}
-	_, err = c.conn.Batch(ctx, uint8(m.Type>>8), []client.BatchMessage{m})
+	replies, err := c.conn.Batch(ctx, uint8(m.Type>>8), []client.BatchMessage{m})
 	var refused *client.BatchError
 	if errors.As(err, &refused) {
 		err = refused.Err // without the number of the message, which is the only one
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", title(c.op), err)
+	}
+	var made []ynl.Message
+	for _, r := range replies {
+		if r.Header.Type != m.Type {
+			continue // such as the generation that nftables reports
+		}
+		x := c.op.New()
+		if err := x.Decode(r.Payload); err != nil {
+			return fmt.Errorf("%s: %w", title(c.op), err)
+		}
+		made = append(made, x)
+	}
+	return d.printAll(s, made)
+}
+
+// printAll prints objects.
+func (d *do) printAll(s *session, list []ynl.Message) error {
+	for _, m := range list {
+		text, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		if err := d.print(s, text); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -116,3 +116,26 @@ func TestDoInABatch(t *testing.T) {
 	}
 	run(bg, k, 0, "", args...).want(t, exitFailed, "", "ynl: nftables newtable: file exists (at NFTA_TABLE_NAME)\n")
 }
+
+// With -echo what the kernel made is printed, of a batch only that.
+func TestDoWithAnEcho(t *testing.T) {
+	made := scripted(func(req wire.Message) []wire.Message {
+		if req.Header.Flags&netlink.NLM_F_ECHO == 0 {
+			return nil
+		}
+		other := wire.Message{Header: wire.Header{Type: nftables.NFT_MSG_NEWCHAIN}, Payload: req.Payload}
+		return []wire.Message{{Header: wire.Header{Type: req.Header.Type}, Payload: req.Payload}, other}
+	})
+	const table = `{"nfgen-family":2,"version":0,"res-id":0,"name":"t"}`
+	run(bg, made, 0, "", "do", "-create", "-echo", "nftables", "newtable", table).want(t, exitOK, table+"\n", "")
+	run(bg, made, 0, "", "do", "-create", "nftables", "newtable", table).want(t, exitOK, "", "")
+
+	run(bg, made, 0, "", "do", "-create", "-echo", "rt-link", "newlink", br0JSON).want(t, exitOK, br0JSON+"\n", "")
+	run(bg, made, 0, "", "do", "-create", "rt-link", "newlink", br0JSON).want(t, exitOK, "", "")
+	silent := scripted(func(wire.Message) []wire.Message { return nil })
+	run(bg, silent, 0, "", "do", "-echo", "rt-link", "setlink", br0JSON).want(t, exitFailed, "", "ynl: rt-link setlink: no reply\n")
+	broken := scripted(func(req wire.Message) []wire.Message {
+		return []wire.Message{{Header: wire.Header{Type: req.Header.Type}, Payload: []byte{1}}}
+	})
+	run(bg, broken, 0, "", "do", "-echo", "nftables", "newtable", table).want(t, exitFailed, "", "ynl: nftables newtable: ")
+}

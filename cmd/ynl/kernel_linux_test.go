@@ -90,6 +90,15 @@ func TestRefusalNamesTheAttribute(t *testing.T) {
 		want(t, exitFailed, "", "ynl: nlctrl getfamily: no such file or directory\n")
 }
 
+// The kernel chooses the priority of a rule.
+func TestEchoOfTheKernel(t *testing.T) {
+	r := inside(namespace(t), 0, "do", "-create", "-echo", "rt-rule", "newrule", `{"family":2,"action":"to-tbl","table":200}`)
+	r.want(t, exitOK, r.stdout, "")
+	if !strings.Contains(r.stdout, `"priority":`) || !strings.Contains(r.stdout, `"table":200`) {
+		t.Error(r.stdout)
+	}
+}
+
 func TestWatchOfTheKernel(t *testing.T) {
 	ns := namespace(t)
 	up := 0

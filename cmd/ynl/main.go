@@ -4,7 +4,7 @@
 //	ynl list
 //	ynl ops FAMILY [OP]
 //	ynl dump FAMILY OP [JSON]
-//	ynl do [-create] [-excl] [-replace] [-append] FAMILY OP [JSON]
+//	ynl do [-create] [-excl] [-replace] [-append] [-echo] FAMILY OP [JSON]
 //	ynl watch FAMILY...
 //
 // The families, the operations and the names in the JSON are those of the kernel's
