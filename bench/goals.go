@@ -15,6 +15,21 @@ type goal struct {
 	limit   float64
 }
 
+// reached reports whether v reaches the goal.
+func (g *goal) reached(v float64) bool {
+	if g.atMost {
+		return v <= g.limit
+	}
+	return v >= g.limit
+}
+
+func (g *goal) sign() string {
+	if g.atMost {
+		return "<="
+	}
+	return ">="
+}
+
 // timeTo is the ratio of the time of an operation to that of another client.
 func timeTo(work string, goroutines int, client string, limit float64) goal {
 	return goal{
@@ -188,14 +203,10 @@ func (r *Results) printGoals(out io.Writer) {
 		if !ok {
 			continue
 		}
-		sign, reached := ">=", v >= g.limit
-		if g.atMost {
-			sign, reached = "<=", v <= g.limit
-		}
 		verdict := "reached"
-		if !reached {
+		if !g.reached(v) {
 			verdict = "missed"
 		}
-		fmt.Fprintf(t, "%s\t%s %.4g\t%.2f\t%s\t\n", g.text, sign, g.limit, v, verdict)
+		fmt.Fprintf(t, "%s\t%s %.4g\t%.2f\t%s\t\n", g.text, g.sign(), g.limit, v, verdict)
 	}
 }

@@ -39,9 +39,13 @@ func run() error {
 	routes := flag.Int("routes", 0, "how many routes the works routes and routes-stream dump (default 200000)")
 	here := flag.Bool("here", false, "stay in this network namespace, without the works that change it")
 	dir := flag.String("out", ".", "directory for results.json and throughput.svg")
+	page := flag.String("page", "", "measure nothing, but write the tables of results.json into this page")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if *page != "" {
+		return writePage(*page, resultsFile(*dir))
 	}
 	if !isPrivate() && !*here {
 		code, err := runPrivate()
@@ -95,7 +99,7 @@ func run() error {
 	}
 	res.printTables(os.Stdout, all, entries)
 	res.printGoals(os.Stdout)
-	if err := res.write(filepath.Join(*dir, "results.json")); err != nil {
+	if err := res.write(resultsFile(*dir)); err != nil {
 		return err
 	}
 	return res.plot(filepath.Join(*dir, "throughput.svg"), all, entries)
