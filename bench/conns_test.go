@@ -16,8 +16,8 @@ import (
 )
 
 // BenchmarkConns opens 10,000 connections and reports what each of them needs while it is
-// open: memory of Go and of the kernel, goroutines and file descriptors. An operation is
-// one connection, opened and closed.
+// open: memory of Go and of the kernel, goroutines, file descriptors, and processor time
+// for each second without requests. An operation is one connection, opened and closed.
 //
 // kernel-B/conn is the growth of the kernel's slabs, of the whole machine, so it is rough.
 func BenchmarkConns(b *testing.B) {
@@ -68,10 +68,14 @@ const manyConns = 10_000
 // requests follow.
 const settled = 50 * time.Millisecond
 
+// idleTime is the time in which the connections do nothing.
+const idleTime = 500 * time.Millisecond
+
 func (k connKind) benchmark(b *testing.B) {
 	n := affordable(b, k.fds)
 	all := make([]func() error, n)
 	var before, open usage
+	var idle time.Duration
 	for range b.N {
 		before = measureUsage(b)
 		for i := range all {
@@ -83,6 +87,9 @@ func (k connKind) benchmark(b *testing.B) {
 		b.StopTimer()
 		time.Sleep(settled)
 		open = measureUsage(b)
+		idle = -processorTime()
+		time.Sleep(idleTime)
+		idle += processorTime()
 		b.StartTimer()
 		for _, closeConn := range all {
 			if err := closeConn(); err != nil {
@@ -96,6 +103,7 @@ func (k connKind) benchmark(b *testing.B) {
 	b.ReportMetric(each(func(u usage) float64 { return u.heap }), "heap-B/conn")
 	b.ReportMetric(each(func(u usage) float64 { return u.stacks }), "stack-B/conn")
 	b.ReportMetric(each(func(u usage) float64 { return u.kernel }), "kernel-B/conn")
+	b.ReportMetric(float64(idle)/idleTime.Seconds()/float64(n), "idle-cpu-ns/conn")
 	b.ReportMetric(each(func(u usage) float64 { return u.goroutines }), "goroutines/conn")
 	b.ReportMetric(each(func(u usage) float64 { return u.fds }), "fds/conn")
 }
