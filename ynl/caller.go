@@ -2,7 +2,6 @@ package ynl
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -94,7 +93,7 @@ func (k *Caller) do(ctx context.Context, op *Op, req Message, flags []netlink.Fl
 		a.raw, err = k.conn.Request(ctx, netlink.MessageType(op.Row.Request), r.payload, all)
 	}
 	if err != nil {
-		return a, r.explain(err)
+		return a, op.sent(err)
 	}
 	return a, nil
 }
@@ -160,38 +159,3 @@ func (k *Caller) resolve(ctx context.Context) (*genl.Family, error) {
 	k.resolved.Store(&f)
 	return &f, nil
 }
-
-// explain returns the error of a request that failed with err. If the kernel refused the
-// request, the error names the attribute.
-func (r *request) explain(err error) *callError {
-	if refusal, ok := err.(*wire.KernelError); ok {
-		named := *refusal // others may have a reference to it
-		named.Path = r.path(refusal.Ext)
-		err = &named
-	}
-	e := r.op.sent(err)
-	if errors.Is(err, client.ErrDumpInterrupted) {
-		e.retries = r.conn.DumpRetries(r.messageType())
-	}
-	return e
-}
-
-// messageType returns the type in the request's header.
-func (r *request) messageType() netlink.MessageType {
-	if r.generic != nil {
-		return r.generic.ID
-	}
-	return netlink.MessageType(r.op.Row.Request)
-}
-
-// path returns the names of the attribute that x is about.
-func (r *request) path(x wire.ExtAck) string {
-	at := wire.HeaderLen
-	if r.generic != nil {
-		at += genlHeaderLen
-	}
-	return r.op.Family.Path(r.op.Row.Set, r.payload, x, at)
-}
-
-// genlHeaderLen is the size of struct genlmsghdr in bytes.
-const genlHeaderLen = 4

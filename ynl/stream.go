@@ -2,8 +2,10 @@ package ynl
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/client"
 )
 
 // Stream is a dump. Each range over it sends the request and yields the entries in the
@@ -133,7 +135,7 @@ func (d *dump[T, P]) readGeneric(ctx context.Context) {
 // step yields one message. It reports whether the loop goes on.
 func (d *dump[T, P]) step(typ uint16, payload []byte, err error) bool {
 	if err != nil {
-		d.yield(nil, d.explain(err))
+		d.yield(nil, d.failed(err))
 		return false
 	}
 	if !d.op.replies(typ) {
@@ -150,4 +152,17 @@ func (d *dump[T, P]) step(typ uint16, payload []byte, err error) bool {
 		return false
 	}
 	return d.yield(d.value, nil)
+}
+
+// failed returns the error of a dump that ended with err.
+func (d *dump[T, P]) failed(err error) *callError {
+	e := d.op.sent(err)
+	if errors.Is(err, client.ErrDumpInterrupted) {
+		typ := netlink.MessageType(d.op.Row.Request)
+		if d.generic != nil {
+			typ = d.generic.ID
+		}
+		e.retries = d.conn.DumpRetries(typ)
+	}
+	return e
 }

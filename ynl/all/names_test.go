@@ -1,7 +1,9 @@
 package all_test
 
 import (
+	"cmp"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +17,8 @@ import (
 	"github.com/nlmux/netlink/ynl/internal/table"
 )
 
-// TestNames compares the names of all attributes that requests can have: package client
-// and package genl name those of a refusal by package names, package ynl by the rows.
+// TestNames compares the names of all attributes that requests can have, by which package
+// client and package genl name those of a refusal, with those in the rows.
 func TestNames(t *testing.T) {
 	for _, family := range all.Families {
 		t.Run(family.Name(), func(t *testing.T) {
@@ -29,20 +31,23 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestNamesOfRandomRequests compares the names of the attributes that random requests
-// have, where others are before them and around them.
+// TestNamesOfRandomRequests: the path of an attribute of the request is its name, and that
+// of one within it begins with its name.
 func TestNamesOfRandomRequests(t *testing.T) {
 	for _, family := range all.Families {
 		t.Run(family.Name(), func(t *testing.T) {
 			for _, op := range requests(family) {
 				n := naming{t, family, op, nil}
+				names := namesOf(&family.Rows.Sets[op.Row.Set-1])
 				for seed := range uint64(5) {
 					body := randomPayload(t, target{family.Rows, op.Row.Set}, seed)
 					if family.Name() == "sockdiag" {
 						body[0] = addressFamilies[op.Name()]
 					}
-					for at := range len(body) {
-						n.compare(body, at, wire.ExtAck{HasOffset: true})
+					at := len(n.header(op.Row.Set))
+					for a := range wire.Attrs(body[at:]) {
+						n.attribute(body, at, a, cmp.Or(names[a.Type], strconv.Itoa(int(a.Type))))
+						at += len(attribute(a.Type, a.Value))
 					}
 				}
 			}
@@ -63,20 +68,35 @@ type naming struct {
 	seen   map[uint16]bool // the sets that were compared
 }
 
-// compare compares the names that an attribute at an offset of the request has by x.
-func (n *naming) compare(body []byte, at int, x wire.ExtAck) {
+// path returns the path of what x says, for an attribute at an offset of the request.
+func (n *naming) path(body []byte, at int, x wire.ExtAck) string {
 	r, payload := n.request(body)
 	if r.Name == "" {
 		n.Fatalf("operation %s has no name", n.op.Name())
 	}
-	start := wire.HeaderLen + len(payload) - len(body)
-	x.Offset, x.MissingNest = uint32(start+at), uint32(start+at)
-	got, want := r.Path(payload, x), n.family.Rows.Path(n.op.Row.Set, body, x, start)
-	// Package names has nothing of statistics that depend on the kind of a qdisc: the
-	// kernel does not read them.
-	if got != want && !strings.Contains(want, "TCA_STATS_APP > ") {
-		n.Errorf("operation %s, %x at %d, %+v: %q, the rows have %q", n.op.Name(), body, at, x, got, want)
+	x.Offset = uint32(wire.HeaderLen + len(payload) - len(body) + at)
+	x.MissingNest = x.Offset
+	return r.Path(payload, x)
+}
+
+// attribute compares the paths of the attribute a at an offset of the request, and of what
+// is within it, with its name.
+func (n *naming) attribute(body []byte, at int, a wire.Attr, name string) {
+	for in := range attrHeaderLen + len(a.Value) {
+		got := n.path(body, at+in, wire.ExtAck{HasOffset: true})
+		if in == 0 && got != name || in > 0 && got != "" && !strings.HasPrefix(got, name+" > ") {
+			n.Errorf("operation %s, %x at %d+%d: %q, the rows have %q", n.op.Name(), body, at, in, got, name)
+		}
 	}
+}
+
+// namesOf returns the names of the attributes of a set.
+func namesOf(s *table.Set) map[uint16]string {
+	names := map[uint16]string{}
+	for i := range s.Attrs {
+		names[s.Attrs[i].Type] = s.KernelName(&s.Attrs[i])
+	}
+	return names
 }
 
 // request returns what package names knows of a request, and its payload.
@@ -121,18 +141,27 @@ type level struct {
 	before []byte // the header, and the attribute that selects
 	record bool   // before begins with the length of a record, to its end
 	typ    uint16
+	name   string
 }
 
-// build returns attributes in each other, and the offset of the innermost.
+// build returns attributes in each other, and the offset of the innermost. Each is between
+// two others, and a record is after another.
 func build(levels []level) (body []byte, at int) {
+	other := attribute(1<<14-1, []byte("x"))
 	for _, l := range slices.Backward(levels) {
-		body = slices.Concat(l.before, attribute(l.typ, body))
+		body = slices.Concat(l.before, other, attribute(l.typ, body), other)
+		at += len(l.before) + len(other) + attrHeaderLen
 		if l.record {
-			binary.NativeEndian.PutUint16(body, uint16(len(body)))
+			body = append(record(l.before), record(body)...)
+			at += len(l.before)
 		}
-		at += len(l.before) + attrHeaderLen
 	}
 	return body, max(0, at-attrHeaderLen)
+}
+
+// record returns b with its length in the first bytes.
+func record(b []byte) []byte {
+	return append(binary.NativeEndian.AppendUint16(nil, uint16(len(b))), b[2:]...)
 }
 
 // attrHeaderLen is the size of struct nlattr in bytes.
@@ -146,21 +175,24 @@ func attribute(typ uint16, value []byte) []byte {
 	return p
 }
 
-// set compares the names of all attributes of a set that are missing in the last of levels,
-// or in the request if there is none. If the set was not seen, it goes on with what its
-// attributes contain. first is what is before them.
+// set compares the names of all attributes of a set that are in the last of levels, or in
+// the request if there is none, or are missing there. If the set was not seen, it goes on
+// with what its attributes contain. first is what is before them.
 func (n *naming) set(set uint16, first level, levels []level) {
-	body, at := build(levels)
+	outer, nest := build(levels)
 	if levels == nil {
-		body = first.before
+		outer = first.before
 	}
 	s := &n.family.Rows.Sets[set-1]
-	last := uint32(0)
-	for _, a := range s.Attrs {
-		last = uint32(a.Type) // they are ascending
-	}
+	names := namesOf(s)
+	last := slices.Max(slices.AppendSeq([]uint16{0}, maps.Keys(names)))
 	for typ := range last + 2 {
-		n.compare(body, at, wire.ExtAck{HasMissingType: true, MissingType: typ, HasMissingNest: levels != nil})
+		here := first
+		here.typ, here.name = typ, cmp.Or(names[typ], strconv.Itoa(int(typ)))
+		to := append(slices.Clip(levels), here)
+		body, at := build(to)
+		n.compare(body, at, wire.ExtAck{HasOffset: true}, to)
+		n.compare(outer, nest, wire.ExtAck{HasMissingType: true, MissingType: uint32(typ), HasMissingNest: levels != nil}, to)
 	}
 	if n.seen[set] {
 		return
@@ -169,8 +201,23 @@ func (n *naming) set(set uint16, first level, levels []level) {
 	for i := range s.Attrs {
 		a := &s.Attrs[i]
 		here := first
-		here.typ = a.Type
+		here.typ, here.name = a.Type, names[a.Type]
 		n.attr(s, a, append(slices.Clip(levels), here))
+	}
+}
+
+// compare compares the path of what x says, for an attribute at an offset of the request,
+// with the names of levels.
+func (n *naming) compare(body []byte, at int, x wire.ExtAck, levels []level) {
+	var names []string
+	for _, l := range levels {
+		names = append(names, l.name)
+	}
+	got, want := n.path(body, at, x), strings.Join(names, " > ")
+	// Package names has nothing of statistics that depend on the kind of a qdisc: the
+	// kernel does not read them.
+	if got != want && !strings.Contains(want, "TCA_STATS_APP > ") {
+		n.Errorf("operation %s, %x at %d, %+v: %q, the rows have %q", n.op.Name(), body, at, x, got, want)
 	}
 }
 
@@ -185,10 +232,10 @@ func (n *naming) attr(s *table.Set, a *table.Attr, levels []level) {
 	case a.Kind == table.Records:
 		n.set(a.Ref, level{before: n.structure(rows.Elements[a.Element-1].Struct), record: true}, levels)
 	case a.Kind == table.Indexed && a.Ref != 0 && (a.Elem == 0 || a.Elem == table.Nest):
-		n.set(a.Ref, level{}, append(levels, level{typ: 1}))
+		n.set(a.Ref, level{}, append(levels, level{typ: 1, name: "1"}))
 	case a.Kind == table.TypeValue && a.Ref != 0:
 		for range rows.Elements[a.Element-1].Keys {
-			levels = append(levels, level{typ: 1})
+			levels = append(levels, level{typ: 1, name: "1"})
 		}
 		n.set(a.Ref, level{}, levels)
 	case a.Kind == table.SubMessage:

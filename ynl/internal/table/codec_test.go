@@ -163,6 +163,12 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+func TestNewMessage(t *testing.T) {
+	if got, ok := family.NewMessage(setLeaf).(*leaf); !ok || !reflect.DeepEqual(got, &leaf{}) {
+		t.Errorf("%T", got)
+	}
+}
+
 // All goldens together are a message, too, and the header has its place.
 func TestHeader(t *testing.T) {
 	x := &thing{hdr: hdr{Family: 10, Color: 40, Index: -5, Flags: 6, Port: 0x102}, Addr: ip("::1")}

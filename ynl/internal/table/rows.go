@@ -2,8 +2,8 @@
 //
 // A generated package has one [Family]: a composite literal of constants, so that a
 // program pays no initialisation for it. A row names an attribute, its form on the wire
-// and its place in a Go struct. The same rows serve to decode, encode, read and write
-// JSON, and name the attributes that an error is about.
+// and its place in a Go struct. The same rows serve to decode, to encode, and to read and
+// write JSON, and they name the attribute of a value that cannot be sent.
 //
 // Rows refer to each other by position, since pointers between them would be
 // initialisation cycles. References count from 1, and 0 is none: reference n is item
@@ -88,6 +88,12 @@ type Family struct {
 	Elements    []Element
 	Messages    []Message
 	Groups      []Group
+}
+
+// NewMessage returns a pointer to a new message of the type of the set.
+func (f *Family) NewMessage(set uint16) any {
+	s := &f.Sets[set-1]
+	return s.New().pointer(s.Type)
 }
 
 // Set is a set of attributes and the Go struct that has a field for each.

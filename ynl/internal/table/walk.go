@@ -61,10 +61,10 @@ func (w *walk) pop() { w.scopes = w.scopes[:len(w.scopes)-1] }
 func (w *walk) path(a *Attr) string {
 	var names []string
 	for i := range w.scopes[1:] {
-		names = append(names, w.scopes[i].set.kernelName(w.scopes[i+1].via))
+		names = append(names, w.scopes[i].set.KernelName(w.scopes[i+1].via))
 	}
 	if a != nil {
-		names = append(names, w.top().set.kernelName(a))
+		names = append(names, w.top().set.KernelName(a))
 	}
 	path := w.scopes[0].set.Name
 	if len(names) > 0 {
@@ -73,9 +73,9 @@ func (w *walk) path(a *Attr) string {
 	return path
 }
 
-// kernelName returns the kernel's name of an attribute, such as "IFLA_INFO_KIND", or that
+// KernelName returns the kernel's name of an attribute, such as "IFLA_INFO_KIND", or that
 // of the specification if the set has no prefix.
-func (s *Set) kernelName(a *Attr) string {
+func (s *Set) KernelName(a *Attr) string {
 	for i := range s.KernelNames {
 		if s.KernelNames[i].Type == a.Type {
 			return s.KernelNames[i].Name
