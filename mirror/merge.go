@@ -112,8 +112,8 @@ func (g *merger) settle(key string, dumped group) {
 	g.m.set(g.t, k, held, final, Resync)
 }
 
-// mergeLink removes the entries of one link that its complete dump lacks. What else may differ is
-// found by a pass over the whole table.
+// mergeLink removes the entries of one link that its complete dump lacks. What else may
+// differ is found by a pass over the whole table.
 func (g *merger) mergeLink() {
 	t, link := g.t, g.p.link
 	var gone []message
