@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -71,14 +70,13 @@ func startBird(t *testing.T, w *world, link string) bird {
 			t.Log(output.String())
 		}
 	})
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(b.file("socket")); err == nil {
-			return b
+	eventually(t, func() string {
+		if _, err := os.Stat(b.file("socket")); err != nil {
+			return fmt.Sprintf("bird does not start: %v", err)
 		}
-		if time.Now().After(end) {
-			t.Fatal("bird does not start")
-		}
-	}
+		return ""
+	})
+	return b
 }
 
 func (b bird) file(name string) string { return filepath.Join(b.dir, name) }
@@ -115,7 +113,7 @@ func (b bird) wait(of Tables, link string, want int) {
 	if link != "" {
 		index = uint32(b.index(link))
 	}
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	eventually(b, func() string {
 		n := 0
 		for _, g := range b.exact().trees[of.number()].All() {
 			v := group(g).first()
@@ -124,10 +122,8 @@ func (b bird) wait(of Tables, link string, want int) {
 			}
 		}
 		if n == want {
-			return
+			return ""
 		}
-		if time.Now().After(end) {
-			b.Fatalf("%v: %d routes lead to %q, want %d", of, n, link, want)
-		}
-	}
+		return fmt.Sprintf("%v: %d routes lead to %q, want %d", of, n, link, want)
+	})
 }

@@ -28,6 +28,20 @@ func patient(t testing.TB) context.Context {
 	return ctx
 }
 
+// eventually waits until missing returns "". The test fails with its text otherwise.
+func eventually(t testing.TB, missing func() string) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		text := missing()
+		if text == "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(text)
+		}
+	}
+}
+
 // world is a network namespace, a Mirror of it, and a Conn that reads it.
 type world struct {
 	testing.TB

@@ -136,16 +136,21 @@ func appendLinkinfo(dst, info []byte) []byte {
 
 // appendWithout appends a nest without the attributes of these types.
 func appendWithout(dst []byte, nest wire.Attr, types []uint16) []byte {
+	return appendAttribute(dst, nest.Type, without(nest, types))
+}
+
+// without returns the attributes in a nest that have other types than these.
+func without(nest wire.Attr, types []uint16) []byte {
 	var content []byte
 	for a, err := range nest.Attrs() {
 		if err != nil {
-			return appendAttribute(dst, nest.Type, nest.Value) // not a nest in this kind
+			return nest.Value // not a nest in this kind
 		}
 		if !slices.Contains(types, a.Type) {
 			content = appendAttribute(content, a.Type, a.Value)
 		}
 	}
-	return appendAttribute(dst, nest.Type, content)
+	return content
 }
 
 // linkFlags returns ifi_flags of a group of links, 0 if the link is not there.

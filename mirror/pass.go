@@ -144,8 +144,8 @@ func (m *Mirror) fill(ctx context.Context, p *pass, d *dump, f *feed) error {
 		switch {
 		case errors.Is(err, client.ErrDumpInterrupted):
 			d.interrupted = true
-		case err != nil && p.link != 0 && errors.Is(err, errNoLink),
-			err != nil && len(p.t.only) == 1 && errors.Is(err, errNoTable):
+		case p.link != 0 && errors.Is(err, errNoLink),
+			len(p.t.only) == 1 && errors.Is(err, errNoTable):
 			return nil // no entries
 		case err != nil:
 			return m.cause(err)

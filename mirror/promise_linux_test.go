@@ -176,14 +176,13 @@ func TestPromise4WatchersMissNothing(t *testing.T) {
 	}
 	w.exact()
 	w.ip("route add blackhole 192.0.2.0/24 table 99")
-	deadline := time.Now().Add(patience)
 	for i := range sums {
-		for !sums[i].complete.Load() {
-			if time.Now().After(deadline) {
-				t.Fatalf("watcher %d has not seen the last change", i)
+		eventually(t, func() string {
+			if sums[i].complete.Load() {
+				return ""
 			}
-			time.Sleep(time.Millisecond)
-		}
+			return fmt.Sprintf("watcher %d has not seen the last change", i)
+		})
 	}
 	stop()
 	tasks.Wait()
@@ -476,13 +475,15 @@ func TestViews(t *testing.T) {
 		-6 route add fd09::/64 nexthop via fd00:1::2 nexthop via fd00:1::3
 		-6 route add fd09:1::/64 via fd00:1::2`)
 	a0 := w.index("a0")
-	s := w.exactSnapshot()
+	var s Snapshot
 	// The kernel ends the detection of duplicate addresses in a task of its own, even if
 	// there is none (addrconf_dad_work in net/ipv6/addrconf.c).
-	for end := time.Now().Add(patience); time.Now().Before(end) && !s.Addrs().Has(AddrKey{Index: a0, Local: netip.MustParseAddr("fd00:1::1")}); {
-		time.Sleep(time.Millisecond)
-		s = w.exactSnapshot()
-	}
+	eventually(t, func() string {
+		if s = w.exactSnapshot(); s.Addrs().Has(AddrKey{Index: a0, Local: netip.MustParseAddr("fd00:1::1")}) {
+			return ""
+		}
+		return "no address fd00:1::1"
+	})
 
 	if l, found := s.Links().Get(a0); !found || l.Ifname.Value != "a0" || l.Index != a0 || l.Flags&rtlink.IFF_UP == 0 {
 		t.Errorf("link a0: %v %+v", found, l)

@@ -62,6 +62,10 @@ func withoutSilentMetrics(v []byte) []byte {
 	if _, found := attribute(v[rtmsgSize:], rtaMetrics); !found {
 		return v
 	}
+	silent := []uint16{rtaxMTU}
+	if v[rtmsgProtocol] == rtprotRA {
+		silent = append(silent, rtaxHoplimit)
+	}
 	out := append(make([]byte, 0, len(v)), v[:rtmsgSize]...)
 	for a, err := range wire.Attrs(v[rtmsgSize:]) {
 		if err != nil {
@@ -71,14 +75,7 @@ func withoutSilentMetrics(v []byte) []byte {
 			out = appendAttribute(out, a.Type, a.Value)
 			continue
 		}
-		var kept []byte
-		for metric, err := range a.Attrs() {
-			silent := metric.Type == rtaxMTU || metric.Type == rtaxHoplimit && v[rtmsgProtocol] == rtprotRA
-			if err == nil && !silent {
-				kept = appendAttribute(kept, metric.Type, metric.Value)
-			}
-		}
-		if len(kept) > 0 {
+		if kept := without(a, silent); len(kept) > 0 {
 			out = appendAttribute(out, rtaMetrics, kept)
 		}
 	}

@@ -102,7 +102,7 @@ func (m *Mirror) Status() Status {
 	s := Status{Rev: m.state.Load().rev}
 	for _, t := range m.tables {
 		st := t.stats
-		st.Table, st.Exact, st.Why, st.Since = t.kind.bit, t.exact(), t.why(), t.changed()
+		st.Table, st.Exact, st.Why, st.Since = t.kind.bit, t.exact(), t.why(), t.sinceWhen()
 		s.Tables = append(s.Tables, st)
 	}
 	return s

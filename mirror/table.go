@@ -165,8 +165,8 @@ func (t *table) why() Reason {
 	return t.doubt
 }
 
-// changed returns since when the copy is exact or not.
-func (t *table) changed() time.Time {
+// sinceWhen returns since when the copy is exact or not.
+func (t *table) sinceWhen() time.Time {
 	if t.doubt == None && t.hops != nil {
 		return later(t.since, t.hops.since)
 	}

@@ -39,11 +39,11 @@ func (n *node) key(i, k int) []byte { return n.keys[i*k : i*k+k : i*k+k] }
 // search returns the index of the first key in n that is not less than key, and whether
 // it is equal.
 func (n *node) search(key []byte) (i int, found bool) {
-	k, head := len(key), head(key)
+	k, first := len(key), head(key)
 	lo, hi := 0, len(n.keys)/k
 	for lo < hi {
 		m := int(uint(lo+hi) >> 1)
-		switch c := compareKey(n.key(m, k), key, head); {
+		switch c := compareKey(n.key(m, k), key, first); {
 		case c < 0:
 			lo = m + 1
 		case c == 0:
