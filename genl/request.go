@@ -1,6 +1,7 @@
 package genl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,12 +165,7 @@ func (f Family) explain(payload []byte, err error) error {
 		return err
 	}
 	request := names.OfGeneric(f.Name, payload, int(f.HeaderSize))
-	if refusal.Name == "" {
-		refusal.Name = request.Name
-	}
-	if refusal.Name == "" {
-		refusal.Name = fmt.Sprintf("%s command %d", f.Name, payload[0])
-	}
+	refusal.Name = cmp.Or(refusal.Name, request.Name, fmt.Sprintf("%s command %d", f.Name, payload[0]))
 	if refusal.Path == "" {
 		refusal.Path = request.Path(payload, refusal.Ext)
 	}

@@ -49,7 +49,7 @@ func findOp(family, name string, m mode) (*ynl.Family, *ynl.Op, error) {
 	others := slices.DeleteFunc(f.Ops(), func(op *ynl.Op) bool { return op.Name() != name })
 	switch {
 	case len(others) == 0:
-		return nil, nil, usagef("%s: no operation %q%s (ynl ops %s has all)", family, name, suggest(name, names), family)
+		return nil, nil, noOperation(family, name, names)
 	case others[0].Request() == 0:
 		return nil, nil, usagef("%s: %s is a notification (ynl watch %s prints it)", family, name, family)
 	}
@@ -58,4 +58,10 @@ func findOp(family, name string, m mode) (*ynl.Family, *ynl.Op, error) {
 		other = dumpMode
 	}
 	return nil, nil, usagef("%s: %s is not for ynl %s (ynl %s %s %s requests it)", family, name, m.command, other.command, family, name)
+}
+
+// noOperation returns the error for an operation that a family lacks. names are those that
+// may have been meant.
+func noOperation(family, name string, names []string) error {
+	return usagef("%s: no operation %q%s (ynl ops %s has all)", family, name, suggest(name, names), family)
 }

@@ -109,7 +109,7 @@ func findNamed(f *ynl.Family, list []*namedOp, name string) (*namedOp, error) {
 		}
 		names = append(names, op.Name)
 	}
-	return nil, usagef("%s: no operation %q%s (ynl ops %s has all)", f.Name(), name, suggest(name, names), f.Name())
+	return nil, noOperation(f.Name(), name, names)
 }
 
 // describe fills in the fields of the request and the reply. Those of one name that are
