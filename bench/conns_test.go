@@ -108,19 +108,17 @@ func (k connKind) benchmark(b *testing.B) {
 	b.ReportMetric(each(func(u usage) float64 { return u.fds }), "fds/conn")
 }
 
-// affordable returns the number of connections of so many file descriptors each that the
-// limit of the process permits, up to manyConns. It raises the limit if it may.
+// affordable returns the number of connections that the limit of the process permits, up
+// to manyConns. fds is the number of file descriptors of each. It raises the limit if it
+// may.
 func affordable(b *testing.B, fds int) int {
 	const others = 100
-	wanted := unix.Rlimit{Cur: manyConns*uint64(fds) + others, Max: manyConns*uint64(fds) + others}
+	wanted := uint64(manyConns*fds + others)
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		b.Fatal(err)
 	}
-	if limit.Cur >= wanted.Cur {
-		return manyConns
-	}
-	if unix.Setrlimit(unix.RLIMIT_NOFILE, &wanted) == nil {
+	if limit.Cur >= wanted || unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: wanted, Max: wanted}) == nil {
 		return manyConns
 	}
 	return int(min(limit.Cur, manyConns*uint64(fds))-others) / fds

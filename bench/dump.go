@@ -50,7 +50,7 @@ type kernelTable struct {
 	fill    func() (undo func() error, err error)
 }
 
-// collected is a dump whose entries are kept, by so many goroutines.
+// collected is a dump whose entries are kept, measured with each number of goroutines.
 func (t kernelTable) collected(name string, goroutines ...int) *Work {
 	return t.work(name, t.note, goroutines, Client.Collect)
 }

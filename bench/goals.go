@@ -65,8 +65,8 @@ func allocations(work string, limit float64) goal {
 	}
 }
 
-// scaling is the ratio of the time of an operation with so many goroutines to that with
-// fewer. A lost reply ends the run, so none was lost.
+// scaling is the ratio of the time of an operation with many goroutines to that with few. A
+// lost reply ends the run, so none was lost.
 func scaling(work string, many, few int, limit float64) goal {
 	return goal{
 		text: fmt.Sprintf("%s, %d: time to that of %d", work, many, few),

@@ -20,7 +20,7 @@ type pageTable struct {
 	floors  bool    // floors are in every column, otherwise only in those of one goroutine
 }
 
-// pageColumn is a column of a pageTable: a work with so many goroutines.
+// pageColumn is a column of a pageTable: a work with a number of goroutines.
 type pageColumn struct {
 	head       string
 	work       string
