@@ -70,9 +70,12 @@ func startBird(t *testing.T, w *world, link string) bird {
 			t.Log(output.String())
 		}
 	})
+	// The socket is there before the daemon has read its configuration. It answers
+	// afterwards only.
 	eventually(t, func() string {
-		if _, err := os.Stat(b.file("socket")); err != nil {
-			return fmt.Sprintf("bird does not start: %v", err)
+		status := exec.Command("birdc", "-s", b.file("socket"), "show", "status")
+		if err := w.ns.Do(status.Run); err != nil {
+			return fmt.Sprintf("bird does not start: birdc show status: %v", err)
 		}
 		return ""
 	})
