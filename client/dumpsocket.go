@@ -161,9 +161,6 @@ func (s *dumpSocket) read(ctx context.Context, yield func(wire.Message, error) b
 			return err
 		}
 		d := &ds[0]
-		if d.Group != 0 && s.req.flags&netlink.NLM_F_ECHO == 0 {
-			continue // not for this socket, which has joined no group; an echo keeps its group
-		}
 		done, err := s.deliver(ctx, d, &state, yield)
 		switch {
 		case done:
@@ -230,7 +227,7 @@ func (s *dumpSocket) stalled(state *dumpState) error {
 // reached its end.
 //
 // Whatever its numbers, a message belongs to the dump: there is no other request on
-// this socket. (The family thermal sends the messages of its dumps with number and port
+// this socket, which has joined no group. (The family thermal sends the messages of its dumps with number and port
 // 0.) Only the end must have the number of the request, since the answer to a poke has
 // another.
 func (s *dumpSocket) deliver(ctx context.Context, d *sock.Datagram, state *dumpState, yield func(wire.Message, error) bool) (done bool, err error) {

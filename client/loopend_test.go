@@ -28,22 +28,6 @@ func TestLoopIgnoresForeignSenders(t *testing.T) {
 	})
 }
 
-// A message to a group is an event, whatever its header. A loop skips it.
-func TestLoopIgnoresMulticasts(t *testing.T) {
-	play(t, func(t *testing.T, k *kernel) {
-		c := k.dial()
-		k.answersDumps(func(req request) [][]byte {
-			req.from.Queue(
-				socktest.Datagram{Data: req.data("event"), Group: linkGroup},
-				socktest.Datagram{Data: req.end(netlink.NLMSG_DONE, 0), Group: linkGroup},
-			)
-			return table("a")(req)
-		})
-		wantLoop(t, c, "a")
-		wantStats(t, c, client.Stats{})
-	})
-}
-
 // TestStalledDumpIsPoked: the kernel had no memory for the next datagram, and continues
 // the dump at the next read.
 func TestStalledDumpIsPoked(t *testing.T) {
@@ -232,8 +216,8 @@ func TestContextEndsALoopThatYieldsNothing(t *testing.T) {
 					if reads++; reads == 100 {
 						cancel()
 					}
-					// A loop skips a message to a group.
-					ds[0] = sock.Datagram{Buf: ds[0].Buf, N: copy(ds[0].Buf, event("skipped")), Group: linkGroup, NSID: -1}
+					// A loop skips a message of a process.
+					ds[0] = sock.Datagram{Buf: ds[0].Buf, N: copy(ds[0].Buf, event("skipped")), PortID: 77, NSID: -1}
 					return 1, nil
 				}
 				return n, err

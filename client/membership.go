@@ -93,6 +93,9 @@ func (r *receiver) join(q *queue, group uint32) (added, first bool, err error) {
 	r.lock()
 	defer r.mu.Unlock()
 	r.drainLocked(nil, r.most)
+	if err := r.sock.ReportGroups(); err != nil {
+		return false, false, err
+	}
 	if added, first, err = r.dispatcher.add(q, group); err == nil {
 		// From now on an echo is an event, too.
 		r.table.Join(group)

@@ -313,6 +313,11 @@ func TestEventsHaveTheirSender(t *testing.T) {
 	} {
 		play(t, func(t *testing.T, k *kernel) {
 			c := k.dialFamily(tt.family)
+			if tt.group != 0 {
+				if err := c.AddMembership(tt.group); err != nil {
+					t.Fatal(err)
+				}
+			}
 			data := event("add@/devices")
 			k.socket(0).Queue(socktest.Datagram{Group: tt.group, PortID: 4711, Data: data})
 			synctest.Wait()

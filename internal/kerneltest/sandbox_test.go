@@ -22,17 +22,17 @@ import (
 	"github.com/nlmux/netlink/internal/nstest"
 )
 
-// sandboxEnv marks the process of TestSandboxWithoutRecvmmsg that is in the
-// sandbox, by the errno that recvmmsg fails with.
+// sandboxEnv marks the process of TestSandboxWithRecvmsg that is in the sandbox, by the
+// errno that the other system calls fail with.
 const sandboxEnv = "NLMUX_TEST_SANDBOX"
 
-// TestSandboxWithoutRecvmmsg: a filter of system calls that was written for other
+// TestSandboxWithRecvmsg: a filter of system calls that was written for other
 // clients permits only recvmsg, which is sufficient.
-func TestSandboxWithoutRecvmmsg(t *testing.T) {
+func TestSandboxWithRecvmsg(t *testing.T) {
 	if text := os.Getenv(sandboxEnv); text != "" {
 		errno, err := strconv.Atoi(text)
 		if err == nil {
-			err = refuse(unix.SYS_RECVMMSG, syscall.Errno(errno))
+			err = errors.Join(refuse(unix.SYS_RECVMMSG, syscall.Errno(errno)), refuse(unix.SYS_RECVFROM, syscall.Errno(errno)))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func TestSandboxWithoutRecvmmsg(t *testing.T) {
 	}
 	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP, unix.EINVAL} {
 		t.Run(unix.ErrnoName(errno), func(t *testing.T) {
-			cmd := exec.Command("/proc/self/exe", "-test.run=^TestSandboxWithoutRecvmmsg$", "-test.timeout=1m")
+			cmd := exec.Command("/proc/self/exe", "-test.run=^TestSandboxWithRecvmsg$", "-test.timeout=1m")
 			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", sandboxEnv, errno))
 			if err := nstest.New(t).Do(func() error {
 				out, err := cmd.CombinedOutput()
@@ -92,16 +92,18 @@ func refuse(nr uint32, errno syscall.Errno) error {
 	return nil
 }
 
-// TestSandboxWithoutReading: both system calls that read are refused. Requests and
-// Close still end.
+// TestSandboxWithoutReading: all system calls that read are refused. Requests and Close
+// still end.
 func TestSandboxWithoutReading(t *testing.T) {
 	if !isChild(t) {
 		runChild(t, nstest.New(t))
 		return
 	}
 	c := DialHere(t, netlink.NETLINK_ROUTE)
-	if err := errors.Join(refuse(unix.SYS_RECVMMSG, unix.EINVAL), refuse(unix.SYS_RECVMSG, unix.EINVAL)); err != nil {
-		t.Fatal(err)
+	for _, nr := range []uint32{unix.SYS_RECVMMSG, unix.SYS_RECVMSG, unix.SYS_RECVFROM} {
+		if err := refuse(nr, unix.EINVAL); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for range 3 {
 		if err := c.Noop(context.Background()); !errors.Is(err, client.ErrReplyLost) {

@@ -41,7 +41,7 @@ func (d *drops) grown(fd uintptr) bool {
 }
 
 func (s *socket) Dropped() (dropped bool) {
-	_ = s.raw.Control(func(fd uintptr) {
+	_ = s.Control(func(fd uintptr) {
 		info, ok := meminfo(fd)
 		dropped = ok && info[unix.SK_MEMINFO_DROPS] != s.recv.drops.count
 	})
@@ -57,7 +57,7 @@ func meminfo(fd uintptr) (info [unix.SK_MEMINFO_DROPS + 1]uint32, ok bool) {
 }
 
 func (s *socket) Backlog() (bytes int) {
-	_ = s.raw.Control(func(fd uintptr) {
+	_ = s.Control(func(fd uintptr) {
 		info, _ := meminfo(fd)
 		bytes = int(info[unix.SK_MEMINFO_RMEM_ALLOC])
 	})

@@ -3,9 +3,7 @@ package sock
 import (
 	"fmt"
 	"net"
-	"os"
 	"runtime"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,31 +59,20 @@ func open(cfg Config) (int, error) {
 	return fd, wrap("socket", err)
 }
 
-// namespace is a descriptor of a network namespace. The caller of Open may close its
-// own before OpenLike needs it, and the kernel opens another one (SIOCGSKNS) only with
-// CAP_NET_ADMIN.
-type namespace struct {
-	file *os.File
-	raw  syscall.RawConn
-}
-
-// keepNamespace returns a namespace that does not depend on the descriptor netns.
-func keepNamespace(netns int) (*namespace, error) {
+// keepNamespace returns a descriptor of a network namespace that does not depend on
+// netns. The caller of Open may close its own before OpenLike needs it, and the kernel
+// opens another one (SIOCGSKNS) only with CAP_NET_ADMIN.
+func keepNamespace(netns int) (*descriptor, error) {
 	fd, err := unix.FcntlInt(uintptr(netns), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, wrap("fcntl F_DUPFD_CLOEXEC", err)
 	}
-	file := os.NewFile(uintptr(fd), "netns")
-	raw, err := file.SyscallConn()
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return &namespace{file, raw}, nil
+	d := new(descriptor)
+	d.open(fd)
+	return d, nil
 }
 
-// OpenLike makes a socket that stays in blocking mode, and so out of the netpoller: its
-// datagrams wake no goroutine. Every read is non-blocking.
+// OpenLike makes a socket without a notifier: its datagrams wake no goroutine.
 func (s *socket) OpenLike() (Socket, error) {
 	cfg := s.cfg
 	cfg.PortID = 0
@@ -113,13 +100,13 @@ func (s *socket) openLike(cfg Config) (fd int, err error) {
 		return -1, err
 	}
 	if s.netns != nil {
-		err = on(s.netns.raw, func(netns int) (err error) {
+		err = s.netns.use(func(netns int) (err error) {
 			fd, err = openAt(netns, cfg)
 			return err
 		})
 		return fd, err
 	}
-	err = on(s.raw, func(like int) error {
+	err = s.fd.use(func(like int) error {
 		netns, err := unix.IoctlRetInt(like, unix.SIOCGSKNS)
 		if err != nil {
 			return fmt.Errorf("network namespace of the Conn: %w", wrap("ioctl SIOCGSKNS", err))
@@ -137,7 +124,7 @@ func (s *socket) openLike(cfg Config) (fd int, err error) {
 // (netlink_insert in net/netlink/af_netlink.c).
 func (s *socket) shares(fd int) (bool, error) {
 	var want uint64
-	err := on(s.raw, func(like int) (err error) {
+	err := s.fd.use(func(like int) (err error) {
 		want, err = netnsCookie(like)
 		return err
 	})

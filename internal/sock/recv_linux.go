@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"net"
 	"syscall"
 	"unsafe"
 
@@ -9,16 +10,16 @@ import (
 
 // receiver holds the memory of a read, so that it allocates nothing.
 type receiver struct {
-	call func(fd uintptr)
-	ds   []Datagram
-	n    int
-	err  error
+	// extended: a read returns the group and the namespace of a datagram, which recvfrom
+	// does not.
+	extended bool
+	drops    drops
 
-	drops  drops
-	single bool // the system has no recvmmsg
+	noRecvfrom, noRecvmmsg bool // the system has none
 
-	msgs [MaxRecv]mmsghdr
-	rest [MaxRecv]incoming
+	namelen uint32 // for recvfrom
+	msgs    [MaxRecv]mmsghdr
+	rest    [MaxRecv]incoming
 }
 
 // mmsghdr is struct mmsghdr.
@@ -35,55 +36,73 @@ type incoming struct {
 }
 
 func (s *socket) Recv(ds []Datagram) (int, error) {
-	r := &s.recv
-	r.ds, r.n = ds[:min(len(ds), MaxRecv)], 0
-	err := closed(s.raw.Control(r.call))
-	if err == nil {
-		err = r.err
+	if !s.fd.acquire() {
+		return 0, net.ErrClosed
 	}
-	r.ds = nil
-	return r.n, err
-}
-
-func (r *receiver) recv(fd uintptr) {
-	for i := range r.ds {
-		r.prepare(i)
-	}
-	n, errno := r.read(fd)
-	if errno == 0 {
-		r.n, r.err = n, nil
-		for i := range n {
-			r.fill(i)
-		}
-	} else {
+	r, fd := &s.recv, uintptr(s.fd.number)
+	n, errno := r.read(fd, ds[:min(len(ds), MaxRecv)])
+	if errno != 0 {
 		r.drops.note(fd, errno)
-		r.err = errno
-		r.ds[0].Congested = r.drops.overrun
+		ds[0].Congested = r.drops.overrun
 	}
-	for i := range r.ds {
-		r.rest[i].iov.Base = nil // the buffers are the caller's
+	s.fd.release()
+	if errno != 0 {
+		return 0, errno
 	}
+	return n, nil
 }
 
-// read reads with recvmmsg or recvmsg. A sandbox may refuse recvmmsg, with any errno,
-// because its filter knows only recvmsg. So an error that recvmsg does not share means
-// that recvmmsg is not available. The errors that report a loss do not: each is
-// reported once.
-func (r *receiver) read(fd uintptr) (n int, errno syscall.Errno) {
-	if r.single || len(r.ds) == 1 {
-		return r.recvmsg(fd)
+// read reads with recvmmsg, or a single datagram with recvfrom. A sandbox may refuse
+// these, with any errno, because its filter knows only recvmsg. So an error that recvmsg
+// does not share means that they are not available. The errors that report a loss do not:
+// each is reported once.
+func (r *receiver) read(fd uintptr, ds []Datagram) (n int, errno syscall.Errno) {
+	refused := &r.noRecvmmsg
+	switch {
+	case len(ds) > 1 && !r.noRecvmmsg:
+		n, errno = r.recvmmsg(fd, ds)
+	case len(ds) == 1 && !r.extended && !r.noRecvfrom:
+		n, errno = r.recvfrom(fd, &ds[0])
+		refused = &r.noRecvfrom
+	default:
+		return r.recvmsg(fd, &ds[0])
 	}
-	switch n, errno = r.recvmmsg(fd); errno {
+	switch errno {
 	case 0, unix.EAGAIN, unix.ENOBUFS, unix.ENOMEM, unix.EMSGSIZE:
 		return n, errno
 	}
 	refusal := errno
-	n, errno = r.recvmsg(fd)
-	r.single = errno != refusal
+	n, errno = r.recvmsg(fd, &ds[0])
+	*refused = errno != refusal
 	return n, errno
 }
 
-func (r *receiver) recvmsg(fd uintptr) (n int, errno syscall.Errno) {
+// recvfrom costs the kernel less than recvmsg.
+func (r *receiver) recvfrom(fd uintptr, d *Datagram) (n int, errno syscall.Errno) {
+	name := &r.rest[0].name
+	var size uintptr
+	for range maxInterrupted {
+		r.namelen = unix.SizeofSockaddrNetlink
+		size, _, errno = unix.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&d.Buf[0])), uintptr(len(d.Buf)),
+			unix.MSG_DONTWAIT|unix.MSG_TRUNC, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&r.namelen)))
+		if errno != unix.EINTR {
+			break
+		}
+	}
+	if errno != 0 {
+		return 0, errno
+	}
+	d.N, d.Truncated = min(int(size), len(d.Buf)), int(size) > len(d.Buf) // MSG_TRUNC: the size before the cut
+	d.PortID, d.Group, d.NSID = name.Pid, 0, -1
+	if r.namelen < unix.SizeofSockaddrNetlink {
+		d.lose()
+	}
+	return 1, 0
+}
+
+func (r *receiver) recvmsg(fd uintptr, d *Datagram) (n int, errno syscall.Errno) {
+	r.prepare(0, d)
+	defer r.forget(1)
 	for range maxInterrupted {
 		var size uintptr
 		size, _, errno = unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0].hdr)), unix.MSG_DONTWAIT)
@@ -92,52 +111,75 @@ func (r *receiver) recvmsg(fd uintptr) (n int, errno syscall.Errno) {
 			break
 		}
 	}
-	return 1, errno
+	if errno != 0 {
+		return 0, errno
+	}
+	r.fill(0, d)
+	return 1, 0
 }
 
 // recvmmsg returns the datagrams that it read. An error after a datagram is kept by the
 // kernel for the next call (do_recvmmsg in net/socket.c).
-func (r *receiver) recvmmsg(fd uintptr) (n int, errno syscall.Errno) {
+func (r *receiver) recvmmsg(fd uintptr, ds []Datagram) (n int, errno syscall.Errno) {
+	for i := range ds {
+		r.prepare(i, &ds[i])
+	}
+	defer r.forget(len(ds))
 	for range maxInterrupted {
 		var got uintptr
-		got, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0])), uintptr(len(r.ds)), unix.MSG_DONTWAIT, 0, 0)
+		got, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0])), uintptr(len(ds)), unix.MSG_DONTWAIT, 0, 0)
 		n = int(got)
 		if errno != unix.EINTR {
 			break
 		}
 	}
-	return n, errno
+	if errno != 0 {
+		return 0, errno
+	}
+	for i := range n {
+		r.fill(i, &ds[i])
+	}
+	return n, 0
 }
 
-// prepare gives the kernel the buffers for the datagram at i.
-func (r *receiver) prepare(i int) {
+// prepare gives the kernel the buffer for the datagram at i.
+func (r *receiver) prepare(i int, d *Datagram) {
 	in, h := &r.rest[i], &r.msgs[i].hdr
-	in.iov.Base = &r.ds[i].Buf[0]
-	in.iov.SetLen(len(r.ds[i].Buf))
+	in.iov.Base = &d.Buf[0]
+	in.iov.SetLen(len(d.Buf))
 	*h = unix.Msghdr{
 		Name:    (*byte)(unsafe.Pointer(&in.name)),
 		Namelen: unix.SizeofSockaddrNetlink,
 		Iov:     &in.iov,
-		Control: &in.control[0],
 	}
 	h.SetIovlen(1)
-	h.SetControllen(len(in.control))
+	if r.extended {
+		h.Control = &in.control[0]
+		h.SetControllen(len(in.control))
+	}
+}
+
+// forget drops the first n buffers, which are the caller's again.
+func (r *receiver) forget(n int) {
+	for i := range n {
+		r.rest[i].iov.Base = nil
+	}
 }
 
 // fill copies what the kernel reports about the datagram at i.
-func (r *receiver) fill(i int) {
-	d, in, h := &r.ds[i], &r.rest[i], &r.msgs[i].hdr
+func (r *receiver) fill(i int, d *Datagram) {
+	in, h := &r.rest[i], &r.msgs[i].hdr
 	d.N, d.PortID, d.Group, d.NSID = int(r.msgs[i].n), in.name.Pid, 0, -1
 	d.Truncated = h.Flags&unix.MSG_TRUNC != 0
-	control := in.control[:h.Controllen]
 	if h.Namelen < unix.SizeofSockaddrNetlink || h.Flags&unix.MSG_CTRUNC != 0 {
-		// Its sender is unknown.
-		d.N, d.PortID, d.Truncated, control = 0, 0, true, nil
+		d.lose()
+		return
 	}
+	control := in.control[:h.Controllen]
 	for len(control) >= unix.SizeofCmsghdr {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
 		if err != nil {
-			d.N, d.Truncated = 0, true
+			d.lose()
 			return
 		}
 		if h.Level == unix.SOL_NETLINK && len(data) >= 4 {
@@ -152,3 +194,6 @@ func (r *receiver) fill(i int) {
 		control = rest
 	}
 }
+
+// lose takes the bytes of a datagram away whose origin is not known.
+func (d *Datagram) lose() { d.N, d.PortID, d.Truncated = 0, 0, true }

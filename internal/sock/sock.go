@@ -38,6 +38,10 @@ type Socket interface {
 	// goroutine that is in Watch calls it.
 	SetNotify(on bool) error
 
+	// ReportGroups makes Recv set the Group of datagrams from now on. It is called before
+	// the first Join, while no other goroutine is in Recv.
+	ReportGroups() error
+
 	// Join and Leave change the membership of a multicast group.
 	Join(group uint32) error
 	Leave(group uint32) error
@@ -78,7 +82,7 @@ type Datagram struct {
 
 	N         int    // bytes of Buf that are filled
 	PortID    uint32 // the sender's port, 0 for the kernel
-	Group     uint32 // destination group, 0 for unicast
+	Group     uint32 // destination group, 0 for unicast and before ReportGroups
 	NSID      int32  // id of the sender's namespace, -1 for the socket's own
 	Truncated bool   // it did not fit Buf and its rest is gone
 

@@ -6,22 +6,19 @@ import (
 	"math"
 	"net"
 	"os"
-	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// socket is a Socket on AF_NETLINK. Every system call runs inside the RawConn
-// of an os.File, which keeps the descriptor from being closed and reused under
-// it.
+// socket is a Socket on AF_NETLINK.
 type socket struct {
-	file     *os.File
-	raw      syscall.RawConn
+	fd       descriptor
 	notifier *notifier // nil for a socket of OpenLike
 	port     uint32
-	cfg      Config     // for OpenLike
-	netns    *namespace // for OpenLike: the configured one, nil without
+	cfg      Config      // for OpenLike
+	netns    *descriptor // for OpenLike: the configured network namespace, nil without
 
 	recv receiver // owned by the goroutine that is in Recv
 }
@@ -38,8 +35,6 @@ func Open(cfg Config) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The descriptor stays in blocking mode, or os.NewFile would add it to the netpoller,
-	// where its notification cannot be turned off; every read is non-blocking.
 	s.notifier, err = newNotifier()
 	if err == nil && cfg.HasNetNS {
 		s.netns, err = keepNamespace(cfg.NetNS)
@@ -62,25 +57,16 @@ func newSocket(fd int, cfg Config) (*socket, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), "netlink")
-	raw, err := file.SyscallConn()
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	s := &socket{file: file, raw: raw, port: port, cfg: cfg}
-	s.recv.call = s.recv.recv
+	s := &socket{port: port, cfg: cfg}
+	s.fd.open(fd)
+	// The kernel tells the namespace in the same way as the group.
+	s.recv.extended = cfg.ListenAllNSID
 	return s, nil
 }
 
 func configure(fd int, cfg Config) error {
 	enable := func(opt int, name string) error {
 		return wrap("setsockopt "+name, unix.SetsockoptInt(fd, unix.SOL_NETLINK, opt, 1))
-	}
-	// Without the destination group an event cannot be distinguished from a reply:
-	// nl_groups in the address has groups 1 to 32 only.
-	if err := enable(unix.NETLINK_PKTINFO, "NETLINK_PKTINFO"); err != nil {
-		return err
 	}
 	// Optional: without these options, before 4.12 and 4.2, errors echo the request and
 	// have no text. The parser accepts that.
@@ -163,71 +149,34 @@ func wrap(op string, err error) error {
 
 func (s *socket) PortID() uint32 { return s.port }
 
-// closed maps the error of a RawConn, which fails only after Close, to net.ErrClosed.
-func closed(err error) error {
-	if err != nil {
-		return net.ErrClosed
-	}
-	return nil
-}
-
-// on runs f on a descriptor, which is not closed meanwhile, and returns f's error, or
-// net.ErrClosed. It allocates; requests and reads make their closures once.
-func on(raw syscall.RawConn, f func(fd int) error) error {
-	var err error
-	if closed := closed(raw.Control(func(fd uintptr) { err = f(int(fd)) })); closed != nil {
-		return closed
-	}
-	return err
-}
-
-// sender is one Send. Its closure for RawConn is made once and reused, or every request
-// would allocate it.
-type sender struct {
-	call func(fd uintptr)
-	b    []byte
-	err  error
-}
-
-var senders = sync.Pool{New: func() any {
-	s := new(sender)
-	s.call = s.write
-	return s
-}}
-
-// write sends without an address: an unconnected netlink socket sends to port
-// 0, the kernel (netlink_sendmsg).
-func (s *sender) write(fd uintptr) {
-	for range maxInterrupted {
-		s.err = unix.Send(int(fd), s.b, 0)
-		if s.err != unix.EINTR {
-			return
-		}
-	}
-}
-
 // maxInterrupted is the maximum number of times in a row that an interrupted system
 // call is repeated.
 const maxInterrupted = 100
 
-// Send runs under Control and not under Write: it never waits for readiness and, as
-// datagrams are atomic, needs no lock.
+// Send sends without an address: an unconnected netlink socket sends to port 0, the kernel
+// (netlink_sendmsg).
 func (s *socket) Send(b []byte) error {
-	op := senders.Get().(*sender)
-	op.b = b
-	err := closed(s.raw.Control(op.call))
-	if err == nil {
-		err = op.err
+	if !s.fd.acquire() {
+		return net.ErrClosed
 	}
-	op.b, op.err = nil, nil
-	senders.Put(op)
-	return err
+	var errno syscall.Errno
+	for range maxInterrupted {
+		_, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd.number), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+		if errno != unix.EINTR {
+			break
+		}
+	}
+	s.fd.release()
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func (s *socket) Watch(ready func()) error { return s.notifier.watch(ready) }
 
 func (s *socket) SetNotify(enable bool) error {
-	return on(s.raw, func(fd int) error { return s.notifier.set(fd, enable) })
+	return s.fd.use(func(fd int) error { return s.notifier.set(fd, enable) })
 }
 
 func (s *socket) Join(group uint32) error {
@@ -239,29 +188,45 @@ func (s *socket) Leave(group uint32) error {
 }
 
 func (s *socket) membership(opt int, group uint32) error {
-	return on(s.raw, func(fd int) error {
+	return s.fd.use(func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_NETLINK, opt, int(group))
 	})
 }
 
+// ReportGroups sets NETLINK_PKTINFO: nl_groups in the address has groups 1 to 32 only.
+// With it, and for a system call that returns it, a read takes a tenth longer.
+func (s *socket) ReportGroups() error {
+	err := s.fd.use(func(fd int) error {
+		return wrap("setsockopt NETLINK_PKTINFO", unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_PKTINFO, 1))
+	})
+	s.recv.extended = s.recv.extended || err == nil
+	return err
+}
+
 func (s *socket) Buffers() (receive, send int) {
-	_ = s.raw.Control(func(fd uintptr) {
-		receive, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
-		send, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF)
+	_ = s.fd.use(func(fd int) error {
+		receive, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+		send, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
+		return nil
 	})
 	return receive, send
 }
 
 func (s *socket) Close() error {
-	err := closed(s.file.Close())
+	err := s.fd.close()
 	if s.notifier != nil {
 		s.notifier.close()
 	}
 	if s.netns != nil {
-		s.netns.file.Close()
+		s.netns.close()
 	}
 	return err
 }
 
 // Control runs f on the descriptor, which is not closed meanwhile.
-func (s *socket) Control(f func(fd uintptr)) error { return closed(s.raw.Control(f)) }
+func (s *socket) Control(f func(fd uintptr)) error {
+	return s.fd.use(func(fd int) error {
+		f(uintptr(fd))
+		return nil
+	})
+}

@@ -1,12 +1,15 @@
 package sock
 
 import (
+	"encoding/binary"
 	"errors"
+	"net"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/internal/nstest"
 	"github.com/nlmux/netlink/wire"
 )
 
@@ -116,5 +119,59 @@ func TestSocketReportsItsBacklog(t *testing.T) {
 	}
 	if backlog < read || s.Backlog() != 0 {
 		t.Errorf("backlog of %d bytes, of which %d were read and %d are left", backlog, read, s.Backlog())
+	}
+}
+
+// setMTU changes the MTU of the loopback device.
+func setMTU(t *testing.T, s Socket, mtu uint32) {
+	t.Helper()
+	link := make([]byte, unix.SizeofIfInfomsg)
+	binary.NativeEndian.PutUint32(link[4:], 1) // ifi_index
+	mtuAttr := binary.NativeEndian.AppendUint16(nil, 8)
+	mtuAttr = binary.NativeEndian.AppendUint16(mtuAttr, unix.IFLA_MTU)
+	mtuAttr = binary.NativeEndian.AppendUint32(mtuAttr, mtu)
+	err := s.Send(wire.AppendMessage(nil, wire.Message{
+		Header:  wire.Header{Type: unix.RTM_NEWLINK, Flags: netlink.NLM_F_REQUEST},
+		Payload: append(link, mtuAttr...),
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSocketReportsGroups: with ReportGroups a datagram has its group and its
+// namespace, and an acknowledgement has none.
+func TestSocketReportsGroups(t *testing.T) {
+	ns := nstest.New(t)
+	for _, all := range []bool{false, true} {
+		s := openSocket(t, Config{NetNS: ns.FD(), HasNetNS: true, ListenAllNSID: all})
+		if err := errors.Join(s.ReportGroups(), s.Join(unix.RTNLGRP_LINK)); err != nil {
+			t.Fatal(err)
+		}
+		for _, ds := range [][]Datagram{datagrams(1), datagrams(2)} {
+			noops(t, s, 1, 1)
+			want(t, s, ds, 1, 1)
+			setMTU(t, s, uint32(1400+len(ds)))
+			n, err := s.Recv(ds)
+			if err != nil || n != 1 {
+				t.Fatalf("%d datagrams, %v", n, err)
+			}
+			if ds[0].Group != unix.RTNLGRP_LINK || ds[0].PortID != 0 || ds[0].NSID != -1 {
+				t.Errorf("%+v, want group %d", ds[0], unix.RTNLGRP_LINK)
+			}
+			for err == nil {
+				_, err = s.Recv(ds) // the change may have more than one message
+			}
+		}
+		if err := s.Leave(unix.RTNLGRP_LINK); err != nil {
+			t.Fatal(err)
+		}
+		noops(t, s, 1, 2)
+		want(t, s, datagrams(2), 1, 2)
+	}
+	closed := openSocket(t, Config{})
+	closed.Close()
+	if err := closed.ReportGroups(); err != net.ErrClosed {
+		t.Errorf("closed: %v", err)
 	}
 }

@@ -41,6 +41,7 @@ type Socket struct {
 	dropped      bool  // something was dropped that was not reported
 	growing      bool  // reported, and the queue has not been empty since
 	congested    bool  // dropping until the queue has been empty
+	groups       bool  // ReportGroups was called
 	joined       map[uint32]bool
 	silent       bool
 	setNotifyErr error // of the next SetNotify, once
@@ -79,6 +80,9 @@ func (s *Socket) Recv(ds []sock.Datagram) (int, error) {
 	n := min(len(ds), len(s.queue))
 	for i, q := range s.queue[:n] {
 		q.copyTo(&ds[i])
+		if !s.groups {
+			ds[i].Group = 0
+		}
 	}
 	s.queue = s.queue[n:]
 	if len(s.queue) == 0 {
@@ -147,6 +151,17 @@ func (s *Socket) Silent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.silent
+}
+
+// ReportGroups makes Recv set the Group of datagrams.
+func (s *Socket) ReportGroups() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed {
+		return net.ErrClosed
+	}
+	s.groups = true
+	return nil
 }
 
 // Join makes the socket a member of group, if the kernel knows it.
