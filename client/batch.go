@@ -150,7 +150,7 @@ func (m *mux) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
 	if err != nil {
 		return nil, opError("batch", err, true)
 	}
-	<-call.Done()
+	call.Wait()
 	replies, err := call.Result()
 	var refusal *wire.KernelError
 	switch {

@@ -76,50 +76,59 @@ func maxSendersFor(n int) int {
 	return 2 * n
 }
 
-// enter reports whether x may send now. If not, x is queued.
+// place is where an exchange is.
+type place uint8
+
+const (
+	outside place = iota
+	queued        // in waiting
+	woken         // taken out of waiting to send
+	taken         // taken out of waiting by another goroutine, which sends it
+)
+
+// acquire reports whether x may send now. If not, x is queued, or another goroutine has
+// taken it. One that was woken and comes too late is first in the queue again.
 func (c *coalescer) acquire(x *exchange, maxSenders int) (ok bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.senders < maxSenders || c.ended {
+	switch {
+	case x.place == queued || x.place == taken:
+	case c.senders < maxSenders || c.ended:
 		c.senders++
-		return true
+		x.place = outside
+		ok = true
+	case x.place == woken:
+		c.waiting.pushFirst(x)
+		x.place = queued
+	default:
+		c.waiting.push(x)
+		x.place = queued
 	}
-	c.waiting.push(x)
-	return false
+	c.mu.Unlock()
+	return ok
 }
 
-// reacquire reports whether x, which was woken, may send now. If not, it is first in
-// the queue again.
-func (c *coalescer) reacquire(x *exchange, maxSenders int) (ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	x.woken = false
-	if c.senders < maxSenders || c.ended {
-		c.senders++
-		return true
-	}
-	c.waiting.pushFirst(x)
-	return false
-}
-
-// cancel removes x from the queue. It reports false if another goroutine sends x.
+// cancel takes x back. It reports false if another goroutine sends x.
 func (c *coalescer) cancel(x *exchange) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if x.woken {
-		x.woken = false
+	switch x.place {
+	case queued:
+		c.waiting.remove(x)
+	case woken:
 		c.wakeLocked() // another one instead
-		return true
+	case taken:
+		return false
 	}
-	return c.waiting.remove(x)
+	x.place = outside
+	return true
 }
 
 // release ends a send and wakes the goroutine that has waited longest.
 func (c *coalescer) release() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.senders--
 	c.wakeLocked()
+	c.mu.Unlock()
 }
 
 // wakeLocked takes the first request out of the queue and wakes its goroutine. It reports
@@ -130,8 +139,8 @@ func (c *coalescer) wakeLocked() bool {
 		return false
 	}
 	c.waiting.remove(x)
-	x.woken = true
-	x.wake <- struct{}{} // room for one, and x is not in the queue now
+	x.place = woken
+	x.call.Wake()
 	return true
 }
 
@@ -149,37 +158,27 @@ func (c *coalescer) end() {
 // whether it was not sent.
 func (m *mux) coalesce(ctx context.Context, x *exchange) error {
 	c := m.coalescers.of(x.call.Type)
-	if c.acquire(x, m.maxSenders) {
-		return m.sendAndWait(ctx, c, x)
-	}
-	for {
+	for !c.acquire(x, m.maxSenders) {
 		select {
-		case <-x.wake:
-			if c.reacquire(x, m.maxSenders) {
-				return m.sendAndWait(ctx, c, x)
+		case <-x.call.Woken():
+			if x.call.Ready() {
+				return nil
 			}
-		case <-x.call.Done():
-			return nil
 		case <-ctx.Done():
 			if c.cancel(x) {
-				// x is not reused, so a token in wake does not matter.
 				return opError("request", ctx.Err(), true)
 			}
 			return m.giveUp(ctx, x.call)
 		}
 	}
-}
-
-// sendAndWait sends the queued requests with x as the last of them, so that all are
-// answered when x is.
-func (m *mux) sendAndWait(ctx context.Context, c *coalescer, x *exchange) error {
 	if err := m.sendQueued(ctx, c, x); err != nil {
 		return err
 	}
 	return m.wait(ctx, x.call)
 }
 
-// sendQueued sends the queued requests and x. With an error x was not sent.
+// sendQueued sends the queued requests with x as the last of them, so that all are
+// answered when x is. With an error x was not sent.
 func (m *mux) sendQueued(ctx context.Context, c *coalescer, x *exchange) error {
 	// Deferred, since a handler of package nltest may end the goroutine.
 	defer c.release()
@@ -218,6 +217,7 @@ func (m *mux) pack(c *coalescer, x *exchange) *packet {
 			break
 		}
 		c.waiting.remove(w)
+		w.place = taken
 		d.add(w)
 	}
 	if len(d.calls) == 0 {

@@ -19,7 +19,7 @@ type mux struct {
 	window *window
 	recv   *receiver
 	calls  sync.Pool
-	slots  slots
+	slots  *slots
 	done   chan struct{} // closed when the reader is gone
 
 	// unasked counts the messages without NLM_F_ACK since the last look. The kernel
@@ -59,7 +59,7 @@ func newMux(family netlink.Family, s sock.Socket, inFlight int, q *queue) *mux {
 		lookAfter: uint32(max(1, min(maxSlots, receive/(4*refusalSize)))),
 	}
 	m.calls.New = func() any { return newExchange() }
-	m.table = demux.New(family, s.PortID(), rand.Uint32(), w.release, s.Dropped)
+	m.table = demux.New(family, s.PortID(), rand.Uint32(), w.size, s.Dropped)
 	m.recv = newReceiver(family, s, receive, m.table, q)
 	m.startParked()
 	return m

@@ -22,7 +22,7 @@ type pool struct {
 	// collecting holds a token for each dump that is being collected.
 	collecting chan struct{}
 	// slots bounds the system calls of all dumps.
-	slots slots
+	slots *slots
 
 	mu sync.Mutex // guards following
 

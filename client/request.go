@@ -218,14 +218,13 @@ func (c *Conn) check(ctx context.Context, typ netlink.MessageType, payload []byt
 type exchange struct {
 	call  *demux.Call
 	frame []byte
-	wake  chan struct{} // one token: try to send
-	node  waitNode      // guarded by the mutex of the coalescer, like woken
-	woken bool          // out of the queue, and wake has a token
+
+	// Guarded by the mutex of the coalescer.
+	place place
+	node  waitNode
 }
 
-func newExchange() *exchange {
-	return &exchange{call: demux.NewCall(), wake: make(chan struct{}, 1)}
-}
+func newExchange() *exchange { return &exchange{call: demux.NewCall()} }
 
 // exchange sends one request that is not a dump and waits for its result. It fills in
 // the acknowledgement if ack is not nil.
@@ -299,26 +298,39 @@ func (m *mux) encode(x *exchange, payload []byte, flags netlink.Flags) {
 // setSeq sets the number of a request.
 func setSeq(frame []byte, seq uint32) { binary.NativeEndian.PutUint32(frame[8:], seq) }
 
-// open waits for room for the answer to a call and for a send slot, and registers the
+// open waits for a send slot and for room for the answer to a call, and registers the
 // call. With an error nothing is held. Otherwise the caller sends it with transmit.
 func (m *mux) open(ctx context.Context, call *demux.Call) error {
-	// Nothing is registered during the waits.
-	if err := m.window.acquire(ctx, call); err != nil {
-		return err
-	}
-	err := m.slots.acquire(ctx, m.done)
-	if err == nil {
-		if err = m.recv.gate.wait(ctx); err != nil {
+	m.window.measure(call)
+	for {
+		err := m.slots.acquire(ctx, m.done)
+		if err == nil {
+			if err = m.recv.gate.wait(ctx); err == nil {
+				// Before the send, or the answer could come first.
+				if err = m.table.Open(call); err == nil {
+					return nil
+				}
+			}
 			m.slots.release()
 		}
+		if err == demux.ErrNoCredit {
+			err = m.reserve(ctx, call) // without a slot, which others may need
+		}
+		if err != nil {
+			m.table.Unreserve(call)
+			return err
+		}
 	}
-	if err != nil {
-		m.window.release(call.Credit)
-		return err
-	}
-	if err := m.register(call); err != nil {
-		m.slots.release()
-		return err
+}
+
+// reserve waits for room for the answer to a call.
+func (m *mux) reserve(ctx context.Context, call *demux.Call) error {
+	for !m.table.Reserve(call) {
+		select {
+		case <-call.Woken():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	return nil
 }
@@ -330,19 +342,10 @@ func (m *mux) transmit(frame []byte) error {
 	return m.sock.Send(frame)
 }
 
-// tryOpen is open for a request that need not be sent now. It does not wait.
+// tryOpen registers a call that need not be sent now. It does not wait.
 func (m *mux) tryOpen(call *demux.Call) bool {
-	return m.window.tryAcquire(call) && m.register(call) == nil
-}
-
-// register gives a call for which there is room its number. It is called before the
-// send, or the answer could come first.
-func (m *mux) register(call *demux.Call) error {
-	err := m.table.Open(call)
-	if err != nil {
-		m.window.release(call.Credit)
-	}
-	return err
+	m.window.measure(call)
+	return m.table.Open(call) == nil
 }
 
 // sendAlone sends x, which was opened, and reads its answer. With an error x was not
@@ -384,14 +387,15 @@ func (m *mux) wait(ctx context.Context, call *demux.Call) error {
 		return nil
 	case demux.Deferred:
 		m.unparkIfNeeded()
-		select {
-		case <-call.Done():
-			return nil
-		case <-ctx.Done():
-			return m.giveUp(ctx, call)
+		for !call.Ready() {
+			select {
+			case <-call.Woken():
+			case <-ctx.Done():
+				return m.giveUp(ctx, call)
+			}
 		}
 	}
-	<-call.Done()
+	call.Wait()
 	return nil
 }
 
@@ -403,7 +407,7 @@ func (m *mux) giveUp(ctx context.Context, call *demux.Call) error {
 	if m.table.Abandon(call) {
 		return opError("request", ctx.Err(), false)
 	}
-	<-call.Done()
+	call.Wait()
 	return nil
 }
 
@@ -416,5 +420,6 @@ func (m *mux) reuse(x *exchange) {
 		x.frame = nil
 	}
 	x.call.Reset()
+	x.place = outside
 	m.calls.Put(x)
 }

@@ -3,36 +3,53 @@ package client
 import (
 	"context"
 	"net"
+	"sync/atomic"
 )
 
 // slots bounds the number of concurrent system calls. Each holds a thread while it
-// waits for the kernel's locks: a request does so inside its send. A token in the
-// channel is a slot in use.
-type slots chan struct{}
+// waits for the kernel's locks: a request does so inside its send.
+type slots struct {
+	// claims is the number of goroutines that hold a slot or wait for one.
+	claims atomic.Int64
+	// freed has a token for each slot whose holder left it to a goroutine that waits.
+	freed chan struct{}
+}
 
 // maxSlots is the number of slots. It is far below Go's limit of 10,000 threads, and
 // high enough that some requests that take seconds in the kernel, such as a firmware
 // update, do not take them all.
 const maxSlots = 64
 
-func newSlots() slots { return make(slots, maxSlots) }
+func newSlots() *slots { return &slots{freed: make(chan struct{}, maxSlots)} }
 
 // acquire waits for a slot until ctx ends or closed is closed.
-func (s slots) acquire(ctx context.Context, closed <-chan struct{}) error {
-	select {
-	case s <- struct{}{}:
+func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
+	if s.claims.Add(1) <= maxSlots {
 		return nil
-	default:
 	}
+	var err error
 	select {
-	case s <- struct{}{}:
+	case <-s.freed:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
 	case <-closed:
-		return net.ErrClosed
+		err = net.ErrClosed
 	}
+	for n := s.claims.Load(); n > maxSlots; n = s.claims.Load() {
+		if s.claims.CompareAndSwap(n, n-1) {
+			return err
+		}
+	}
+	// No claim waits any more, so a slot was left to this one.
+	<-s.freed
+	s.release()
+	return err
 }
 
 // release frees a slot.
-func (s slots) release() { <-s }
+func (s *slots) release() {
+	if s.claims.Add(-1) >= maxSlots {
+		s.freed <- struct{}{} // a token stands for a slot, so there is room
+	}
+}

@@ -8,12 +8,11 @@ type waitList struct {
 
 // waitNode links an exchange into a waitList.
 type waitNode struct {
-	list          *waitList // nil: in none
 	before, after *exchange
 }
 
 func (l *waitList) push(x *exchange) {
-	x.node = waitNode{list: l, before: l.last}
+	x.node = waitNode{before: l.last}
 	if l.last != nil {
 		l.last.node.after = x
 	} else {
@@ -24,7 +23,7 @@ func (l *waitList) push(x *exchange) {
 
 // pushFirst adds x at the front.
 func (l *waitList) pushFirst(x *exchange) {
-	x.node = waitNode{list: l, after: l.first}
+	x.node = waitNode{after: l.first}
 	if l.first != nil {
 		l.first.node.before = x
 	} else {
@@ -33,12 +32,9 @@ func (l *waitList) pushFirst(x *exchange) {
 	l.first = x
 }
 
-// remove removes x and reports whether it was in the list.
-func (l *waitList) remove(x *exchange) bool {
+// remove removes x, which is in the list.
+func (l *waitList) remove(x *exchange) {
 	n := x.node
-	if n.list != l {
-		return false
-	}
 	x.node = waitNode{}
 	if n.before != nil {
 		n.before.node.after = n.after
@@ -50,5 +46,4 @@ func (l *waitList) remove(x *exchange) bool {
 	} else {
 		l.last = n.before
 	}
-	return true
 }

@@ -1,22 +1,19 @@
 package client
 
 import (
-	"context"
 	"sync/atomic"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/demux"
 )
 
-// window bounds the requests in flight by the answers that fit the receive buffer,
-// since the kernel drops an answer that finds it full. A request frees its credit when
-// the kernel is done with it, not when its waiter leaves.
+// window determines how many requests may be in flight at once: those for the answers to
+// which the receive buffer has room, since the kernel drops an answer that finds it full.
+// The table has the account. A request frees its credit when the kernel is done with it,
+// not when its waiter leaves.
 type window struct {
-	credit  *semaphore.Weighted // in the unit of Call.Credit
-	size    int64
-	counted bool // the unit is a request, otherwise answerSize
+	size    int64 // in the unit of Call.Credit
+	counted bool  // the unit is a request, otherwise answerSize
 
 	// learnt has the bytes charged for answers, by the low bits of the request's type.
 	// Types that share an entry use the larger value.
@@ -39,19 +36,7 @@ func newWindow(receiveBuffer, n int) *window {
 	if n == 0 {
 		size = max(1, int64(receiveBuffer)/answerSize)
 	}
-	return &window{credit: semaphore.NewWeighted(size), size: size, counted: n != 0}
-}
-
-// acquire waits for room for the answer to a call.
-func (w *window) acquire(ctx context.Context, call *demux.Call) error {
-	w.measure(call)
-	return w.credit.Acquire(ctx, call.Credit)
-}
-
-// tryAcquire is acquire without the wait.
-func (w *window) tryAcquire(call *demux.Call) bool {
-	w.measure(call)
-	return w.credit.TryAcquire(call.Credit)
+	return &window{size: size, counted: n != 0}
 }
 
 // measure sets the credit of a call.
@@ -86,6 +71,3 @@ func (w *window) learnLoss(typ netlink.MessageType) {
 	learnt := w.of(typ)
 	learnt.Store(min(4*max(learnt.Load(), answerSize), w.size*answerSize))
 }
-
-// release undoes acquire.
-func (w *window) release(room int64) { w.credit.Release(room) }

@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"container/list"
 	"sync/atomic"
 
 	"github.com/nlmux/netlink"
@@ -15,7 +16,7 @@ type Call struct {
 	Command uint8               // of a request of NETLINK_GENERIC, 0 for other families
 	Kind    Kind                // how the kernel ends its answer
 	Echo    bool                // the request carries NLM_F_ECHO
-	Credit  int64               // what the client reserved for the answer; see New
+	Credit  int64               // what the answer takes; see New
 	Batch   *BatchState         // of a call of kind Batch, nil for any other
 	KeepAck bool                // Ack will be asked for
 	Repeat  bool                // if its reply is lost, the client sends the request again
@@ -27,10 +28,17 @@ type Call struct {
 	// common request takes the lock twice and not three times.
 	sent atomic.Bool
 
-	// done carries one token when the waiter has its result.
-	done chan struct{}
+	// Guarded by Table.mu, see Reserve.
+	reserved bool
+	place    *list.Element // among the calls that wait for credit, nil if it does not
 
-	// Guarded by Table.mu until the token is there, the waiter's afterwards.
+	// ready is true when the result is there, and wake carries a token: look at it. The
+	// token may be one that was left earlier, since a waiter that finds ready takes none:
+	// that of a lone goroutine always does, and its token costs only once.
+	ready atomic.Bool
+	wake  chan struct{}
+
+	// Guarded by Table.mu until ready, the waiter's afterwards.
 	replies    Replies
 	charge     int // see Charge
 	ack        wire.Ack
@@ -50,23 +58,48 @@ type Call struct {
 }
 
 // NewCall returns a call that is ready to be opened.
-func NewCall() *Call { return &Call{done: make(chan struct{}, 1)} }
+func NewCall() *Call { return &Call{wake: make(chan struct{}, 1)} }
 
 // Reset makes a call ready for another request. The caller has taken the result.
 func (c *Call) Reset() {
 	c.replies.Reset()
-	*c = Call{done: c.done, replies: c.replies}
+	*c = Call{wake: c.wake, replies: c.replies}
 }
 
-// Done returns the channel that receives one token when the call has its
-// result.
-func (c *Call) Done() <-chan struct{} { return c.done }
+// Ready reports whether the result is there.
+func (c *Call) Ready() bool { return c.ready.Load() }
 
-// Ready reports whether the token of Done is there to be received.
-func (c *Call) Ready() bool { return len(c.done) > 0 }
+// Wait waits for the result.
+func (c *Call) Wait() {
+	for !c.Ready() {
+		<-c.wake
+	}
+}
+
+// Woken returns a channel for a goroutine that waits for more than the result. It can
+// be received from after the result came and after each Wake, and sometimes without a
+// reason.
+func (c *Call) Woken() <-chan struct{} { return c.wake }
+
+// Wake wakes the goroutine that waits on Woken.
+func (c *Call) Wake() { leaveToken(c.wake) }
+
+// setReady hands c over to its waiter.
+func (c *Call) setReady() {
+	wake := c.wake
+	c.ready.Store(true)
+	leaveToken(wake) // c may be in use for another request by now
+}
+
+func leaveToken(to chan<- struct{}) {
+	select {
+	case to <- struct{}{}:
+	default: // there is one
+	}
+}
 
 // Result returns the replies in the kernel's order and the call's error. It may
-// be called once the token of Done has been received. The messages and their
+// be called once the call is Ready. The messages and their
 // payloads belong to the caller. With an error the replies that came before it
 // are returned as well.
 func (c *Call) Result() ([]wire.Message, error) { return c.replies.List(), c.err }

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/nlmux/netlink"
-	"github.com/nlmux/netlink/wire"
 )
 
 // The tests of this file are about calls that have no answer when the goroutine that
@@ -184,7 +183,7 @@ func TestBatchInUseAgainIsNotConcluded(t *testing.T) {
 		got("call", nil),
 	)
 	// A number inside a batch is not the number of the batch.
-	table := New(netlink.NETLINK_NETFILTER, port, 1000, func(int64) {}, nothingDropped)
+	table := New(netlink.NETLINK_NETFILTER, port, 1000, plenty, nothingDropped)
 	c := NewCall()
 	c.Kind, c.Batch = Batch, &BatchState{N: 2}
 	if err := table.Open(c); err != nil {
@@ -278,47 +277,4 @@ func TestConcludeOfEndedCalls(t *testing.T) {
 		conclude("withdrawn", "rejected", "failed"),
 		conclude(),
 	)
-}
-
-// release may use the table: no lock is held.
-func TestReleaseMayUseTheTable(t *testing.T) {
-	var table *Table
-	var credits []int64
-	table = New(netlink.NETLINK_ROUTE, port, 1000, func(credit int64) {
-		table.Stats()
-		credits = append(credits, credit)
-	}, nothingDropped)
-	call := func(kind Kind, credit int64) *Call {
-		c := NewCall()
-		c.Kind, c.Credit = kind, credit
-		if err := table.Open(c); err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	deliver := func(m wire.Message, truncated bool) {
-		b := wire.AppendMessage(nil, m)
-		if truncated {
-			b = b[:len(b)-4]
-		}
-		table.Deliver(b, Origin{NSID: NoNSID, Truncated: truncated}, noEvent(t))
-	}
-	deliver(answer(call(Ack, 1), netlink.NLMSG_ERROR, errnoBytes(0)), false)
-	deliver(answer(call(First, 2), newAddr, "data"), false)
-	deliver(answer(call(First, 3), newAddr, "data"), true)
-	table.Withdraw(call(Silent, 4))
-	c := call(Ack, 5)
-	table.Reject(c, c.Seq, syscall.ENOBUFS)
-	c = call(Ack, 6)
-	table.Conclude([]*Call{c}, []uint32{c.Seq})
-	call(Ack, 7)
-	table.Fail(syscall.EBADF)
-	for i, credit := range credits {
-		if credit != int64(i+1) {
-			t.Fatalf("released %d", credits)
-		}
-	}
-	if len(credits) != 7 {
-		t.Errorf("released %d, want 1 to 7", credits)
-	}
 }

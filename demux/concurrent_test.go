@@ -113,10 +113,8 @@ type shared struct {
 // sends for another may conclude a call that is in use again.
 func TestEveryRequestEnds(t *testing.T) {
 	const pairs, rounds = 4, 2000
-	var released sync.WaitGroup
-	released.Add(2 * pairs * rounds)
 	k := &fakeSocket{fate: make(map[uint32]error)}
-	k.table = New(netlink.NETLINK_ROUTE, port, 1000, func(int64) { released.Done() }, nothingDropped)
+	k.table = New(netlink.NETLINK_ROUTE, port, 1000, plenty, nothingDropped)
 
 	var all sync.WaitGroup
 	for range pairs {
@@ -127,7 +125,7 @@ func TestEveryRequestEnds(t *testing.T) {
 				c = k.open(t, c)
 				seq := c.Seq
 				handed <- shared{c, seq}
-				<-c.Done()
+				c.Wait()
 				_, err := c.Result()
 				k.check(t, seq, err)
 			}
@@ -141,17 +139,16 @@ func TestEveryRequestEnds(t *testing.T) {
 				k.send(seqs...)
 				k.readFor(c, noEvent(t))
 				k.table.Conclude(calls, seqs)
-				<-c.Done()
+				c.Wait()
 				_, err := c.Result()
 				k.check(t, seqs[1], err)
 			}
 		})
 	}
 	all.Wait()
-	released.Wait()
 	got := k.table.Stats()
-	if got.Pending != 0 || got.Late != 0 || got.RepliesLost == 0 || got.Overruns == 0 {
-		t.Errorf("counts %+v", got)
+	if k.table.credit != plenty || got.Pending != 0 || got.Late != 0 || got.RepliesLost == 0 || got.Overruns == 0 {
+		t.Errorf("free credit %d of %d, counts %+v", k.table.credit, int64(plenty), got)
 	}
 }
 

@@ -170,20 +170,14 @@ func (t *Table) unreadable(b []byte, o Origin) (lost bool) {
 	}
 	var first wire.Message
 	_, _ = first.Decode(b) // the header is enough
-	var credit int64
-	freed := false
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	out, call := t.verdict(&first, o)
 	if call != nil {
 		call.damage = damage
-		if freed = call.wantsOneLocked(); freed {
-			credit = call.Credit
+		if call.wantsOneLocked() {
 			t.finishLocked(call, nil)
 		}
-	}
-	t.mu.Unlock()
-	if freed {
-		t.release(credit)
 	}
 	return !o.Truncated || out == toEvents || out == toBoth || IsEnd(first.Header.Type)
 }
@@ -192,16 +186,10 @@ func (t *Table) unreadable(b []byte, o Origin) (lost bool) {
 func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
 	t.mu.Lock()
 	out, call := t.verdict(&m, o)
-	var credit int64
-	freed := false
 	if out == toCall {
-		credit = call.Credit
-		freed = t.endLocked(call, m)
+		t.endLocked(call, m)
 	}
 	t.mu.Unlock()
-	if freed {
-		t.release(credit)
-	}
 	t.dispatch(out, m, event)
 }
 
@@ -227,12 +215,8 @@ func (t *Table) deliverRun(b []byte, m wire.Message, rest []byte, o Origin, even
 		count, rest = count+1, after
 	}
 	run := b[:len(b)-len(rest)]
-	credit := call.Credit
-	freed := t.dataLocked(call, run, count)
+	t.dataLocked(call, run, count)
 	t.mu.Unlock()
-	if freed {
-		t.release(credit)
-	}
 	if out == toBoth {
 		for m := range wire.Messages(run) {
 			event(m)
@@ -251,15 +235,17 @@ func (t *Table) dispatch(out outcome, m wire.Message, event func(wire.Message)) 
 	}
 }
 
-// dataLocked gives c a run of count data messages and reports whether c is done.
-func (t *Table) dataLocked(c *Call, run []byte, count int) (freed bool) {
+// dataLocked gives c a run of count data messages.
+func (t *Table) dataLocked(c *Call, run []byte, count int) {
 	if c.waiting {
 		c.replies.Keep(run, count)
 		c.charge += chargeOf(len(run))
 	} else {
 		t.count.late.Add(uint64(count))
 	}
-	return c.wantsOneLocked() && t.finishLocked(c, nil)
+	if c.wantsOneLocked() {
+		t.finishLocked(c, nil)
+	}
 }
 
 // wantsOneLocked reports whether the next data message ends c's answer.
@@ -267,15 +253,14 @@ func (c *Call) wantsOneLocked() bool {
 	return c.Kind == First || c.Kind == Deferred && c.acked && c.Type != auditListRules
 }
 
-// endLocked gives c a message of type NLMSG_ERROR or NLMSG_DONE and reports
-// whether c is done.
-func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
+// endLocked gives c a message of type NLMSG_ERROR or NLMSG_DONE.
+func (t *Table) endLocked(c *Call, m wire.Message) {
 	if !c.waiting {
 		t.count.late.Add(1)
 	}
 	if c.Kind == Batch {
 		c.Batch.answer(m, c.Seq)
-		return false
+		return
 	}
 	kerr, err := wire.ParseAck(m)
 	switch {
@@ -293,13 +278,13 @@ func (t *Table) endLocked(c *Call, m wire.Message) (freed bool) {
 		// A DONE without payload is one that a driver writes itself; an acknowledgement
 		// follows (team_nl_send_options_get in the team device).
 		if c.Kind == Ack && len(m.Payload) == 0 {
-			return false
+			return
 		}
 	case c.Kind == Deferred && err == nil:
 		c.acked = true
-		return false
+		return
 	case c.lost && (isDropped(err) || err == nil && c.lacksEcho()):
 		err = ErrReplyLost
 	}
-	return t.finishLocked(c, err)
+	t.finishLocked(c, err)
 }

@@ -35,8 +35,10 @@
 // sent it: several requests can share a datagram ([Coalescable]). When the send has
 // returned, the goroutine that sent reads until the call has its result or nothing is
 // queued any more, and [Table.Conclude] then ends what has no answer. An abandoned
-// call ([Table.Abandon]) keeps its sequence number, and what the client lent to it,
-// until then.
+// call ([Table.Abandon]) keeps its sequence number and its credit until then.
+//
+// The credit of the calls in the table is bounded. Open fails if there is too little, and
+// [Table.Reserve] puts a call among those that wait for it.
 //
 // Dumps are not in a table. A dump has a socket of its own, on which every message
 // of the kernel belongs to it; [MayDump] says which requests go there.
@@ -49,7 +51,7 @@
 //
 // Table.mu guards the table and every registered call, the [BatchState] of a batch
 // included. No other lock is taken and no function of the client's runs while it
-// is held. From the token of [Call.Done] on, a call is its waiter's. Deliver,
+// is held. From [Call.Ready] on, a call is its waiter's. Deliver,
 // MarkOverrun, MarkLost and MarkEmpty are called by one goroutine at a time, the one that
 // reads the socket, so their order is the kernel's order. Everything else may be
 // called by any goroutine.

@@ -17,6 +17,9 @@ var ErrTruncated error = &ownError{"reply larger than the receive buffer", sysca
 // dropped nothing. The request may have been applied. It wraps EBADMSG.
 var ErrUnanswered error = &ownError{"kernel did not answer, the request may have been applied", syscall.EBADMSG}
 
+// ErrNoCredit means that a call cannot be opened now, see [Table.Reserve].
+var ErrNoCredit = errors.New("no credit for the answer")
+
 // ownError is a text of ours with an errno to match.
 type ownError struct {
 	text  string
@@ -31,5 +34,5 @@ func (e *ownError) Unwrap() error { return e.errno }
 // netlink_attachskb returns EAGAIN then, which nfnetlink_unicast turns into
 // ENOBUFS. If the queue is read meanwhile, the acknowledgement still finds room.
 func isDropped(err error) bool {
-	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOBUFS)
+	return err != nil && (errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOBUFS))
 }

@@ -13,6 +13,8 @@ const (
 
 	rtmNewAddr    = 20
 	groupIPv4Addr = 5 // RTNLGRP_IPV4_IFADDR
+
+	credit = 4096 // for the answers, in bytes
 )
 
 // fromKernel is a datagram of the kernel to our port alone.
@@ -26,7 +28,7 @@ func printEvent(m wire.Message) { fmt.Printf("event of type %d\n", m.Header.Type
 // The kernel announces a request's change with the request's own number and port. Only
 // the group distinguishes this event from the reply.
 func Example() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {}, nothingDropped)
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, credit, nothingDropped)
 	t.Join(groupIPv4Addr)
 	c := demux.NewCall()
 	c.Type, c.Kind = rtmNewAddr, demux.KindOf(netlink.NETLINK_ROUTE, rtmNewAddr)
@@ -45,7 +47,7 @@ func Example() {
 	header.Type = netlink.NLMSG_ERROR
 	ack := wire.Message{Header: header, Payload: make([]byte, 4+wire.HeaderLen)}
 	t.Deliver(wire.AppendMessage(nil, ack), fromKernel, printEvent)
-	<-c.Done()
+	c.Wait()
 	replies, err := c.Result()
 	fmt.Println("answered:", len(replies), err)
 	// Output:
@@ -57,7 +59,7 @@ func Example() {
 // A request is concluded when the goroutine that sent it has read up to the empty
 // queue. The error shows whether the kernel may have dropped the answer.
 func ExampleTable_Conclude() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(int64) {}, nothingDropped)
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, credit, nothingDropped)
 	ignored, lost := demux.NewCall(), demux.NewCall()
 	for _, c := range []*demux.Call{ignored, lost} {
 		if err := t.Open(c); err != nil {
@@ -71,7 +73,7 @@ func ExampleTable_Conclude() {
 		}
 		t.MarkEmpty() // and the next one EAGAIN
 		t.Conclude([]*demux.Call{c}, []uint32{c.Seq})
-		<-c.Done()
+		c.Wait()
 		_, err := c.Result()
 		fmt.Println(err)
 	}
@@ -83,9 +85,9 @@ func ExampleTable_Conclude() {
 // After Abandon, the sequence number and the credit of the request stay in use until the
 // kernel's final message.
 func ExampleTable_Abandon() {
-	t := demux.New(netlink.NETLINK_ROUTE, port, 0, func(credit int64) { fmt.Println("released", credit) }, nothingDropped)
+	t := demux.New(netlink.NETLINK_ROUTE, port, 0, credit, nothingDropped)
 	c := demux.NewCall()
-	c.Type, c.Credit = rtmNewAddr, 832
+	c.Type, c.Credit = rtmNewAddr, credit
 	if err := t.Open(c); err != nil {
 		fmt.Println(err)
 		return
@@ -93,16 +95,21 @@ func ExampleTable_Abandon() {
 	t.MarkSent(c)
 
 	fmt.Println("abandoned:", t.Abandon(c), "pending:", t.Stats().Pending)
+	next := demux.NewCall()
+	next.Type, next.Credit = rtmNewAddr, 1
+	fmt.Println(t.Open(next))
 	ack := wire.Message{
 		Header:  wire.Header{Type: netlink.NLMSG_ERROR, Seq: c.Seq, PortID: port},
 		Payload: make([]byte, 4+wire.HeaderLen),
 	}
 	t.Deliver(wire.AppendMessage(nil, ack), fromKernel, printEvent)
 	fmt.Println("pending:", t.Stats().Pending, "late:", t.Stats().Late)
+	fmt.Println(t.Open(next))
 	// Output:
 	// abandoned: true pending: 1
-	// released 832
+	// no credit for the answer
 	// pending: 0 late: 1
+	// <nil>
 }
 
 // The same bits mean a dump for a GET and NLM_F_EXCL or NLM_F_REPLACE for a NEW.

@@ -14,7 +14,6 @@ func got(name string, err error, payloads ...string) step {
 		s.Helper()
 		s.result(name, err, payloads...)
 		s.phases[name] = over
-		s.takeRelease(name)
 	}
 }
 
@@ -26,7 +25,6 @@ func gone(name string) step {
 			s.failf("%s was not abandoned", name)
 		}
 		s.phases[name] = over
-		s.takeRelease(name)
 	}
 }
 

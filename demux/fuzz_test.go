@@ -102,16 +102,15 @@ func FuzzDeliver(f *testing.F) {
 // fuzzed is a table with the calls of fuzzCalls.
 type fuzzed struct {
 	*testing.T
-	table    *Table
-	calls    []*Call
-	seqs     []uint32
-	released map[int64]int  // by credit
-	ended    map[*Call]bool // had their result before half of the calls were abandoned
+	table *Table
+	calls []*Call
+	seqs  []uint32
+	ended map[*Call]bool // had their result before half of the calls were abandoned
 }
 
 func newFuzzed(t *testing.T, family netlink.Family) *fuzzed {
-	z := &fuzzed{T: t, calls: fuzzCalls(), released: make(map[int64]int), ended: make(map[*Call]bool)}
-	z.table = New(family, port, firstSeq-1, func(credit int64) { z.released[credit]++ }, nothingDropped)
+	z := &fuzzed{T: t, calls: fuzzCalls(), ended: make(map[*Call]bool)}
+	z.table = New(family, port, firstSeq-1, plenty, nothingDropped)
 	z.table.Join(5)
 	for _, c := range z.calls {
 		if err := z.table.Open(c); err != nil {
@@ -122,16 +121,18 @@ func newFuzzed(t *testing.T, family netlink.Family) *fuzzed {
 	return z
 }
 
-// balanced fails the test unless each call is released once or pending.
+// balanced fails the test unless the credit of each call is free or the call is pending.
 func (z *fuzzed) balanced(when string) {
 	z.Helper()
-	for credit, n := range z.released {
-		if n != 1 {
-			z.Fatalf("%s: credit %d released %d times", when, credit, n)
+	pending, free := 0, int64(plenty)
+	for _, c := range z.calls {
+		if c.registered {
+			pending++
+			free -= c.Credit
 		}
 	}
-	if n, p := len(z.released), z.table.Stats().Pending; n+p != len(z.calls) {
-		z.Fatalf("%s: %d released and %d pending of %d", when, n, p, len(z.calls))
+	if z.table.credit != free || z.table.Stats().Pending != pending {
+		z.Fatalf("%s: free credit %d, want %d; %d pending, want %d", when, z.table.credit, free, z.table.Stats().Pending, pending)
 	}
 }
 
@@ -227,7 +228,6 @@ func (z *fuzzed) fail() {
 		if abandoned {
 			continue
 		}
-		<-c.Done()
 		if _, err := c.Result(); ready[c] == errors.Is(err, down) {
 			z.Fatalf("call %d, with a result before = %t: %v", i, ready[c], err)
 		}

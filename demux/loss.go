@@ -74,17 +74,14 @@ func (t *Table) MarkEmpty() {
 // A Deferred call that was acknowledged stays: a thread of the kernel answers it, and
 // waits for room (audit_send_reply_thread in kernel/audit.c).
 func (t *Table) Conclude(calls []*Call, seqs []uint32) {
-	var freed []int64
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	for i, c := range calls {
 		if t.holdsLocked(c, seqs[i]) && !(c.Kind == Deferred && c.acked) {
-			freed = append(freed, c.Credit)
 			t.notReportedLocked(c)
 			t.finishLocked(c, c.silenceLocked())
 		}
 	}
-	t.mu.Unlock()
-	t.releaseAll(freed)
 }
 
 // Unanswered reports whether Conclude may have a call to end.

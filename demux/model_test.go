@@ -25,9 +25,8 @@ type model struct {
 	empties  []int // when the queue was empty
 
 	// Effects of the last operation.
-	events   []string
-	released []int64
-	ended    []*modelCall // those with a result for their waiter
+	events []string
+	ended  []*modelCall // those with a result for their waiter
 
 	failed error
 	stats  Stats
@@ -113,7 +112,6 @@ func (m *model) remove(c *modelCall) {
 	for i := range c.width() {
 		delete(m.calls, c.seq+i)
 	}
-	m.released = append(m.released, c.credit)
 }
 
 // end ends a call with err.
@@ -352,9 +350,8 @@ func verdictOf(p []byte) error {
 }
 
 // take returns the effects of the last operation, and forgets them.
-func (m *model) take() (events []string, released []int64, ended []*modelCall) {
-	events, released, ended = m.events, m.released, m.ended
-	m.events, m.released, m.ended = nil, nil, nil
-	slices.Sort(released)
-	return events, released, ended
+func (m *model) take() (events []string, ended []*modelCall) {
+	events, ended = m.events, m.ended
+	m.events, m.ended = nil, nil
+	return events, ended
 }

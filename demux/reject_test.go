@@ -14,34 +14,34 @@ import (
 // request is not affected.
 func TestRejectEndsTheCallWithThatNumber(t *testing.T) {
 	refused := errors.New("refused")
-	var released []int64
-	tab := New(netlink.NETLINK_ROUTE, port, 0, func(credit int64) { released = append(released, credit) }, nothingDropped)
+	tab := New(netlink.NETLINK_ROUTE, port, 0, plenty, nothingDropped)
 	c := NewCall()
+	c.Credit = 7
 	if err := tab.Open(c); err != nil {
 		t.Fatal(err)
 	}
 	old := c.Seq
 	tab.Reject(c, old, refused)
-	if !c.Ready() || len(released) != 1 {
-		t.Fatalf("ready: %t, released %v", c.Ready(), released)
+	if !c.Ready() || tab.credit != plenty {
+		t.Fatalf("ready: %t, credit of %d", c.Ready(), plenty-tab.credit)
 	}
-	<-c.Done()
 	if _, err := c.Result(); err != refused {
 		t.Fatal(err)
 	}
 	c.Reset()
+	c.Credit = 7
 	if err := tab.Open(c); err != nil {
 		t.Fatal(err)
 	}
 	tab.Reject(c, old, refused)
-	if c.Ready() || len(released) != 1 || tab.Stats().Pending != 1 {
+	if c.Ready() || tab.credit != plenty-7 || tab.Stats().Pending != 1 {
 		t.Error("the call's next request has ended")
 	}
 	// Without a waiter the credit is still freed.
 	tab.Abandon(c)
 	tab.Reject(c, c.Seq, refused)
-	if c.Ready() || len(released) != 2 || tab.Stats().Pending != 0 {
-		t.Errorf("ready: %t, released %v", c.Ready(), released)
+	if c.Ready() || tab.credit != plenty || tab.Stats().Pending != 0 {
+		t.Errorf("ready: %t, credit of %d", c.Ready(), plenty-tab.credit)
 	}
 	if n := tab.Opened(); n != 2 {
 		t.Errorf("%d calls opened, want 2", n)

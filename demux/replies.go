@@ -50,7 +50,13 @@ const minParallel = 8 << 10
 
 // List returns the messages in the order in which they came, nil if there are
 // none. They belong to the caller.
-func (r *Replies) List() []wire.Message { return r.list(runtime.GOMAXPROCS(0)) }
+func (r *Replies) List() []wire.Message {
+	processors := 1
+	if r.count >= minParallel {
+		processors = runtime.GOMAXPROCS(0) // takes a lock of the scheduler
+	}
+	return r.list(processors)
+}
 
 // list is List with the number of processors as a parameter.
 func (r *Replies) list(processors int) []wire.Message {

@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"container/list"
 	"iter"
 	"slices"
 	"sync"
@@ -12,12 +13,14 @@ import (
 type Table struct {
 	family  netlink.Family
 	port    uint32
-	release func(credit int64)
 	dropped func() bool
 
 	count counters
 
 	mu sync.Mutex // guards following, and every registered Call
+
+	credit  int64     // free
+	waiting list.List // *Call: those that wait for credit, in order
 
 	err      error   // set by Fail; no call can be opened any more
 	seq      uint32  // last sequence number given out
@@ -39,32 +42,92 @@ const minSlots = 64
 // sequence number is the one after seq, which should be random: kernel-made
 // counters start at 1 and must not meet ours.
 //
-// release is called with a call's Credit, without a lock held, when the call leaves the
-// table: the kernel is done with it or never saw it, and the credit is free again.
+// credit bounds the calls in the table: the sum of their Credit. That of a call is free
+// again when the call leaves the table: the kernel is done with it or never saw it.
 //
 // dropped reports whether the socket has dropped something that no read has reported
 // yet. It is called by Deliver and Conclude, with a lock held.
-func New(family netlink.Family, port, seq uint32, release func(credit int64), dropped func() bool) *Table {
+func New(family netlink.Family, port, seq uint32, credit int64, dropped func() bool) *Table {
 	return &Table{
 		family:  family,
 		port:    port,
-		release: release,
 		dropped: dropped,
+		credit:  credit,
 		seq:     seq,
 		slots:   make([]*Call, minSlots),
 		joined:  make(map[uint32]struct{}),
 	}
 }
 
-// Open registers c and gives it a sequence number that is neither 0 nor in use,
-// not even by an abandoned call; to a Batch it gives several in a row. It fails
-// only after Fail, with Fail's error.
+// Reserve takes the Credit of c, which Open then needs not. If it is not free, or other
+// calls wait for credit, c waits as well: Reserve reports false, and is called again when
+// c is woken.
+func (t *Table) Reserve(c *Call) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case c.reserved:
+	case c.place != nil: // woken without a reason
+	case t.waiting.Len() == 0 && t.credit >= c.Credit:
+		t.credit -= c.Credit
+		c.reserved = true
+	default:
+		c.place = t.waiting.PushBack(c)
+	}
+	return c.reserved
+}
+
+// Unreserve undoes Reserve, whatever it reported.
+func (t *Table) Unreserve(c *Call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unreserveLocked(c)
+}
+
+func (t *Table) unreserveLocked(c *Call) {
+	if c.place != nil {
+		t.waiting.Remove(c.place)
+		c.place = nil
+	}
+	credit := int64(0)
+	if c.reserved {
+		c.reserved, credit = false, c.Credit
+	}
+	t.freeLocked(credit) // the calls behind c may need less
+}
+
+// freeLocked adds to the free credit and gives it to those that wait, in order.
+func (t *Table) freeLocked(credit int64) {
+	t.credit += credit
+	for first := t.waiting.Front(); first != nil; first = t.waiting.Front() {
+		c := first.Value.(*Call)
+		if t.credit < c.Credit {
+			return
+		}
+		t.credit -= c.Credit
+		t.waiting.Remove(first)
+		c.place, c.reserved = nil, true
+		c.Wake()
+	}
+}
+
+// Open registers c and gives it a sequence number that is neither 0 nor in use, not even
+// by an abandoned call; to a Batch it gives several in a row. Without Reserve, it takes
+// the credit itself. The error is [ErrNoCredit] or, after Fail, Fail's error.
 func (t *Table) Open(c *Call) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.err != nil {
+		t.unreserveLocked(c)
 		return t.err
 	}
+	if !c.reserved {
+		if t.waiting.Len() > 0 || t.credit < c.Credit {
+			return ErrNoCredit
+		}
+		t.credit -= c.Credit
+	}
+	c.reserved = false
 	if c.Kind == Batch {
 		t.openBatchLocked(c)
 	} else {
@@ -116,12 +179,9 @@ func (t *Table) growLocked() {
 // kernel does not answer it.
 func (t *Table) Withdraw(c *Call) {
 	t.mu.Lock()
-	removed := t.removeLocked(c)
+	defer t.mu.Unlock()
+	t.removeLocked(c)
 	c.waiting = false
-	t.mu.Unlock()
-	if removed {
-		t.release(c.Credit)
-	}
 }
 
 // MarkSent records that the send of c has returned.
@@ -132,15 +192,9 @@ func (t *Table) MarkSent(c *Call) { c.sent.Store(true) }
 // kernel never saw it.
 func (t *Table) Reject(c *Call, seq uint32, err error) {
 	t.mu.Lock()
-	held := t.holdsLocked(c, seq)
-	var credit int64
-	if held {
-		credit = c.Credit
+	defer t.mu.Unlock()
+	if t.holdsLocked(c, seq) {
 		t.finishLocked(c, err)
-	}
-	t.mu.Unlock()
-	if held {
-		t.release(credit)
 	}
 }
 
@@ -160,30 +214,21 @@ func (t *Table) Abandon(c *Call) bool {
 
 // Fail ends every call with err and makes Open fail with err from then on.
 func (t *Table) Fail(err error) {
-	var freed []int64
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.err == nil {
 		t.err = err
 	}
 	for c := range t.callsLocked() {
-		freed = append(freed, c.Credit)
 		c.damage = nil
 		t.finishLocked(c, err)
 	}
-	t.mu.Unlock()
-	t.releaseAll(freed)
 }
 
-func (t *Table) releaseAll(freed []int64) {
-	for _, credit := range freed {
-		t.release(credit)
-	}
-}
-
-// finishLocked ends c with err, or with what damaged its answer, and reports whether
-// its sequence numbers were in use. NB: if c has a waiter, it owns c from here on.
-func (t *Table) finishLocked(c *Call, err error) (freed bool) {
-	removed := t.removeLocked(c)
+// finishLocked ends c with err, or with what damaged its answer. NB: if c has a waiter, it
+// owns c from here on.
+func (t *Table) finishLocked(c *Call, err error) {
+	t.removeLocked(c)
 	if c.waiting {
 		c.waiting = false
 		c.err = err
@@ -193,24 +238,23 @@ func (t *Table) finishLocked(c *Call, err error) (freed bool) {
 		if c.err == ErrReplyLost && !c.Repeat {
 			t.count.repliesLost.Add(1)
 		}
-		c.done <- struct{}{} // room for one, and waiting lets only one through
+		c.setReady()
 	}
-	return removed
 }
 
-// removeLocked frees c's sequence numbers and reports whether they were in use.
-func (t *Table) removeLocked(c *Call) bool {
+// removeLocked frees c's sequence numbers and credit.
+func (t *Table) removeLocked(c *Call) {
 	if !c.registered {
-		return false
+		return
 	}
 	c.registered = false
 	if c.Kind == Batch {
 		t.batches = slices.DeleteFunc(t.batches, func(b *Call) bool { return b == c })
-		return true
+	} else {
+		*t.slotLocked(c.Seq) = nil
+		t.used--
 	}
-	*t.slotLocked(c.Seq) = nil
-	t.used--
-	return true
+	t.freeLocked(c.Credit)
 }
 
 // holdsLocked reports whether c is registered with the number seq.

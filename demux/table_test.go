@@ -60,12 +60,12 @@ func TestNumbersSkipThoseInFlight(t *testing.T) {
 // An answer finds its call among any number of calls, in any order.
 func TestTableGrows(t *testing.T) {
 	const n = 10*minSlots + 1
-	released := 0
-	table := New(netlink.NETLINK_ROUTE, port, 1<<32-n/2, func(int64) { released++ }, nothingDropped)
+	table := New(netlink.NETLINK_ROUTE, port, 1<<32-n/2, n, nothingDropped)
 	calls := make([]*Call, n)
 	seen := make(map[uint32]bool)
 	for i := range calls {
 		calls[i] = NewCall()
+		calls[i].Credit = 1
 		if err := table.Open(calls[i]); err != nil {
 			t.Fatal(err)
 		}
@@ -91,8 +91,8 @@ func TestTableGrows(t *testing.T) {
 			t.Fatalf("call %d: %v, %v", i*7%n, msgs, err)
 		}
 	}
-	if released != n || table.Stats() != (Stats{}) {
-		t.Errorf("released %d of %d, counts %+v", released, n, table.Stats())
+	if table.credit != n || table.Stats() != (Stats{}) {
+		t.Errorf("free credit %d of %d, counts %+v", table.credit, n, table.Stats())
 	}
 }
 
@@ -192,9 +192,9 @@ func TestWithdrawAfterAnswer(t *testing.T) {
 
 // A call that is used again starts anew.
 func TestResetCallStartsAnew(t *testing.T) {
-	table := New(netlink.NETLINK_GENERIC, port, 1000, func(int64) {}, nothingDropped)
+	table := New(netlink.NETLINK_GENERIC, port, 1000, plenty, nothingDropped)
 	c := NewCall()
-	done := c.Done()
+	woken := c.Woken()
 	c.Type, c.Command, c.Kind, c.Echo, c.Credit = getAddr, 3, Deferred, true, 7
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
@@ -209,14 +209,14 @@ func TestResetCallStartsAnew(t *testing.T) {
 	deliver(answer(c, newAddr, "cut."), 4)
 	deliver(answer(c, netlink.NLMSG_ERROR, errnoBytes(0)), 0)
 	deliver(answer(c, netlink.NLMSG_ERROR, errnoBytes(5)), 0)
-	<-c.Done()
+	c.Wait()
 	if msgs, err := c.Result(); len(msgs) != 1 || err != ErrTruncated {
 		t.Fatalf("got %v, %v", msgs, err)
 	}
 
 	table.MarkEmpty()
 	c.Reset()
-	if !reflect.DeepEqual(c, &Call{done: c.done, replies: Replies{runs: []run{}}}) || c.Done() != done {
+	if !reflect.DeepEqual(c, &Call{wake: c.wake, replies: Replies{runs: []run{}}}) || c.Woken() != woken {
 		t.Fatalf("got %+v", c)
 	}
 	if err := table.Open(c); err != nil {
@@ -230,7 +230,7 @@ func TestResetCallStartsAnew(t *testing.T) {
 	if !c.Ready() {
 		t.Fatal("no result")
 	}
-	<-done
+	<-woken
 	if msgs, err := c.Result(); len(msgs) != 0 || err != nil {
 		t.Errorf("got %v, %v", msgs, err)
 	}
@@ -277,7 +277,7 @@ func TestResetCallHoldsNoReplies(t *testing.T) {
 // A call owns its replies: they share memory neither with the reader's buffer nor with
 // each other.
 func TestRepliesOwnTheirBytes(t *testing.T) {
-	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {}, nothingDropped)
+	table := New(netlink.NETLINK_ROUTE, port, 1000, plenty, nothingDropped)
 	c := NewCall()
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
@@ -289,7 +289,7 @@ func TestRepliesOwnTheirBytes(t *testing.T) {
 	table.Deliver(b, Origin{NSID: NoNSID}, noEvent(t))
 	clear(b)
 	table.Fail(errors.New("down"))
-	<-c.Done()
+	c.Wait()
 	msgs, _ := c.Result()
 	for _, m := range msgs {
 		_ = append(m.Payload, strings.Repeat("!", 8)...)
@@ -309,7 +309,7 @@ func TestRepliesOwnTheirBytes(t *testing.T) {
 // The messages of a datagram are copied at once: they are small, and an answer can
 // have hundreds.
 func TestDatagramTakesOneAllocation(t *testing.T) {
-	table := New(netlink.NETLINK_ROUTE, port, 1000, func(int64) {}, nothingDropped)
+	table := New(netlink.NETLINK_ROUTE, port, 1000, plenty, nothingDropped)
 	c := NewCall()
 	if err := table.Open(c); err != nil {
 		t.Fatal(err)
@@ -335,7 +335,7 @@ func TestDatagramTakesOneAllocation(t *testing.T) {
 
 // A loop over the calls can end early, at a batch as at any other call.
 func TestLoopOverCallsCanEndEarly(t *testing.T) {
-	table := New(netlink.NETLINK_NETFILTER, port, 1000, func(int64) {}, nothingDropped)
+	table := New(netlink.NETLINK_NETFILTER, port, 1000, plenty, nothingDropped)
 	for _, kind := range []Kind{Ack, Ack, Batch, Batch} {
 		c := NewCall()
 		c.Kind = kind

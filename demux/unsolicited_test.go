@@ -151,7 +151,7 @@ func TestShortLengthIsMalformedElsewhere(t *testing.T) {
 func TestAuditRecordHeader(t *testing.T) {
 	b := auditRecord("a record of audit")
 	var got []wire.Message
-	table := New(netlink.NETLINK_AUDIT, port, 1000, func(int64) {}, nothingDropped)
+	table := New(netlink.NETLINK_AUDIT, port, 1000, plenty, nothingDropped)
 	if table.Deliver(b, Origin{NSID: NoNSID}, func(m wire.Message) { got = append(got, m) }) {
 		t.Error("lost")
 	}
