@@ -8,9 +8,13 @@ import (
 
 // yielder yields to other goroutines while that is fast. It is worth a factor of two if
 // they are about to add to the next datagram. In a process with other work for every
-// processor, a goroutine that yields runs again only after a time slice of 10 ms.
+// processor, a goroutine that yields runs again only after a time slice of 10 ms. So slow
+// yields get a share of the time. A few at once are no reason to stop: also in an idle
+// process the system stops a thread for some milliseconds now and then.
 type yielder struct {
-	notBefore atomic.Int64 // time of the next try, as of time.Since(start)
+	// paid is when the slow yields so far have had no more than their share, and charged
+	// the end of the last one, as of time.Since(start). Yields that overlap count once.
+	paid, charged atomic.Int64
 }
 
 const (
@@ -19,22 +23,26 @@ const (
 	// thousands.
 	slowYield = 5 * time.Millisecond
 
-	// yieldPause is the time without another try after a slow yield.
-	yieldPause = time.Second
+	// yieldShare is the share of slow yields in the time, as a fraction of one.
+	yieldShare = 50
+
+	// yieldAhead is the time of slow yields that may be ahead of their share.
+	yieldAhead = 12 * time.Millisecond
 )
 
 // start is the origin of the times of yielders.
 var start = time.Now()
 
-// do yields. It reports false if it did not, because the last yield was slow.
+// do yields. It reports false if it did not, because slow yields have had their share.
 func (y *yielder) do() bool {
-	before := time.Since(start)
-	if int64(before) < y.notBefore.Load() {
+	before := int64(time.Since(start))
+	if y.paid.Load()-before > int64(yieldAhead)*yieldShare {
 		return false
 	}
 	runtime.Gosched()
-	if after := time.Since(start); after-before > slowYield {
-		y.notBefore.Store(int64(after + yieldPause))
+	if after := int64(time.Since(start)); after-before > int64(slowYield) {
+		took := after - max(before, y.charged.Swap(after))
+		y.paid.Store(max(y.paid.Load(), after) + took*yieldShare)
 	}
 	return true
 }
