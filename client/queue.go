@@ -12,9 +12,9 @@ import (
 // event that finds the queue full is dropped, and a gap event stands in its place whose
 // count grows until the consumer takes it.
 //
-// A goroutine, started by the first event, moves events from the ring to the
-// channel. A buffered channel alone would not do: the gap at its end could
-// neither be counted up nor be sent before the next event.
+// Events that find no room in the channel wait in a ring, from which a goroutine moves
+// them. A buffered channel alone would not do: the gap at its end could neither be counted
+// up nor be sent before the next event.
 type queue struct {
 	wake    chan struct{} // one token: the ring is not empty
 	stop    chan struct{} // closed by close
@@ -92,9 +92,17 @@ func (q *queue) push(a *arrival) bool {
 		q.gapLocked(1)
 		return false
 	}
+	e := a.shared()
+	if q.ring.len() == 0 {
+		select {
+		case q.channelLocked() <- e: // most events, if the consumer keeps up
+			return true
+		default:
+		}
+	}
 	q.events++
-	q.bytes += len(a.Payload)
-	q.appendLocked(a.shared())
+	q.bytes += len(e.Payload)
+	q.appendLocked(e)
 	return true
 }
 
