@@ -231,7 +231,7 @@ func newExchange() *exchange { return &exchange{call: demux.NewCall()} }
 func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags, ack *wire.Ack) ([]wire.Message, error) {
 	x := m.calls.Get().(*exchange)
 	c := x.call
-	c.Type, c.Kind, c.Echo, c.KeepAck = typ, demux.KindOf(m.family, typ), flags&netlink.NLM_F_ECHO != 0, ack != nil
+	c.Type, c.Kind, c.Echo, c.Ack = typ, demux.KindOf(m.family, typ), flags&netlink.NLM_F_ECHO != 0, ack
 	c.Repeat = demux.ChangesNothing(m.family, typ, flags)
 	if m.family == netlink.NETLINK_GENERIC && len(payload) > 0 {
 		c.Command = payload[0]
@@ -248,9 +248,6 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 	}
 	msgs, err := c.Result()
 	if err == nil {
-		if ack != nil {
-			*ack = c.Ack()
-		}
 		m.window.learn(typ, c.Charge())
 		m.reuse(x)
 		return msgs, nil

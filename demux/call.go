@@ -18,7 +18,7 @@ type Call struct {
 	Echo    bool                // the request carries NLM_F_ECHO
 	Credit  int64               // what the answer takes; see New
 	Batch   *BatchState         // of a call of kind Batch, nil for any other
-	KeepAck bool                // Ack will be asked for
+	Ack     *wire.Ack           // receives the acknowledgement of a success, nil: not needed
 	Repeat  bool                // if its reply is lost, the client sends the request again
 
 	// Set by Open.
@@ -41,7 +41,6 @@ type Call struct {
 	// Guarded by Table.mu until ready, the waiter's afterwards.
 	replies    Replies
 	charge     int // see Charge
-	ack        wire.Ack
 	err        error
 	waiting    bool // the result has not been handed over, and the waiter has not left
 	registered bool // the sequence number is in use
@@ -98,15 +97,10 @@ func leaveToken(to chan<- struct{}) {
 	}
 }
 
-// Result returns the replies in the kernel's order and the call's error. It may
-// be called once the call is Ready. The messages and their
-// payloads belong to the caller. With an error the replies that came before it
-// are returned as well.
+// Result returns the replies in the kernel's order and the call's error. It may be called
+// once the call is Ready. The messages and their payloads belong to the caller. With an
+// error the replies that came before it are returned as well.
 func (c *Call) Result() ([]wire.Message, error) { return c.replies.List(), c.err }
-
-// Ack returns, under the same condition as Result, the acknowledgement of a call with
-// KeepAck that succeeded. It is zero if the call ended without one.
-func (c *Call) Ack() wire.Ack { return c.ack }
 
 // Charge returns, under the same condition as Result, an estimate, in bytes, of what
 // the kernel charged to the receive buffer for the answer. It is usually too high.

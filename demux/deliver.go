@@ -267,8 +267,8 @@ func (t *Table) endLocked(c *Call, m wire.Message) {
 	case err == nil && kerr != nil:
 		kerr.Request = c.Type
 		err = kerr
-	case err == nil && c.KeepAck && c.waiting:
-		c.ack, err = wire.DecodeAck(m)
+	case err == nil && c.Ack != nil && c.waiting:
+		*c.Ack, err = wire.DecodeAck(m)
 	}
 	if isDropped(err) || err == nil && c.Echo {
 		t.notReportedLocked(c)
