@@ -117,6 +117,7 @@ func benchmarkCell(b *testing.B, e *Entry, w *Work, goroutines int) {
 		b.ReportMetric(s.NsPerOp, "ns/op")
 		return
 	}
+	defer setProcs(w.Procs)() // in each benchmark, since package testing sets it before
 	crew, err := e.hire(w, goroutines)
 	if err != nil {
 		b.Fatal(err)

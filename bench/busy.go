@@ -22,7 +22,7 @@ func processorWorks(s Sizes) []*Work {
 	for _, procs := range procCounts {
 		works = append(works, &Work{
 			Name: procsWork(procs), Note: fmt.Sprintf("noop with GOMAXPROCS=%d", procs), Unit: "request",
-			Goroutines: many, Setup: func() (func() error, error) { return setProcs(procs), nil },
+			Goroutines: many, Procs: procs,
 			Clients: []string{nameNlmux, nameMdShared, nameMdPool, nameMdBuffer, nameMdBufferPool, nameRaw, nameRawMsg},
 			Op:      noop,
 		})
@@ -36,13 +36,10 @@ var procCounts = []int{1, 4, 8}
 
 func procsWork(procs int) string { return fmt.Sprintf("noop-procs%d", procs) }
 
-// setProcs sets GOMAXPROCS until undo. The clients of a work are dialled after its setup.
-func setProcs(n int) (undo func() error) {
+// setProcs sets GOMAXPROCS until undo, unless n is 0.
+func setProcs(n int) (undo func()) {
 	before := runtime.GOMAXPROCS(n)
-	return func() error {
-		runtime.GOMAXPROCS(before)
-		return nil
-	}
+	return func() { runtime.GOMAXPROCS(before) }
 }
 
 // keepBusy runs a computing goroutine on each processor until undo, as in a process

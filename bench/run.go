@@ -61,6 +61,7 @@ func (e *Entry) measure(w *Work, goroutines int, d time.Duration) (Sample, error
 	if e.Loop != nil {
 		return e.Loop(w, Limit{Time: d})
 	}
+	defer setProcs(w.Procs)()
 	crew, err := e.hire(w, goroutines)
 	if err != nil {
 		return Sample{}, err

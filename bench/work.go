@@ -27,6 +27,9 @@ type Work struct {
 	// Private: the work needs a network namespace that the benchmark may change.
 	Private bool
 
+	// Procs is GOMAXPROCS while a client is open, 0 for that of the machine.
+	Procs int
+
 	// Setup prepares the kernel and returns a function that undoes that. It fails with
 	// errLacking if the kernel lacks something.
 	Setup func() (undo func() error, err error)
