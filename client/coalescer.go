@@ -159,16 +159,14 @@ func (c *coalescer) end() {
 func (m *mux) coalesce(ctx context.Context, x *exchange) error {
 	c := m.coalescers.of(x.call.Type)
 	for !c.acquire(x, m.maxSenders) {
-		select {
-		case <-x.call.Woken():
-			if x.call.Ready() {
-				return nil
-			}
-		case <-ctx.Done():
-			if c.cancel(x) {
-				return opError("request", ctx.Err(), true)
-			}
+		err := await(ctx, x.call)
+		switch {
+		case err != nil && c.cancel(x):
+			return opError("request", err, true)
+		case err != nil:
 			return m.giveUp(ctx, x.call)
+		case x.call.Ready():
+			return nil
 		}
 	}
 	if err := m.sendQueued(ctx, c, x); err != nil {
