@@ -124,7 +124,7 @@ func goEntries() []*Entry {
 			Solo: true, Dial: dialRaw, Listen: listenRaw,
 		},
 		{
-			Name: nameRawMsg, Note: "raw with the socket options of nlmux and recvmsg",
+			Name: nameRawMsg, Note: "raw with recvmsg and the group of each datagram, as a client with events needs",
 			Solo: true, Dial: dialRawMsg, Works: []string{workNoop, workGetLink, workError, workAddr},
 		},
 		{

@@ -14,9 +14,9 @@ type rawMessage struct {
 	control [64]byte
 }
 
-// dialRawMsg returns a raw client with the socket options of nlmux, and with what nlmux
-// requests of a read: the sender's address and the group that the datagram was sent to.
-// So it is the floor of a client that can distinguish a reply from an event.
+// dialRawMsg returns a raw client that requests of a read what nlmux does once it has
+// joined a group: the sender's address and the group that the datagram was sent to. So it
+// is the floor of a client that can distinguish a reply from an event.
 func dialRawMsg() (Client, error) {
 	r, err := openRaw()
 	if err != nil {

@@ -51,17 +51,17 @@ func (c *coalescers) of(typ netlink.MessageType) *coalescer {
 
 const (
 	// maxCoalesced is the maximum number of requests in one datagram. 8 save most of
-	// the system calls. (Measured: with 64, requests that cost the kernel more, such as
-	// RTM_GETLINK, took half as long again, because processors ran out of work while
-	// one of them sent.)
+	// the system calls. (Measured with 64 goroutines on 2 processors: with 4, NOOPs take
+	// 14 percent longer, with 16 NOOPs and RTM_GETLINK 10 percent, because processors run
+	// out of work while one of them sends.)
 	maxCoalesced = 8
 
 	// maxFrame is the maximum number of bytes in one.
 	maxFrame = 16 << 10
 
 	// busySends is the number of further sends, after one with queued requests, for
-	// which such requests are expected. (Measured: with 1, about half of the requests
-	// under load were sent alone, with 32 hardly any.)
+	// which such requests are expected. (Measured: with 1, NOOPs and RTM_GETLINK of 64
+	// goroutines take 5 percent longer, and NOOPs of 512 on one processor 17 percent.)
 	busySends = 32
 )
 
@@ -76,14 +76,14 @@ func maxSendersFor(n int) int {
 	return 2 * n
 }
 
-// place is where an exchange is.
-type place uint8
+// queueState says what an exchange has to do with the queue of its coalescer.
+type queueState uint8
 
 const (
-	outside place = iota
-	queued        // in waiting
-	woken         // taken out of waiting to send
-	taken         // taken out of waiting by another goroutine, which sends it
+	idle   queueState = iota
+	queued            // in it
+	woken             // taken out of it to send
+	taken             // taken out of it by another goroutine, which sends it
 )
 
 // acquire reports whether x may send now. If not, x is queued, or another goroutine has
@@ -91,17 +91,17 @@ const (
 func (c *coalescer) acquire(x *exchange, maxSenders int) (ok bool) {
 	c.mu.Lock()
 	switch {
-	case x.place == queued || x.place == taken:
+	case x.state == queued || x.state == taken:
 	case c.senders < maxSenders || c.ended:
 		c.senders++
-		x.place = outside
+		x.state = idle
 		ok = true
-	case x.place == woken:
+	case x.state == woken:
 		c.waiting.pushFirst(x)
-		x.place = queued
+		x.state = queued
 	default:
 		c.waiting.push(x)
-		x.place = queued
+		x.state = queued
 	}
 	c.mu.Unlock()
 	return ok
@@ -111,7 +111,7 @@ func (c *coalescer) acquire(x *exchange, maxSenders int) (ok bool) {
 func (c *coalescer) cancel(x *exchange) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch x.place {
+	switch x.state {
 	case queued:
 		c.waiting.remove(x)
 	case woken:
@@ -119,7 +119,7 @@ func (c *coalescer) cancel(x *exchange) bool {
 	case taken:
 		return false
 	}
-	x.place = outside
+	x.state = idle
 	return true
 }
 
@@ -139,7 +139,7 @@ func (c *coalescer) wakeLocked() bool {
 		return false
 	}
 	c.waiting.remove(x)
-	x.place = woken
+	x.state = woken
 	x.call.Wake()
 	return true
 }
@@ -215,7 +215,7 @@ func (m *mux) pack(c *coalescer, x *exchange) *packet {
 			break
 		}
 		c.waiting.remove(w)
-		w.place = taken
+		w.state = taken
 		d.add(w)
 	}
 	if len(d.calls) == 0 {

@@ -227,9 +227,9 @@ func (s *dumpSocket) stalled(state *dumpState) error {
 // reached its end.
 //
 // Whatever its numbers, a message belongs to the dump: there is no other request on
-// this socket, which has joined no group. (The family thermal sends the messages of its dumps with number and port
-// 0.) Only the end must have the number of the request, since the answer to a poke has
-// another.
+// this socket, which has joined no group. (The family thermal sends the messages of its
+// dumps with number and port 0.) Only the end must have the number of the request, since
+// the answer to a poke has another.
 func (s *dumpSocket) deliver(ctx context.Context, d *sock.Datagram, state *dumpState, yield func(wire.Message, error) bool) (done bool, err error) {
 	// count data messages at the head of from are kept in s.replies.
 	from, count := d.Buf[:d.N], 0

@@ -159,7 +159,7 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 }
 
 // batchLocked returns the number of datagrams to request from the next Recv, given
-// count read so far. (Measured: NOOPs of 64 goroutines take a third less time than with
+// count read so far. (Measured: NOOPs of 64 goroutines take a fifth less time than with
 // one datagram a read. A lone goroutine needs one buffer only.)
 func (r *receiver) batchLocked(count int) int {
 	return min(max(1, count, r.found), sock.MaxRecv)

@@ -220,7 +220,7 @@ type exchange struct {
 	frame []byte
 
 	// Guarded by the mutex of the coalescer.
-	place place
+	state queueState
 	node  waitNode
 }
 
@@ -334,7 +334,8 @@ func (m *mux) reserve(ctx context.Context, call *demux.Call) error {
 func await(ctx context.Context, call *demux.Call) error {
 	ended := ctx.Done()
 	if ended == nil {
-		<-call.Woken() // select would take three times as long
+		// (Measured: NOOPs of 512 goroutines take 8 percent less time than with select.)
+		<-call.Woken()
 		return nil
 	}
 	select {
@@ -428,6 +429,6 @@ func (m *mux) reuse(x *exchange) {
 		x.frame = nil
 	}
 	x.call.Reset()
-	x.place = outside
+	x.state = idle
 	m.calls.Put(x)
 }

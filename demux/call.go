@@ -30,11 +30,11 @@ type Call struct {
 
 	// Guarded by Table.mu, see Reserve.
 	reserved bool
-	place    *list.Element // among the calls that wait for credit, nil if it does not
+	element  *list.Element // among the calls that wait for credit, nil if it does not
 
-	// ready is true when the result is there, and wake carries a token: look at it. The
-	// token may be one that was left earlier, since a waiter that finds ready takes none:
-	// that of a lone goroutine always does, and its token costs only once.
+	// ready is true when the result is there. wake carries a token: look again. A token
+	// may be an old one, since a waiter that finds the result there does not take it. A
+	// lone goroutine never does, and then no later call sends one.
 	ready atomic.Bool
 	wake  chan struct{}
 

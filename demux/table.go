@@ -67,12 +67,12 @@ func (t *Table) Reserve(c *Call) bool {
 	defer t.mu.Unlock()
 	switch {
 	case c.reserved:
-	case c.place != nil: // woken without a reason
+	case c.element != nil: // woken without a reason
 	case t.waiting.Len() == 0 && t.credit >= c.Credit:
 		t.credit -= c.Credit
 		c.reserved = true
 	default:
-		c.place = t.waiting.PushBack(c)
+		c.element = t.waiting.PushBack(c)
 	}
 	return c.reserved
 }
@@ -85,9 +85,9 @@ func (t *Table) Unreserve(c *Call) {
 }
 
 func (t *Table) unreserveLocked(c *Call) {
-	if c.place != nil {
-		t.waiting.Remove(c.place)
-		c.place = nil
+	if c.element != nil {
+		t.waiting.Remove(c.element)
+		c.element = nil
 	}
 	credit := int64(0)
 	if c.reserved {
@@ -106,7 +106,7 @@ func (t *Table) freeLocked(credit int64) {
 		}
 		t.credit -= c.Credit
 		t.waiting.Remove(first)
-		c.place, c.reserved = nil, true
+		c.element, c.reserved = nil, true
 		c.Wake()
 	}
 }
