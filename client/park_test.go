@@ -121,7 +121,7 @@ func TestReaderCountsMemberships(t *testing.T) {
 		if !s.Silent() {
 			t.Fatal("the reader is not parked, although nothing is expected")
 		}
-		k.wantUnparked(2 * time.Millisecond)
+		k.wantUnparked(quietTime)
 	})
 }
 
@@ -131,7 +131,7 @@ func TestReaderThatIsNotParkedIsNotUnparked(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c, s := k.dialSilencing()
 		k.busy(c)
-		k.wantUnparked(2 * time.Millisecond)
+		k.wantUnparked(quietTime)
 		k.join(c, linkGroup)
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)

@@ -17,7 +17,9 @@ var _ syscall.Conn = (*Conn)(nil)
 // The caller must not change what the Conn relies on. A socket filter
 // (SO_ATTACH_FILTER) also sees the answers to requests ([WithEventFilter] filters
 // events only), NETLINK_NO_ENOBUFS hides losses, and the receive buffer must keep the
-// size of [WithReceiveBuffer].
+// size of [WithReceiveBuffer]. Groups are joined with [Conn.AddMembership] and
+// [Conn.Subscribe] only: the Conn requests the group of each message from then on, and
+// could take an event for a reply without it.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	s, ok := c.requests.sock.(interface {
 		Control(f func(fd uintptr)) error

@@ -45,6 +45,13 @@ const (
 	// parkTime is the time between two looks, and so the maximum time that an
 	// unsolicited message waits while the reader is parked.
 	parkTime = time.Millisecond
+
+	// quietLooks is the number of consecutive looks, with few requests before each, after
+	// which the reader unparks: one is enough if there were no requests at all. In a busy
+	// process a goroutine that requests waits for some time slices of 10 ms now and then.
+	// (Measured: with one look, NOOPs take 5 percent longer there, because the kernel
+	// notifies of each answer.)
+	quietLooks = 50
 )
 
 // startParked starts run when the first look is due.
@@ -60,7 +67,7 @@ func (m *mux) run() {
 	// It returns when the socket is closed.
 	_ = m.sock.Watch(func() {
 		if m.reader.parked.Load() { // the first time
-			m.stayParked()
+			m.stayParked(quietLooks - 1)
 			return
 		}
 		// Once is enough if the queue was emptied: later arrivals notify again.
@@ -105,28 +112,31 @@ func (m *mux) park() bool {
 		return false
 	}
 	m.reader.parked.Store(true)
-	m.stayParked()
+	m.stayParked(0)
 	return true
 }
 
 // stayParked checks the socket periodically, and returns when the notification is on again.
-func (m *mux) stayParked() {
+// quiet is the number of quiet looks so far.
+func (m *mux) stayParked(quiet int) {
 	r := &m.reader
 	timer := time.NewTimer(parkTime)
 	defer timer.Stop()
-	for back := false; ; timer.Reset(parkTime) {
+	for ; ; timer.Reset(parkTime) {
 		// The first look is for messages that a goroutine left to the reader because it
 		// did not see that the reader parks.
 		m.recv.look(m.recv.most)
-		if (back || !m.mayPark()) && m.notify() {
+		if (quiet >= quietLooks || !m.mayPark()) && m.notify() {
 			break
 		}
 		before := m.table.Opened()
 		select {
 		case <-timer.C:
-			back = m.table.Opened()-before < uint64(parkTime/busyPace)
+			if quiet++; m.table.Opened()-before >= uint64(parkTime/busyPace) {
+				quiet = 0
+			}
 		case <-r.wake:
-			back = true
+			quiet = quietLooks
 		}
 	}
 	r.parked.Store(false)

@@ -11,7 +11,7 @@ import (
 type slots struct {
 	// claims is the number of goroutines that hold a slot or wait for one.
 	claims atomic.Int64
-	// freed has a token for each slot whose holder left it to a goroutine that waits.
+	// freed has a token for each slot that is handed to a goroutine that waits.
 	freed chan struct{}
 }
 
@@ -41,7 +41,7 @@ func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
 			return err
 		}
 	}
-	// No claim waits any more, so a slot was left to this one.
+	// No other claim waits, so a slot was handed to this one.
 	<-s.freed
 	s.release()
 	return err

@@ -19,7 +19,7 @@ func takeAll(t *testing.T, s *slots) {
 	}
 }
 
-// A goroutine that waits gets the slot that is freed, and one that leaves gets none.
+// A goroutine that waits gets the slot that is freed, and one that gives up gets none.
 func TestSlotsAreHandedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlots()
@@ -55,8 +55,8 @@ func TestSlotsAreHandedOver(t *testing.T) {
 	})
 }
 
-// A slot that is freed while its goroutine leaves is not lost.
-func TestSlotsWhoseGoroutineLeaves(t *testing.T) {
+// A slot that is handed to a goroutine that gives up is not lost.
+func TestSlotsOfGoroutinesThatGiveUp(t *testing.T) {
 	s := newSlots()
 	var held, most atomic.Int64
 	var all sync.WaitGroup

