@@ -52,7 +52,7 @@ var pageNames = map[string]string{
 	nameVishDefault:  "vishvananda, a socket each time",
 	nameRawMutex:     "plain Go, one socket under a mutex",
 	nameRaw:          "plain Go, one goroutine",
-	nameRawMsg:       "plain Go with groups, one goroutine",
+	nameRawMsg:       "plain Go with recvmsg, one goroutine",
 	nameC:            "C, one thread",
 }
 

@@ -14,9 +14,9 @@ type rawMessage struct {
 	control [64]byte
 }
 
-// dialRawMsg returns a raw client that requests of a read what nlmux does once it has
-// joined a group: the sender's address and the group that the datagram was sent to. So it
-// is the floor of a client that can distinguish a reply from an event.
+// dialRawMsg returns a raw client whose reads also return the group of a datagram, as those
+// of nlmux do after its first join. So it is the floor of a client that can distinguish a
+// reply from an event.
 func dialRawMsg() (Client, error) {
 	r, err := openRaw()
 	if err != nil {

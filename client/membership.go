@@ -103,6 +103,13 @@ func (r *receiver) join(q *queue, group uint32) (added, first bool, err error) {
 	return added, first, err
 }
 
+// reportGroups makes the socket report the group of each message from now on.
+func (r *receiver) reportGroups() error {
+	r.lock()
+	defer r.mu.Unlock()
+	return r.sock.ReportGroups()
+}
+
 // leave makes q a consumer no longer, after what was queued before. The socket has left
 // the group if left is true. It reports false if the socket is closed.
 func (r *receiver) leave(q *queue, group uint32, left bool) (ok bool) {

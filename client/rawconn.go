@@ -17,15 +17,17 @@ var _ syscall.Conn = (*Conn)(nil)
 // The caller must not change what the Conn relies on. A socket filter
 // (SO_ATTACH_FILTER) also sees the answers to requests ([WithEventFilter] filters
 // events only), NETLINK_NO_ENOBUFS hides losses, and the receive buffer must keep the
-// size of [WithReceiveBuffer]. Groups are joined with [Conn.AddMembership] and
-// [Conn.Subscribe] only: the Conn requests the group of each message from then on, and
-// could take an event for a reply without it.
+// size of [WithReceiveBuffer].
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	s, ok := c.requests.sock.(interface {
 		Control(f func(fd uintptr)) error
 	})
 	if !ok {
 		return nil, opError("syscallconn", errors.ErrUnsupported, true)
+	}
+	// The caller may join a group.
+	if err := c.requests.recv.reportGroups(); err != nil && err != net.ErrClosed {
+		return nil, opError("syscallconn", err, true)
 	}
 	return rawConn{c, s.Control}, nil
 }

@@ -220,7 +220,7 @@ type exchange struct {
 	frame []byte
 
 	// Guarded by the mutex of the coalescer.
-	state queueState
+	state waitState
 	node  waitNode
 }
 
@@ -231,7 +231,7 @@ func newExchange() *exchange { return &exchange{call: demux.NewCall()} }
 func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags, ack *wire.Ack) ([]wire.Message, error) {
 	x := m.calls.Get().(*exchange)
 	c := x.call
-	c.Type, c.Kind, c.Echo, c.Ack = typ, demux.KindOf(m.family, typ), flags&netlink.NLM_F_ECHO != 0, ack
+	c.Type, c.Kind, c.Echo, c.AckInto = typ, demux.KindOf(m.family, typ), flags&netlink.NLM_F_ECHO != 0, ack
 	c.Repeat = demux.ChangesNothing(m.family, typ, flags)
 	if m.family == netlink.NETLINK_GENERIC && len(payload) > 0 {
 		c.Command = payload[0]
@@ -409,7 +409,7 @@ func (m *mux) wait(ctx context.Context, call *demux.Call) error {
 }
 
 // giveUp leaves a request whose ctx has ended, unless its result is there or queued.
-// The call stays in the table, with what it was lent, until the kernel is done with
+// The call stays in the table, with its credit, until the kernel is done with
 // it.
 func (m *mux) giveUp(ctx context.Context, call *demux.Call) error {
 	m.recv.readFor(call)
@@ -429,6 +429,6 @@ func (m *mux) reuse(x *exchange) {
 		x.frame = nil
 	}
 	x.call.Reset()
-	x.state = idle
+	x.state = notWaiting
 	m.calls.Put(x)
 }

@@ -50,6 +50,6 @@ func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
 // release frees a slot.
 func (s *slots) release() {
 	if s.claims.Add(-1) >= maxSlots {
-		s.freed <- struct{}{} // a token stands for a slot, so there is room
+		s.freed <- struct{}{} // at most maxSlots tokens, so this does not block
 	}
 }

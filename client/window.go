@@ -7,10 +7,10 @@ import (
 	"github.com/nlmux/netlink/demux"
 )
 
-// window determines how many requests may be in flight at once: those for the answers to
-// which the receive buffer has room, since the kernel drops an answer that finds it full.
-// The table has the account. A request frees its credit when the kernel is done with it,
-// not when its waiter leaves.
+// window sets the credit of each request: the estimated room for its answer. It bounds the
+// requests in flight, because the kernel drops an answer that finds the receive buffer full.
+// demux.Table counts the credit. It is free again when the kernel is done with the request,
+// not when the waiter leaves.
 type window struct {
 	size    int64 // in the unit of Call.Credit
 	counted bool  // the unit is a request, otherwise answerSize

@@ -101,7 +101,7 @@ func TestAcknowledgementIsKeptOnRequest(t *testing.T) {
 	says := func(name string, code int32, text string) step {
 		return check(name, func(t *testing.T, c *Call) {
 			t.Helper()
-			if a := *c.Ack; a.Code != code || a.Ext.Message != text {
+			if a := *c.AckInto; a.Code != code || a.Ext.Message != text {
 				t.Fatalf("%s: got %+v, want code %d, %q", name, a, code, text)
 			}
 		})
@@ -110,7 +110,7 @@ func TestAcknowledgementIsKeptOnRequest(t *testing.T) {
 		return act(func(s *script) {
 			s.Helper()
 			c := NewCall()
-			c.Kind, c.Type, c.Ack = kind, getAddr, new(wire.Ack)
+			c.Kind, c.Type, c.AckInto = kind, getAddr, new(wire.Ack)
 			s.open(name, c)
 		})
 	}
@@ -122,8 +122,8 @@ func TestAcknowledgementIsKeptOnRequest(t *testing.T) {
 		reopen("again", "a", Ack), sent("again"),
 		kernel(accept("again", 8)),
 		got("again", nil), check("again", func(t *testing.T, c *Call) {
-			if c.Ack != nil {
-				t.Fatalf("got %+v, want none", c.Ack)
+			if c.AckInto != nil {
+				t.Fatalf("got %+v, want none", c.AckInto)
 			}
 		}),
 		keep("refused", Ack), sent("refused"),

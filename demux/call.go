@@ -18,7 +18,7 @@ type Call struct {
 	Echo    bool                // the request carries NLM_F_ECHO
 	Credit  int64               // what the answer takes; see New
 	Batch   *BatchState         // of a call of kind Batch, nil for any other
-	Ack     *wire.Ack           // receives the acknowledgement of a success, nil: not needed
+	AckInto *wire.Ack           // receives the acknowledgement of a success, nil: not needed
 	Repeat  bool                // if its reply is lost, the client sends the request again
 
 	// Set by Open.
@@ -29,12 +29,12 @@ type Call struct {
 	sent atomic.Bool
 
 	// Guarded by Table.mu, see Reserve.
-	reserved bool
-	element  *list.Element // among the calls that wait for credit, nil if it does not
+	reserved      bool
+	inCreditQueue *list.Element // nil if it is not there
 
-	// ready is true when the result is there. wake carries a token: look again. A token
-	// may be an old one, since a waiter that finds the result there does not take it. A
-	// lone goroutine never does, and then no later call sends one.
+	// ready is true when the result is there. wake holds at most one token: look again. A
+	// token may be stale, because a waiter that finds the result there does not take it. A
+	// lone goroutine never takes it, so its later calls send none.
 	ready atomic.Bool
 	wake  chan struct{}
 
@@ -75,9 +75,8 @@ func (c *Call) Wait() {
 	}
 }
 
-// Woken returns a channel for a goroutine that waits for more than the result. It can
-// be received from after the result came and after each Wake, and sometimes without a
-// reason.
+// Woken returns a channel for a goroutine that waits for more than the result. It receives
+// a token when the result is there or Wake is called, and sometimes without a reason.
 func (c *Call) Woken() <-chan struct{} { return c.wake }
 
 // Wake wakes the goroutine that waits on Woken.

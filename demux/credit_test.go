@@ -9,26 +9,26 @@ import (
 
 // The tests of this file are about the credit for answers.
 
-// account is a table with a credit of 10.
-type account struct {
+// creditTest is a table with a credit of 10.
+type creditTest struct {
 	*testing.T
 	table *Table
 }
 
-func newAccount(t *testing.T) account {
-	return account{t, New(netlink.NETLINK_ROUTE, port, 1000, 10, nothingDropped)}
+func newCreditTest(t *testing.T) creditTest {
+	return creditTest{t, New(netlink.NETLINK_ROUTE, port, 1000, 10, nothingDropped)}
 }
 
-func costs(credit int64) *Call {
+func callWith(credit int64) *Call {
 	c := NewCall()
 	c.Credit = credit
 	return c
 }
 
 // open opens a call, or fails if there is no credit.
-func (a account) open(credit int64) *Call {
+func (a creditTest) open(credit int64) *Call {
 	a.Helper()
-	c := costs(credit)
+	c := callWith(credit)
 	if err := a.table.Open(c); err != nil {
 		a.Fatalf("%d of %d: %v", credit, a.table.credit, err)
 	}
@@ -36,9 +36,9 @@ func (a account) open(credit int64) *Call {
 }
 
 // queued is a call that waits for credit.
-func (a account) queued(credit int64) *Call {
+func (a creditTest) queued(credit int64) *Call {
 	a.Helper()
-	c := costs(credit)
+	c := callWith(credit)
 	if a.table.Reserve(c) {
 		a.Fatalf("reserved %d, %d are left", credit, a.table.credit)
 	}
@@ -46,7 +46,7 @@ func (a account) queued(credit int64) *Call {
 }
 
 // want checks which calls have a reservation, and that only these were woken.
-func (a account) want(reserved bool, calls ...*Call) {
+func (a creditTest) want(reserved bool, calls ...*Call) {
 	a.Helper()
 	for i, c := range calls {
 		select {
@@ -67,10 +67,10 @@ func (a account) want(reserved bool, calls ...*Call) {
 
 // Credit goes to those that wait in their order, even if a later one needs less.
 func TestCreditIsGivenInOrder(t *testing.T) {
-	a := newAccount(t)
+	a := newCreditTest(t)
 	x, y := a.open(6), a.open(3)
 	large, small, last := a.queued(8), a.queued(1), a.queued(2)
-	if err := a.table.Open(costs(1)); err != ErrNoCredit {
+	if err := a.table.Open(callWith(1)); err != ErrNoCredit {
 		t.Errorf("opened before those that wait: %v", err)
 	}
 	a.table.Withdraw(y)
@@ -91,9 +91,9 @@ func TestCreditIsGivenInOrder(t *testing.T) {
 	}
 }
 
-// A call that does not wait any more lets those behind it pass.
+// A call that stops waiting does not block those after it.
 func TestUnreserve(t *testing.T) {
-	a := newAccount(t)
+	a := newCreditTest(t)
 	x := a.open(9)
 	large, small := a.queued(5), a.queued(1)
 	a.table.Unreserve(large)
@@ -102,7 +102,7 @@ func TestUnreserve(t *testing.T) {
 	a.table.Unreserve(small)
 	a.want(true, next)
 	a.table.Unreserve(next)
-	a.table.Unreserve(costs(3)) // which has reserved nothing
+	a.table.Unreserve(callWith(3)) // which has reserved nothing
 	if a.table.credit != 1 {
 		t.Errorf("%d are free, want 1", a.table.credit)
 	}
@@ -113,7 +113,7 @@ func TestUnreserve(t *testing.T) {
 
 // When the table has failed, the calls that wait learn it from Open, one after the other.
 func TestFailWakesThoseThatWaitForCredit(t *testing.T) {
-	a := newAccount(t)
+	a := newCreditTest(t)
 	a.open(10)
 	first, second := a.queued(7), a.queued(7)
 	down := errors.New("down")

@@ -8,7 +8,7 @@ import (
 // Origin is what the socket reports about a datagram besides its bytes.
 type Origin struct {
 	PortID    uint32 // the sender's port, 0 for the kernel
-	Group     uint32 // destination group from NETLINK_PKTINFO, 0 for unicast
+	Group     uint32 // destination group, 0 for unicast; may be 0 if the socket has joined none
 	NSID      int32  // namespace id with NETLINK_LISTEN_ALL_NSID, NoNSID without
 	Truncated bool   // the datagram did not fit the receive buffer
 }
@@ -267,8 +267,8 @@ func (t *Table) endLocked(c *Call, m wire.Message) {
 	case err == nil && kerr != nil:
 		kerr.Request = c.Type
 		err = kerr
-	case err == nil && c.Ack != nil && c.waiting:
-		*c.Ack, err = wire.DecodeAck(m)
+	case err == nil && c.AckInto != nil && c.waiting:
+		*c.AckInto, err = wire.DecodeAck(m)
 	}
 	if isDropped(err) || err == nil && c.Echo {
 		t.notReportedLocked(c)

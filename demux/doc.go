@@ -21,7 +21,8 @@
 //     each other in this family, or in this group of it.
 //  2. A destination group makes an event, whatever the header says. The
 //     requester's own copy of an NLM_F_ECHO notification keeps its group, so it
-//     is a reply as well, and only a reply if the socket has not joined.
+//     is a reply as well, and only a reply if the socket has not joined. (A socket
+//     that has joined no group need not report groups.)
 //  3. No group, our port, a sequence number in flight: a reply.
 //  4. No group otherwise: an unsolicited event if the header names no request, the
 //     late answer to a request that is gone if it names us.
@@ -37,8 +38,8 @@
 // queued any more, and [Table.Conclude] then ends what has no answer. An abandoned
 // call ([Table.Abandon]) keeps its sequence number and its credit until then.
 //
-// The credit of the calls in the table is bounded. Open fails if there is too little, and
-// [Table.Reserve] puts a call among those that wait for it.
+// The sum of the credit of the calls in the table is bounded. Open fails if there is not
+// enough. [Table.Reserve] queues the call then.
 //
 // Dumps are not in a table. A dump has a socket of its own, on which every message
 // of the kernel belongs to it; [MayDump] says which requests go there.
@@ -50,12 +51,13 @@
 // # Concurrency
 //
 // Table.mu guards the table and every registered call, the [BatchState] of a batch
-// included. No other lock is taken and no function of the client's runs while it
-// is held. From [Call.Ready] on, a call is its waiter's. Deliver,
+// included. No other lock is taken while it is held, and of the client's functions
+// only dropped runs, see [New]. From [Call.Ready] on, a call is its waiter's. Deliver,
 // MarkOverrun, MarkLost and MarkEmpty are called by one goroutine at a time, the one that
 // reads the socket, so their order is the kernel's order. Everything else may be
 // called by any goroutine.
 //
 // A few atomics stay outside the lock, so that the common request takes it twice
-// only: whether a call's send has returned, and the counters.
+// only: whether a call's send has returned, whether its result is there, and the
+// counters.
 package demux

@@ -38,8 +38,8 @@ func fuzzCalls() (calls []*Call) {
 }
 
 // FuzzDeliver passes any bytes to the table while calls of every kind are in flight.
-// After any datagram each call is released once and has one result, and Conclude leaves
-// only Deferred calls that were acknowledged.
+// After any datagram the credit of a call that has left the table is free, each call has one
+// result, and Conclude leaves only Deferred calls that were acknowledged.
 func FuzzDeliver(f *testing.F) {
 	ending := append([]byte(errnoBytes(syscall.EPERM)), make([]byte, wire.HeaderLen)...)
 	message := func(typ netlink.MessageType, seq, port uint32, payload []byte) []byte {

@@ -19,8 +19,8 @@ type Table struct {
 
 	mu sync.Mutex // guards following, and every registered Call
 
-	credit  int64     // free
-	waiting list.List // *Call: those that wait for credit, in order
+	credit      int64     // free
+	creditQueue list.List // *Call: those that wait for credit, in order
 
 	err      error   // set by Fail; no call can be opened any more
 	seq      uint32  // last sequence number given out
@@ -59,20 +59,19 @@ func New(family netlink.Family, port, seq uint32, credit int64, dropped func() b
 	}
 }
 
-// Reserve takes the Credit of c, which Open then needs not. If it is not free, or other
-// calls wait for credit, c waits as well: Reserve reports false, and is called again when
-// c is woken.
+// Reserve takes the Credit of c in advance of Open. If it is not free, or other calls wait
+// for credit, Reserve queues c and reports false. The caller calls it again when c is woken.
 func (t *Table) Reserve(c *Call) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case c.reserved:
-	case c.element != nil: // woken without a reason
-	case t.waiting.Len() == 0 && t.credit >= c.Credit:
+	case c.inCreditQueue != nil: // woken without a reason
+	case t.creditQueue.Len() == 0 && t.credit >= c.Credit:
 		t.credit -= c.Credit
 		c.reserved = true
 	default:
-		c.element = t.waiting.PushBack(c)
+		c.inCreditQueue = t.creditQueue.PushBack(c)
 	}
 	return c.reserved
 }
@@ -85,28 +84,28 @@ func (t *Table) Unreserve(c *Call) {
 }
 
 func (t *Table) unreserveLocked(c *Call) {
-	if c.element != nil {
-		t.waiting.Remove(c.element)
-		c.element = nil
+	if c.inCreditQueue != nil {
+		t.creditQueue.Remove(c.inCreditQueue)
+		c.inCreditQueue = nil
 	}
 	credit := int64(0)
 	if c.reserved {
 		c.reserved, credit = false, c.Credit
 	}
-	t.freeLocked(credit) // the calls behind c may need less
+	t.freeLocked(credit) // the calls after c may need less
 }
 
 // freeLocked adds to the free credit and gives it to those that wait, in order.
 func (t *Table) freeLocked(credit int64) {
 	t.credit += credit
-	for first := t.waiting.Front(); first != nil; first = t.waiting.Front() {
+	for first := t.creditQueue.Front(); first != nil; first = t.creditQueue.Front() {
 		c := first.Value.(*Call)
 		if t.credit < c.Credit {
 			return
 		}
 		t.credit -= c.Credit
-		t.waiting.Remove(first)
-		c.element, c.reserved = nil, true
+		t.creditQueue.Remove(first)
+		c.inCreditQueue, c.reserved = nil, true
 		c.Wake()
 	}
 }
@@ -122,7 +121,7 @@ func (t *Table) Open(c *Call) error {
 		return t.err
 	}
 	if !c.reserved {
-		if t.waiting.Len() > 0 || t.credit < c.Credit {
+		if t.creditQueue.Len() > 0 || t.credit < c.Credit {
 			return ErrNoCredit
 		}
 		t.credit -= c.Credit

@@ -280,6 +280,35 @@ func TestSyscallConnReachesTheSocket(t *testing.T) {
 	}
 }
 
+// TestGroupThatOnlySyscallConnJoined: its messages are Receive's, with their group, and the
+// announcement of a Conn's own change is no reply to it.
+func TestGroupThatOnlySyscallConnJoined(t *testing.T) {
+	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var joinErr error
+	err = raw.Control(func(fd uintptr) {
+		joinErr = unix.SetsockoptInt(int(fd), unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, unix.RTNLGRP_IPV4_IFADDR)
+	})
+	if err := errors.Join(err, joinErr); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if msgs := Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) > 0 {
+			t.Fatalf("replies %v, want none", msgs)
+		}
+		if e := NextEvent(t, c); e.Header.Type != unix.RTM_NEWADDR || e.Group != unix.RTNLGRP_IPV4_IFADDR {
+			t.Fatalf("event %+v, want an address in group %d", e, unix.RTNLGRP_IPV4_IFADDR)
+		}
+		Request(t, c, unix.RTM_DELADDR, LoAddress(t, "10.9.9.9/32"), 0)
+		if e := NextEvent(t, c); e.Header.Type != unix.RTM_DELADDR {
+			t.Fatalf("event %+v, want the deletion", e)
+		}
+	}
+}
+
 // TestPortIDIsTheSocketsOwn: every Conn has a port, unique in its namespace, which the
 // kernel puts into its answers and which PortID returns after Close.
 func TestPortIDIsTheSocketsOwn(t *testing.T) {

@@ -11,16 +11,16 @@ import (
 // could meet another file that got the same number. (Measured: with the RawConn of an
 // os.File in its place, a NOOP of a lone goroutine takes 6 percent longer.)
 type descriptor struct {
-	number int
+	fd int
 
-	// users is twice the number of users, of whom close's caller is one until then. It is
-	// odd after close.
+	// users is twice the number of users. The owner counts as one until close. It is odd
+	// after close.
 	users atomic.Int64
 }
 
 // open makes d a descriptor of an open file, which it owns.
-func (d *descriptor) open(number int) {
-	d.number = number
+func (d *descriptor) open(fd int) {
+	d.fd = fd
 	d.users.Store(2)
 }
 
@@ -40,7 +40,7 @@ func (d *descriptor) acquire() bool {
 // release undoes acquire.
 func (d *descriptor) release() {
 	if d.users.Add(-2) == 1 {
-		unix.Close(d.number)
+		unix.Close(d.fd)
 	}
 }
 
@@ -65,5 +65,5 @@ func (d *descriptor) use(f func(fd int) error) error {
 		return net.ErrClosed
 	}
 	defer d.release()
-	return f(d.number)
+	return f(d.fd)
 }

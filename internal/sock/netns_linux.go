@@ -106,7 +106,7 @@ func (s *socket) openLike(cfg Config) (fd int, err error) {
 		})
 		return fd, err
 	}
-	err = s.fd.use(func(like int) error {
+	err = s.file.use(func(like int) error {
 		netns, err := unix.IoctlRetInt(like, unix.SIOCGSKNS)
 		if err != nil {
 			return fmt.Errorf("network namespace of the Conn: %w", wrap("ioctl SIOCGSKNS", err))
@@ -124,7 +124,7 @@ func (s *socket) openLike(cfg Config) (fd int, err error) {
 // (netlink_insert in net/netlink/af_netlink.c).
 func (s *socket) shares(fd int) (bool, error) {
 	var want uint64
-	err := s.fd.use(func(like int) (err error) {
+	err := s.file.use(func(like int) (err error) {
 		want, err = netnsCookie(like)
 		return err
 	})

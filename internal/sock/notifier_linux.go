@@ -15,9 +15,9 @@ import (
 // netpoller cannot be changed, and waking a thread that waits there costs more than the
 // whole request whose answer its sender is about to read.
 type notifier struct {
-	number int      // the descriptor
-	file   *os.File // non-blocking, so it joins the netpoller
-	raw    syscall.RawConn
+	fd   int      // of file
+	file *os.File // non-blocking, so it joins the netpoller
+	raw  syscall.RawConn
 }
 
 // newNotifier returns a notifier without a socket.
@@ -74,7 +74,7 @@ func (n *notifier) set(fd int, enable bool) error {
 	if enable {
 		op = unix.EPOLL_CTL_ADD
 	}
-	return unix.EpollCtl(n.number, op, fd, &unix.EpollEvent{Events: unix.EPOLLIN})
+	return unix.EpollCtl(n.fd, op, fd, &unix.EpollEvent{Events: unix.EPOLLIN})
 }
 
 func (n *notifier) close() { n.file.Close() }

@@ -15,7 +15,7 @@ type receiver struct {
 	extended bool
 	drops    drops
 
-	noRecvfrom, noRecvmmsg bool // the system has none
+	noRecvfrom, noRecvmmsg bool // the system call is not available
 
 	namelen uint32 // for recvfrom
 	msgs    [MaxRecv]mmsghdr
@@ -36,16 +36,16 @@ type incoming struct {
 }
 
 func (s *socket) Recv(ds []Datagram) (int, error) {
-	if !s.fd.acquire() {
+	if !s.file.acquire() {
 		return 0, net.ErrClosed
 	}
-	r, fd := &s.recv, uintptr(s.fd.number)
+	r, fd := &s.recv, uintptr(s.file.fd)
 	n, errno := r.read(fd, ds[:min(len(ds), MaxRecv)])
 	if errno != 0 {
 		r.drops.note(fd, errno)
 		ds[0].Congested = r.drops.overrun
 	}
-	s.fd.release()
+	s.file.release()
 	if errno != 0 {
 		return 0, errno
 	}
@@ -95,14 +95,14 @@ func (r *receiver) recvfrom(fd uintptr, d *Datagram) (n int, errno syscall.Errno
 	d.N, d.Truncated = min(int(size), len(d.Buf)), int(size) > len(d.Buf) // MSG_TRUNC: the size before the cut
 	d.PortID, d.Group, d.NSID = name.Pid, 0, -1
 	if r.namelen < unix.SizeofSockaddrNetlink {
-		d.lose()
+		d.discard()
 	}
 	return 1, 0
 }
 
 func (r *receiver) recvmsg(fd uintptr, d *Datagram) (n int, errno syscall.Errno) {
 	r.prepare(0, d)
-	defer r.forget(1)
+	defer r.releaseBuffers(1)
 	for range maxInterrupted {
 		var size uintptr
 		size, _, errno = unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0].hdr)), unix.MSG_DONTWAIT)
@@ -124,7 +124,7 @@ func (r *receiver) recvmmsg(fd uintptr, ds []Datagram) (n int, errno syscall.Err
 	for i := range ds {
 		r.prepare(i, &ds[i])
 	}
-	defer r.forget(len(ds))
+	defer r.releaseBuffers(len(ds))
 	for range maxInterrupted {
 		var got uintptr
 		got, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs[0])), uintptr(len(ds)), unix.MSG_DONTWAIT, 0, 0)
@@ -159,8 +159,8 @@ func (r *receiver) prepare(i int, d *Datagram) {
 	}
 }
 
-// forget drops the first n buffers, which are the caller's again.
-func (r *receiver) forget(n int) {
+// releaseBuffers drops the first n buffers, which are the caller's again.
+func (r *receiver) releaseBuffers(n int) {
 	for i := range n {
 		r.rest[i].iov.Base = nil
 	}
@@ -172,14 +172,14 @@ func (r *receiver) fill(i int, d *Datagram) {
 	d.N, d.PortID, d.Group, d.NSID = int(r.msgs[i].n), in.name.Pid, 0, -1
 	d.Truncated = h.Flags&unix.MSG_TRUNC != 0
 	if h.Namelen < unix.SizeofSockaddrNetlink || h.Flags&unix.MSG_CTRUNC != 0 {
-		d.lose()
+		d.discard()
 		return
 	}
 	control := in.control[:h.Controllen]
 	for len(control) >= unix.SizeofCmsghdr {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
 		if err != nil {
-			d.lose()
+			d.discard()
 			return
 		}
 		if h.Level == unix.SOL_NETLINK && len(data) >= 4 {
@@ -195,5 +195,5 @@ func (r *receiver) fill(i int, d *Datagram) {
 	}
 }
 
-// lose takes the bytes of a datagram away whose origin is not known.
-func (d *Datagram) lose() { d.N, d.PortID, d.Truncated = 0, 0, true }
+// discard drops the bytes of a datagram whose origin is not known.
+func (d *Datagram) discard() { d.N, d.PortID, d.Truncated = 0, 0, true }

@@ -39,7 +39,7 @@ type Socket interface {
 	SetNotify(on bool) error
 
 	// ReportGroups makes Recv set the Group of datagrams from now on. It is called before
-	// the first Join, while no other goroutine is in Recv.
+	// each Join, while no other goroutine is in Recv. Later calls change nothing.
 	ReportGroups() error
 
 	// Join and Leave change the membership of a multicast group.
@@ -82,7 +82,7 @@ type Datagram struct {
 
 	N         int    // bytes of Buf that are filled
 	PortID    uint32 // the sender's port, 0 for the kernel
-	Group     uint32 // destination group, 0 for unicast and before ReportGroups
+	Group     uint32 // destination group, 0 for unicast, and before ReportGroups
 	NSID      int32  // id of the sender's namespace, -1 for the socket's own
 	Truncated bool   // it did not fit Buf and its rest is gone
 

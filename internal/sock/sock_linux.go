@@ -14,7 +14,7 @@ import (
 
 // socket is a Socket on AF_NETLINK.
 type socket struct {
-	fd       descriptor
+	file     descriptor
 	notifier *notifier // nil for a socket of OpenLike
 	port     uint32
 	cfg      Config      // for OpenLike
@@ -58,8 +58,8 @@ func newSocket(fd int, cfg Config) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{port: port, cfg: cfg}
-	s.fd.open(fd)
-	// The kernel tells the namespace in the same way as the group.
+	s.file.open(fd)
+	// Only recvmsg returns the namespace of a datagram.
 	s.recv.extended = cfg.ListenAllNSID
 	return s, nil
 }
@@ -156,17 +156,17 @@ const maxInterrupted = 100
 // Send sends without an address: an unconnected netlink socket sends to port 0, the kernel
 // (netlink_sendmsg).
 func (s *socket) Send(b []byte) error {
-	if !s.fd.acquire() {
+	if !s.file.acquire() {
 		return net.ErrClosed
 	}
 	var errno syscall.Errno
 	for range maxInterrupted {
-		_, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd.number), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+		_, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(s.file.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
 		if errno != unix.EINTR {
 			break
 		}
 	}
-	s.fd.release()
+	s.file.release()
 	if errno != 0 {
 		return errno
 	}
@@ -176,7 +176,7 @@ func (s *socket) Send(b []byte) error {
 func (s *socket) Watch(ready func()) error { return s.notifier.watch(ready) }
 
 func (s *socket) SetNotify(enable bool) error {
-	return s.fd.use(func(fd int) error { return s.notifier.set(fd, enable) })
+	return s.file.use(func(fd int) error { return s.notifier.set(fd, enable) })
 }
 
 func (s *socket) Join(group uint32) error {
@@ -188,15 +188,15 @@ func (s *socket) Leave(group uint32) error {
 }
 
 func (s *socket) membership(opt int, group uint32) error {
-	return s.fd.use(func(fd int) error {
+	return s.file.use(func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_NETLINK, opt, int(group))
 	})
 }
 
 // ReportGroups sets NETLINK_PKTINFO: nl_groups in the address has groups 1 to 32 only.
-// (Measured: a NOOP by plain system calls takes an eighth longer with it.)
+// (Measured: a NOOP by plain system calls takes 13 percent longer with it.)
 func (s *socket) ReportGroups() error {
-	err := s.fd.use(func(fd int) error {
+	err := s.file.use(func(fd int) error {
 		return wrap("setsockopt NETLINK_PKTINFO", unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_PKTINFO, 1))
 	})
 	s.recv.extended = s.recv.extended || err == nil
@@ -204,7 +204,7 @@ func (s *socket) ReportGroups() error {
 }
 
 func (s *socket) Buffers() (receive, send int) {
-	_ = s.fd.use(func(fd int) error {
+	_ = s.file.use(func(fd int) error {
 		receive, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		send, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
 		return nil
@@ -213,7 +213,7 @@ func (s *socket) Buffers() (receive, send int) {
 }
 
 func (s *socket) Close() error {
-	err := s.fd.close()
+	err := s.file.close()
 	if s.notifier != nil {
 		s.notifier.close()
 	}
@@ -225,7 +225,7 @@ func (s *socket) Close() error {
 
 // Control runs f on the descriptor, which is not closed meanwhile.
 func (s *socket) Control(f func(fd uintptr)) error {
-	return s.fd.use(func(fd int) error {
+	return s.file.use(func(fd int) error {
 		f(uintptr(fd))
 		return nil
 	})
