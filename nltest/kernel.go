@@ -171,12 +171,16 @@ func (k *Kernel) answer(s *socktest.Socket, req wire.Message) {
 }
 
 // queue queues messages, unless there was an overrun since before was counted: the Conn
-// may have drained the queue by now, and would not lose them.
+// may have drained the queue by now, and would not lose them. They are queued at once. If
+// the Conn drained the queue between a reply and its acknowledgement, it would get only the
+// latter, but a kernel that cannot queue a reply acknowledges with EAGAIN.
 func (k *Kernel) queue(s *socktest.Socket, msgs []wire.Message, before int64) {
 	if k.overruns.Load() != before {
 		return
 	}
+	var ds []socktest.Datagram
 	for _, m := range msgs {
-		s.Queue(socktest.Datagram{Data: wire.AppendMessage(nil, m)})
+		ds = append(ds, socktest.Datagram{Data: wire.AppendMessage(nil, m)})
 	}
+	s.Queue(ds...)
 }
