@@ -143,7 +143,13 @@ func (m *mux) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
 	call := demux.NewCall()
 	call.Type, call.Kind = batchBegin, demux.Batch
 	call.Batch = &demux.BatchState{N: len(b.msgs), Echo: b.echo()}
-	err := m.open(ctx, call)
+	var err error
+	if call.Batch.Echo != nil {
+		err = m.recv.reportGroups()
+	}
+	if err == nil {
+		err = m.open(ctx, call)
+	}
 	if err == nil {
 		err = m.send(call, b.frame(call.Seq, m.sock.PortID()))
 	}

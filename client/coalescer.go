@@ -160,12 +160,12 @@ func (m *mux) coalesce(ctx context.Context, x *exchange) error {
 	for !c.acquire(x, m.maxSenders) {
 		err := await(ctx, x.call)
 		switch {
+		case x.call.Ready():
+			return nil
 		case err != nil && c.cancel(x):
 			return opError("request", err, true)
 		case err != nil:
 			return m.giveUp(ctx, x.call)
-		case x.call.Ready():
-			return nil
 		}
 	}
 	if err := m.sendQueued(ctx, c, x); err != nil {

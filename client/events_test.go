@@ -318,6 +318,52 @@ func TestEventThatLooksLikeAReplyIsAnEvent(t *testing.T) {
 	})
 }
 
+// A socket that cannot report groups does not join one, and makes no request for an echo,
+// which has a group.
+func TestSocketThatCannotReportGroups(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		fails := true
+		k.hook = func(h *hooked) {
+			h.onGroups = func() error {
+				if fails {
+					return syscall.ENOMEM
+				}
+				return h.Socket.ReportGroups()
+			}
+		}
+		c := k.dial()
+		if err := c.AddMembership(addrGroup); !errors.Is(err, syscall.ENOMEM) || k.socket(0).Joined(addrGroup) {
+			t.Errorf("%v, joined: %t", err, k.socket(0).Joined(addrGroup))
+		}
+		wantError(t, k.request(bg, c, newAddr, "", netlink.NLM_F_ECHO), syscall.ENOMEM, true)
+		fails = false
+		call := k.request(bg, c, newAddr, "", netlink.NLM_F_ECHO)
+		req := k.want(newAddr)
+		req.notify(req.from, addrGroup, "new")
+		req.ack()
+		wantTexts(t, call, "new")
+		wantEvents(t, c)
+	})
+}
+
+// An echo of conntrack has no number. So it is an event, with its group, although the
+// socket has joined none.
+func TestEchoWithoutANumberHasItsGroup(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialFamily(netlink.NETLINK_NETFILTER)
+		call := k.request(bg, c, newAddr, "xxxx", netlink.NLM_F_ECHO)
+		req := k.want(newAddr)
+		queue(req.from, 1, event("new"))
+		req.done()
+		if _, err := call.result(); err != nil {
+			t.Error(err)
+		}
+		if e := <-c.Receive(); string(e.Payload) != "new" || e.Group != 1 {
+			t.Errorf("event %+v, want group 1", e)
+		}
+	})
+}
+
 // A group that the kernel refuses is not joined afterwards: its echo would otherwise be
 // taken for the event of a member.
 func TestGroupThatDoesNotExistLeavesNothing(t *testing.T) {

@@ -21,6 +21,7 @@ type hooked struct {
 	onSetNotify func(on bool) error
 	onJoin      func(group uint32) error
 	onLeave     func(group uint32) error
+	onGroups    func() error
 	onOpenLike  func() (sock.Socket, error)
 	onClose     func() error
 }
@@ -71,6 +72,13 @@ func (h *hooked) SetNotify(on bool) error {
 		return h.onSetNotify(on)
 	}
 	return h.Socket.SetNotify(on)
+}
+
+func (h *hooked) ReportGroups() error {
+	if h.onGroups != nil {
+		return h.onGroups()
+	}
+	return h.Socket.ReportGroups()
 }
 
 func (h *hooked) Join(group uint32) error {

@@ -93,7 +93,7 @@ func (r *receiver) join(q *queue, group uint32) (added, first bool, err error) {
 	r.lock()
 	defer r.mu.Unlock()
 	r.drainLocked(nil, r.most)
-	if err := r.sock.ReportGroups(); err != nil {
+	if err := r.reportGroupsLocked(); err != nil {
 		return false, false, err
 	}
 	if added, first, err = r.dispatcher.add(q, group); err == nil {
@@ -103,11 +103,21 @@ func (r *receiver) join(q *queue, group uint32) (added, first bool, err error) {
 	return added, first, err
 }
 
-// reportGroups makes the socket report the group of each message from now on.
+// reportGroups makes the socket report the group of each message from now on. Until the
+// socket joins a group, only an echo can have one.
 func (r *receiver) reportGroups() error {
+	if r.reportsGroups.Load() {
+		return nil
+	}
 	r.lock()
 	defer r.mu.Unlock()
-	return r.sock.ReportGroups()
+	return r.reportGroupsLocked()
+}
+
+func (r *receiver) reportGroupsLocked() error {
+	err := r.sock.ReportGroups()
+	r.reportsGroups.Store(err == nil)
+	return err
 }
 
 // leave makes q a consumer no longer, after what was queued before. The socket has left

@@ -25,7 +25,8 @@ func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	if !ok {
 		return nil, opError("syscallconn", errors.ErrUnsupported, true)
 	}
-	// The caller may join a group.
+	// The caller may join a group, or have the kernel report more with each message, for
+	// which a read must have room.
 	if err := c.requests.recv.reportGroups(); err != nil && err != net.ErrClosed {
 		return nil, opError("syscallconn", err, true)
 	}

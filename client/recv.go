@@ -24,6 +24,8 @@ type receiver struct {
 
 	// waiting counts the goroutines in lock.
 	waiting atomic.Int32
+	// reportsGroups: the socket reports the group of a message.
+	reportsGroups atomic.Bool
 	// unicast counts the events that were sent to this socket alone.
 	unicast atomic.Uint32
 

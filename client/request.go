@@ -237,6 +237,11 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 		c.Command = payload[0]
 	}
 	m.encode(x, payload, flags|netlink.NLM_F_REQUEST|netlink.NLM_F_ACK)
+	if c.Echo {
+		if err := m.recv.reportGroups(); err != nil {
+			return nil, opError("request", err, true)
+		}
+	}
 	var err error
 	if demux.Coalescable(m.family, typ, flags) {
 		err = m.coalesce(ctx, x)
@@ -330,7 +335,8 @@ func (m *mux) reserve(ctx context.Context, call *demux.Call) error {
 	return nil
 }
 
-// await waits until the call is woken, or returns ctx's error when that ends.
+// await waits until the call is woken. If ctx has ended then, or ends before, it returns
+// ctx's error.
 func await(ctx context.Context, call *demux.Call) error {
 	ended := ctx.Done()
 	if ended == nil {
@@ -340,7 +346,7 @@ func await(ctx context.Context, call *demux.Call) error {
 	}
 	select {
 	case <-call.Woken():
-		return nil
+		return ctx.Err() // which may have ended before this goroutine ran
 	case <-ended:
 		return ctx.Err()
 	}

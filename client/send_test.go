@@ -167,6 +167,31 @@ func TestSendersAreBounded(t *testing.T) {
 	})
 }
 
+// Requests that wait for room hold no slot: others can send.
+func TestRequestsThatWaitForRoomHoldNoSlot(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dial(client.WithInFlight(1))
+		calls := []*task[[]wire.Message]{k.request(bg, c, newAddr, "", 0)}
+		first := k.want(newAddr)
+		for range 2 * maxSlots {
+			calls = append(calls, k.request(bg, c, newAddr, "", 0))
+		}
+		synctest.Wait()
+		sent := runAsync(t, func() (struct{}, error) { return struct{}{}, c.Send(bg, verdict, nil, 0) })
+		k.want(verdict).drop()
+		if _, err := sent.result(); err != nil {
+			t.Error(err)
+		}
+		first.ack()
+		for range 2 * maxSlots {
+			k.want(newAddr).ack()
+		}
+		for _, call := range calls {
+			wantTexts(t, call)
+		}
+	})
+}
+
 // The system calls of loops are bounded as well. Their bodies are not.
 func TestSystemCallsOfLoopsAreBounded(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net"
+	"runtime"
 	"sync/atomic"
 )
 
@@ -36,15 +37,19 @@ func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
 	case <-closed:
 		err = net.ErrClosed
 	}
-	for n := s.claims.Load(); n > maxSlots; n = s.claims.Load() {
-		if s.claims.CompareAndSwap(n, n-1) {
+	// Give up the claim, or the slot that was handed to it.
+	for {
+		if n := s.claims.Load(); n > maxSlots && s.claims.CompareAndSwap(n, n-1) {
 			return err
 		}
+		select {
+		case <-s.freed:
+			s.release()
+			return err
+		default: // the token is not there yet, or another goroutine took it
+			runtime.Gosched()
+		}
 	}
-	// No other claim waits, so a slot was handed to this one.
-	<-s.freed
-	s.release()
-	return err
 }
 
 // release frees a slot.

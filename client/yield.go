@@ -2,6 +2,7 @@ package client
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -12,9 +13,10 @@ import (
 // bucket limits the time of slow yields. It allows a short burst, because the system
 // sometimes stops a thread for some milliseconds even in an idle process.
 type yielder struct {
-	// full is the time at which the bucket is full again, end the end of the last slow
-	// yield: yields that overlap count once. Both are as of time.Since(start).
-	full, end atomic.Int64
+	full atomic.Int64 // time at which the bucket is full again, as of time.Since(start)
+
+	mu  sync.Mutex    // guards following and changes of full
+	end time.Duration // of the slow yields so far: those that overlap count once
 }
 
 const (
@@ -52,6 +54,11 @@ func (y *yielder) record(before, after time.Duration) {
 	if after-before <= slowYield {
 		return
 	}
-	took := after - max(before, time.Duration(y.end.Swap(int64(after))))
-	y.full.Store(max(y.full.Load(), int64(after)) + int64(took*slowShare))
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if after > y.end {
+		took := after - max(before, y.end)
+		y.end = after
+		y.full.Store(max(y.full.Load(), int64(after)) + int64(took*slowShare))
+	}
 }

@@ -18,6 +18,7 @@ func TestSlowYieldsAreLimited(t *testing.T) {
 		{"many fast ones", []yield{{0, 5 * ms}, {5 * ms, 10 * ms}, {10 * ms, 15 * ms}, {15 * ms, 20 * ms}}, 0},
 		{"one", []yield{{0, 8 * ms}}, 0},
 		{"several at once", []yield{{0, 8 * ms}, {1 * ms, 9 * ms}, {2 * ms, 10 * ms}}, 0},
+		{"several at once, the last one first", []yield{{2 * ms, 10 * ms}, {1 * ms, 9 * ms}, {0, 8 * ms}}, 0},
 		{"two in a row", []yield{{0, 10 * ms}, {10 * ms, 20 * ms}}, 390 * ms},
 		{"a very slow one", []yield{{0, 20 * ms}}, 400 * ms},
 		{"two apart", []yield{{0, 8 * ms}, {400 * ms, 408 * ms}}, 0},

@@ -309,6 +309,35 @@ func TestGroupThatOnlySyscallConnJoined(t *testing.T) {
 	}
 }
 
+// TestSocketWithCredentials: a caller of SyscallConn may have the kernel add the sender's
+// credentials to each message.
+func TestSocketWithCredentials(t *testing.T) {
+	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var optErr error
+	err = raw.Control(func(fd uintptr) {
+		optErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
+	})
+	if err := errors.Join(err, optErr); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			for range 20 {
+				if err := c.Noop(Patient(t)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	NoLosses(t, c)
+}
+
 // TestPortIDIsTheSocketsOwn: every Conn has a port, unique in its namespace, which the
 // kernel puts into its answers and which PortID returns after Close.
 func TestPortIDIsTheSocketsOwn(t *testing.T) {

@@ -171,7 +171,7 @@ func (r *receiver) fill(i int, d *Datagram) {
 	in, h := &r.rest[i], &r.msgs[i].hdr
 	d.N, d.PortID, d.Group, d.NSID = int(r.msgs[i].n), in.name.Pid, 0, -1
 	d.Truncated = h.Flags&unix.MSG_TRUNC != 0
-	if h.Namelen < unix.SizeofSockaddrNetlink || h.Flags&unix.MSG_CTRUNC != 0 {
+	if h.Namelen < unix.SizeofSockaddrNetlink || r.extended && h.Flags&unix.MSG_CTRUNC != 0 {
 		d.discard()
 		return
 	}
