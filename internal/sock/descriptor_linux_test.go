@@ -71,7 +71,7 @@ func TestDescriptorIsClosedAtOnceWithoutUsers(t *testing.T) {
 // file usually gets the number, and stays open.
 func TestDescriptorOfManyUsers(t *testing.T) {
 	reused := 0
-	for range 200 {
+	for range 50 {
 		d := newDescriptor(t)
 		var all sync.WaitGroup
 		for range 4 {
