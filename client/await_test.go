@@ -19,7 +19,6 @@ func TestAwaitPrefersTheEndOfContext(t *testing.T) {
 		}
 	}
 	call := demux.NewCall()
-	call.Wake()
 	live, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for _, ctx := range []context.Context{context.Background(), live} {

@@ -87,23 +87,23 @@ const (
 
 // acquire reports whether x may send now. If not, x is queued, or another goroutine has
 // taken it. One that was woken and comes too late is first in the queue again.
-func (c *coalescer) acquire(x *exchange, maxSenders int) (ok bool) {
+func (c *coalescer) acquire(x *exchange, maxSenders int) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case x.state == inWaitList || x.state == taken:
+		return false
 	case c.senders < maxSenders || c.ended:
 		c.senders++
 		x.state = notWaiting
-		ok = true
+		return true
 	case x.state == chosen:
 		c.waiting.pushFirst(x)
-		x.state = inWaitList
 	default:
 		c.waiting.push(x)
-		x.state = inWaitList
 	}
-	c.mu.Unlock()
-	return ok
+	x.state = inWaitList
+	return false
 }
 
 // cancel takes x back. It reports false if another goroutine sends x.
@@ -125,9 +125,9 @@ func (c *coalescer) cancel(x *exchange) bool {
 // release ends a send and wakes the goroutine that has waited longest.
 func (c *coalescer) release() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.senders--
 	c.wakeLocked()
-	c.mu.Unlock()
 }
 
 // wakeLocked takes the first request out of the queue and wakes its goroutine. It reports

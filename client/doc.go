@@ -44,13 +44,13 @@
 //
 // A Conn runs one reader goroutine for each socket that can receive events, one for each
 // consumer of events, from the first event on that its channel has no room for, and one
-// that writes the capture of [WithCapture]. The reader starts when it is needed, and 1 ms after [Dial] in any case.
-// Requests start none, except that very large replies are decoded in parallel. A
-// goroutine usually reads the answer to its own request, which the kernel queued during
-// the send. While requests follow each other closely, and for 50 ms afterwards, the reader
-// checks the socket only every 1 ms if it has joined no group. An unsolicited message may
-// wait that long. The same holds for a new Conn, until [Conn.Receive] or the reader's
-// first check.
+// that writes the capture of [WithCapture]. The reader starts when it is needed, and 1 ms
+// after [Dial] in any case. Requests start none, except that very large replies are decoded
+// in parallel. A goroutine usually reads the answer to its own request, which the kernel
+// queued during the send. While requests follow each other closely, and for 50 ms
+// afterwards, the reader checks the socket only every 1 ms if it has joined no group. An
+// unsolicited message may wait that long. The same holds for a new Conn, until
+// [Conn.Receive] or the reader's first check.
 //
 // # Events
 //

@@ -337,13 +337,19 @@ func TestSocketThatCannotReportGroups(t *testing.T) {
 		}
 		wantError(t, k.request(bg, c, newAddr, "", netlink.NLM_F_ECHO), syscall.ENOMEM, true)
 		fails = false
-		call := k.request(bg, c, newAddr, "", netlink.NLM_F_ECHO)
-		req := k.want(newAddr)
-		req.notify(req.from, addrGroup, "new")
-		req.ack()
-		wantTexts(t, call, "new")
-		wantEvents(t, c)
+		k.wantEchoAsReply(c)
 	})
+}
+
+// wantEchoAsReply makes a request for an echo, which is a reply and no event.
+func (k *kernel) wantEchoAsReply(c *client.Conn) {
+	k.t.Helper()
+	call := k.request(bg, c, newAddr, "add", netlink.NLM_F_ECHO)
+	req := k.want(newAddr)
+	req.notify(req.from, addrGroup, "new")
+	req.ack()
+	wantTexts(k.t, call, "new")
+	wantEvents(k.t, c)
 }
 
 // An echo of conntrack has no number. So it is an event, with its group, although the
@@ -375,12 +381,7 @@ func TestGroupThatDoesNotExistLeavesNothing(t *testing.T) {
 		if !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Op != "join" || !strings.Contains(err.Error(), "group 5") {
 			t.Fatal(err)
 		}
-		call := k.request(bg, c, newAddr, "add", netlink.NLM_F_ECHO)
-		req := k.want(newAddr)
-		req.notify(req.from, addrGroup, "new")
-		req.ack()
-		wantTexts(t, call, "new")
-		wantEvents(t, c)
+		k.wantEchoAsReply(c)
 		if err := c.DropMembership(addrGroup); !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Op != "leave" || !strings.Contains(err.Error(), "group 5") {
 			t.Fatal(err)
 		}

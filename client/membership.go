@@ -115,6 +115,9 @@ func (r *receiver) reportGroups() error {
 }
 
 func (r *receiver) reportGroupsLocked() error {
+	if r.reportsGroups.Load() {
+		return nil
+	}
 	err := r.sock.ReportGroups()
 	r.reportsGroups.Store(err == nil)
 	return err

@@ -67,13 +67,21 @@ func (t *Table) Reserve(c *Call) bool {
 	switch {
 	case c.reserved:
 	case c.inCreditQueue != nil: // woken without a reason
-	case t.creditQueue.Len() == 0 && t.credit >= c.Credit:
-		t.credit -= c.Credit
+	case t.takeLocked(c):
 		c.reserved = true
 	default:
 		c.inCreditQueue = t.creditQueue.PushBack(c)
 	}
 	return c.reserved
+}
+
+// takeLocked takes the Credit of c, unless it is not free or other calls wait for credit.
+func (t *Table) takeLocked(c *Call) bool {
+	if t.creditQueue.Len() > 0 || t.credit < c.Credit {
+		return false
+	}
+	t.credit -= c.Credit
+	return true
 }
 
 // Unreserve undoes Reserve, whatever it reported.
@@ -120,11 +128,8 @@ func (t *Table) Open(c *Call) error {
 		t.unreserveLocked(c)
 		return t.err
 	}
-	if !c.reserved {
-		if t.creditQueue.Len() > 0 || t.credit < c.Credit {
-			return ErrNoCredit
-		}
-		t.credit -= c.Credit
+	if !c.reserved && !t.takeLocked(c) {
+		return ErrNoCredit
 	}
 	c.reserved = false
 	if c.Kind == Batch {

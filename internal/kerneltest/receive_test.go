@@ -280,21 +280,25 @@ func TestSyscallConnReachesTheSocket(t *testing.T) {
 	}
 }
 
-// TestGroupThatOnlySyscallConnJoined: its messages are Receive's, with their group, and the
-// announcement of a Conn's own change is no reply to it.
-func TestGroupThatOnlySyscallConnJoined(t *testing.T) {
-	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+// setOption sets an option of the socket of requests by SyscallConn.
+func setOption(t *testing.T, c *client.Conn, level, opt, value int) {
+	t.Helper()
 	raw, err := c.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var joinErr error
-	err = raw.Control(func(fd uintptr) {
-		joinErr = unix.SetsockoptInt(int(fd), unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, unix.RTNLGRP_IPV4_IFADDR)
-	})
-	if err := errors.Join(err, joinErr); err != nil {
+	var optErr error
+	err = raw.Control(func(fd uintptr) { optErr = unix.SetsockoptInt(int(fd), level, opt, value) })
+	if err := errors.Join(err, optErr); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestGroupThatOnlySyscallConnJoined: its messages are Receive's, with their group, and the
+// announcement of a Conn's own change is no reply to it.
+func TestGroupThatOnlySyscallConnJoined(t *testing.T) {
+	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
+	setOption(t, c, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, unix.RTNLGRP_IPV4_IFADDR)
 	for range 10 {
 		if msgs := Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE); len(msgs) > 0 {
 			t.Fatalf("replies %v, want none", msgs)
@@ -313,17 +317,7 @@ func TestGroupThatOnlySyscallConnJoined(t *testing.T) {
 // credentials to each message.
 func TestSocketWithCredentials(t *testing.T) {
 	c := Dial(t, nstest.New(t), netlink.NETLINK_ROUTE)
-	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var optErr error
-	err = raw.Control(func(fd uintptr) {
-		optErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
-	})
-	if err := errors.Join(err, optErr); err != nil {
-		t.Fatal(err)
-	}
+	setOption(t, c, unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
 	var all sync.WaitGroup
 	for range 64 {
 		all.Go(func() {

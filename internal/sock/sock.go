@@ -39,8 +39,8 @@ type Socket interface {
 	SetNotify(on bool) error
 
 	// ReportGroups makes Recv set the Group of datagrams from now on. It is called before
-	// each Join and each request for an echo, while no other goroutine is in Recv. Later
-	// calls change nothing.
+	// the first Join and the first request for an echo, while no other goroutine is in
+	// Recv.
 	ReportGroups() error
 
 	// Join and Leave change the membership of a multicast group.
