@@ -59,6 +59,7 @@ func newSocket(fd int, cfg Config) (*socket, error) {
 	}
 	s := &socket{port: port, cfg: cfg}
 	s.file.open(fd)
+	s.recv.call = syscall.RawSyscall6
 	// Only recvmsg returns the namespace of a datagram.
 	s.recv.extended = cfg.ListenAllNSID
 	return s, nil
@@ -161,7 +162,7 @@ func (s *socket) Send(b []byte) error {
 	}
 	var errno syscall.Errno
 	for range maxInterrupted {
-		_, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(s.file.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+		_, _, errno = syscall.Syscall6(unix.SYS_SENDTO, uintptr(s.file.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
 		if errno != unix.EINTR {
 			break
 		}
