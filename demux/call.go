@@ -11,15 +11,18 @@ import (
 // Call is one request and its answer. Its zero value is not usable: make one with
 // [NewCall], and use it again after [Call.Reset].
 type Call struct {
-	// Set by the caller before Open, constant until the call has left the table.
-	Type    netlink.MessageType // of the request
-	Command uint8               // of a request of NETLINK_GENERIC, 0 for other families
-	Kind    Kind                // how the kernel ends its answer
-	Echo    bool                // the request carries NLM_F_ECHO
-	Credit  int64               // what the answer takes; see New
-	Batch   *BatchState         // of a call of kind Batch, nil for any other
-	AckInto *wire.Ack           // receives the acknowledgement of a success, nil: not needed
-	Repeat  bool                // if its reply is lost, the client sends the request again
+	// Set by the caller before Open, constant until the call has left the table. Those of
+	// the first group are set by [Table.Describe].
+	Type        netlink.MessageType // of the request
+	Kind        Kind                // how the kernel ends its answer
+	Echo        bool                // the request carries NLM_F_ECHO
+	Repeat      bool                // if its reply is lost, the client sends the request again
+	Coalescable bool                // see the function [Coalescable]
+
+	Command uint8       // of a request of NETLINK_GENERIC, 0 for other families
+	Credit  int64       // what the answer takes; see New
+	Batch   *BatchState // of a call of kind Batch, nil for any other
+	AckInto *wire.Ack   // receives the acknowledgement of a success, nil: not needed
 
 	// Set by Open.
 	Seq uint32 // nlmsg_seq to send; of a Batch, the first of its numbers
@@ -62,7 +65,9 @@ func NewCall() *Call { return &Call{wake: make(chan struct{}, 1)} }
 // Reset makes a call ready for another request. The caller has taken the result.
 func (c *Call) Reset() {
 	c.replies.Reset()
-	*c = Call{wake: c.wake, replies: c.replies}
+	wake, replies := c.wake, c.replies
+	*c = Call{}
+	c.wake, c.replies = wake, replies
 }
 
 // Ready reports whether the result is there.
@@ -91,6 +96,9 @@ func (c *Call) setReady() {
 
 // signal sends a token, unless there is one.
 func signal(wake chan<- struct{}) {
+	if len(wake) > 0 {
+		return // faster than a select
+	}
 	select {
 	case wake <- struct{}{}:
 	default:

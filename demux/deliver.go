@@ -75,7 +75,7 @@ func (t *Table) answersFromZero(call *Call, m *wire.Message) bool {
 	if t.family == netlink.NETLINK_GENERIC {
 		return m.Header.Type == call.Type && len(m.Payload) > 0 && m.Payload[0] == call.Command
 	}
-	return traitsOf(t.family).portZero
+	return t.traits.portZero
 }
 
 // Deliver routes the messages of datagram b. It copies what goes to a call;
@@ -83,28 +83,10 @@ func (t *Table) answersFromZero(call *Call, m *wire.Message) bool {
 // that alias b. It reports whether the datagram held something that could not
 // be read: the caller then calls [Table.MarkLost] and reports a gap.
 func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool) {
-	if o.Truncated {
-		t.count.truncated.Add(1)
-	}
-	if o.PortID != 0 {
-		// A process with CAP_NET_ADMIN may send to our port and forge the header, but
-		// not the address, which the kernel sets (netlink_sendmsg).
-		f := traitsOf(t.family)
-		if !f.peers && (o.Group == 0 || o.Group != f.peerGroup) {
-			t.count.foreign.Add(1)
-			return false
+	if o.Truncated || o.PortID != 0 || o.Group != 0 && t.traits.text || t.traits.records {
+		if done, lost := t.deliverOther(b, o, event); done {
+			return lost
 		}
-	}
-	switch {
-	case IsText(t.family, o.Group):
-		event(wire.Message{Payload: b})
-		return o.Truncated
-	case o.PortID != 0:
-		return t.deliverPeer(b, o, event)
-	}
-	if m, ok := t.auditRecord(b); ok {
-		event(m)
-		return o.Truncated
 	}
 	for at := b; len(at) > 0; {
 		var m wire.Message
@@ -113,7 +95,7 @@ func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 			return t.unreadable(b, o)
 		}
 		if IsEnd(m.Header.Type) {
-			t.deliverOne(m, o, event)
+			t.deliverOne(&m, o, event)
 		} else {
 			rest = t.deliverRun(at, m, rest, o, event)
 		}
@@ -121,6 +103,36 @@ func (t *Table) Deliver(b []byte, o Origin, event func(wire.Message)) (lost bool
 	}
 	// A cut between two messages shows in no message.
 	return o.Truncated && t.unreadable(b, o)
+}
+
+// deliverOther delivers a datagram that is not messages of the kernel, and reports done
+// for it.
+func (t *Table) deliverOther(b []byte, o Origin, event func(wire.Message)) (done, lost bool) {
+	if o.Truncated {
+		t.count.truncated.Add(1)
+	}
+	if o.PortID != 0 {
+		// A process with CAP_NET_ADMIN may send to our port and forge the header, but
+		// not the address, which the kernel sets (netlink_sendmsg).
+		if !t.traits.peers && (o.Group == 0 || o.Group != t.traits.peerGroup) {
+			t.count.foreign.Add(1)
+			return true, false
+		}
+	}
+	switch {
+	case o.Group != 0 && t.traits.text:
+		event(wire.Message{Payload: b})
+		return true, o.Truncated
+	case o.PortID != 0:
+		return true, t.deliverPeer(b, o, event)
+	}
+	if t.traits.records {
+		if m, ok := readRecord(b); ok {
+			event(m)
+			return true, o.Truncated
+		}
+	}
+	return false, false
 }
 
 // deliverPeer gives every message of another process to the event consumer: no
@@ -138,10 +150,10 @@ func (t *Table) deliverPeer(b []byte, o Origin, event func(wire.Message)) (lost 
 	return o.Truncated
 }
 
-// auditRecord reads a record of the audit family. Its nlmsg_len does not count the
+// readRecord reads a record of the audit family. Its nlmsg_len does not count the
 // header (audit_log_end in kernel/audit.c); that of replies and multicast copies does.
-func (t *Table) auditRecord(b []byte) (wire.Message, bool) {
-	if t.family != netlink.NETLINK_AUDIT || len(b) < wire.HeaderLen {
+func readRecord(b []byte) (wire.Message, bool) {
+	if len(b) < wire.HeaderLen {
 		return wire.Message{}, false
 	}
 	var m wire.Message
@@ -183,14 +195,16 @@ func (t *Table) unreadable(b []byte, o Origin) (lost bool) {
 }
 
 // deliverOne routes a message that may end an answer.
-func (t *Table) deliverOne(m wire.Message, o Origin, event func(wire.Message)) {
+func (t *Table) deliverOne(m *wire.Message, o Origin, event func(wire.Message)) {
 	t.mu.Lock()
-	out, call := t.verdict(&m, o)
+	out, call := t.verdict(m, o)
 	if out == toCall {
 		t.endLocked(call, m)
 	}
 	t.mu.Unlock()
-	t.dispatch(out, m, event)
+	if out != toCall {
+		t.dispatch(out, *m, event)
+	}
 }
 
 // deliverRun routes m, at the head of b, and the messages at the head of rest with the
@@ -254,23 +268,16 @@ func (c *Call) wantsOneLocked() bool {
 }
 
 // endLocked gives c a message of type NLMSG_ERROR or NLMSG_DONE.
-func (t *Table) endLocked(c *Call, m wire.Message) {
+func (t *Table) endLocked(c *Call, m *wire.Message) {
 	if !c.waiting {
 		t.count.late.Add(1)
 	}
 	if c.Kind == Batch {
-		c.Batch.answer(m, c.Seq)
+		c.Batch.answer(*m, c.Seq)
 		return
 	}
-	kerr, err := wire.ParseAck(m)
-	switch {
-	case err == nil && kerr != nil:
-		kerr.Request = c.Type
-		err = kerr
-	case err == nil && c.AckInto != nil && c.waiting:
-		*c.AckInto, err = wire.DecodeAck(m)
-	}
-	if isDropped(err) || err == nil && c.Echo {
+	err := c.parseAckLocked(m)
+	if err == nil && c.Echo || err != nil && isDropped(err) {
 		t.notReportedLocked(c)
 	}
 	switch {
@@ -287,4 +294,18 @@ func (t *Table) endLocked(c *Call, m wire.Message) {
 		err = ErrReplyLost
 	}
 	t.finishLocked(c, err)
+}
+
+// parseAckLocked returns the result that a message of type NLMSG_ERROR or NLMSG_DONE means
+// for c.
+func (c *Call) parseAckLocked(m *wire.Message) error {
+	refusal, err := wire.ParseAck(*m)
+	switch {
+	case refusal != nil:
+		refusal.Request = c.Type
+		return refusal
+	case err == nil && c.AckInto != nil && c.waiting:
+		*c.AckInto, err = wire.DecodeAck(*m)
+	}
+	return err
 }

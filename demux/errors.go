@@ -34,5 +34,5 @@ func (e *ownError) Unwrap() error { return e.errno }
 // netlink_attachskb returns EAGAIN then, which nfnetlink_unicast turns into
 // ENOBUFS. If the queue is read meanwhile, the acknowledgement still finds room.
 func isDropped(err error) bool {
-	return err != nil && (errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOBUFS))
+	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOBUFS)
 }

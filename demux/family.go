@@ -47,6 +47,9 @@ type traits struct {
 	// sequential: the kernel answers every message of a datagram, because
 	// netlink_rcv_skb takes the datagram apart.
 	sequential bool
+	// shares reports whether requests of this type may share a datagram, if sequential; nil:
+	// none may.
+	shares func(netlink.MessageType) bool
 	// portZero: replies have nlmsg_pid 0.
 	portZero bool
 	// peers: processes, not the kernel, talk to each other here.
@@ -57,6 +60,10 @@ type traits struct {
 	quiet bool
 	// text: what is sent to a group has no netlink header.
 	text bool
+
+	// records: what the kernel sends to a group or unasked may have the header of a record of
+	// audit, see readRecord.
+	records bool
 
 	// dumps reports whether a request may be a dump; nil: it may be if a bit of
 	// NLM_F_DUMP is set.
@@ -79,8 +86,9 @@ var families = [...]traits{
 		dumps: func(typ netlink.MessageType, flags netlink.Flags) bool {
 			return isRouteGet(typ) && flags&netlink.NLM_F_DUMP != 0
 		},
-		reads: always,
-		asks:  isRouteGet,
+		reads:  always,
+		asks:   isRouteGet,
+		shares: isRouteGet,
 	},
 	netlink.NETLINK_GENERIC: {
 		sequential: true,
@@ -145,6 +153,7 @@ var families = [...]traits{
 	},
 	netlink.NETLINK_AUDIT: {
 		portZero: true, // audit_make_reply in kernel/audit.c
+		records:  true,
 		// A kernel thread sends these replies, after the acknowledgement
 		// (audit_send_reply in kernel/audit.c, audit_list_rules_send in
 		// kernel/auditfilter.c).
@@ -250,11 +259,22 @@ var netfilterGets = map[netlink.MessageType]netfilterGet{
 	12 << 8:    {},             // NFNL_MSG_HOOK_GET
 }
 
+// Describe sets the fields of c that follow from a request of type typ with these flags
+// that is not a dump.
+func (t *Table) Describe(c *Call, typ netlink.MessageType, flags netlink.Flags) {
+	f := t.traits
+	c.Type, c.Echo = typ, flags&netlink.NLM_F_ECHO != 0
+	c.Kind, c.Repeat, c.Coalescable = f.kindOf(typ), f.changesNothing(typ, flags), f.coalescable(typ, flags)
+}
+
 // KindOf returns how family answers a request of type typ that is not a dump.
-func KindOf(family netlink.Family, typ netlink.MessageType) Kind {
-	f := traitsOf(family)
-	if kind, ok := f.kinds[typ]; ok {
-		return kind
+func KindOf(family netlink.Family, typ netlink.MessageType) Kind { return traitsOf(family).kindOf(typ) }
+
+func (f *traits) kindOf(typ netlink.MessageType) Kind {
+	if f.kinds != nil {
+		if kind, ok := f.kinds[typ]; ok {
+			return kind
+		}
 	}
 	return f.kind
 }
@@ -283,7 +303,10 @@ func Repeatable(family netlink.Family, typ netlink.MessageType) bool {
 // ChangesNothing reports whether a request of type typ that is not a dump is known to
 // change nothing, so that it may be sent again.
 func ChangesNothing(family netlink.Family, typ netlink.MessageType, flags netlink.Flags) bool {
-	f := traitsOf(family)
+	return traitsOf(family).changesNothing(typ, flags)
+}
+
+func (f *traits) changesNothing(typ netlink.MessageType, flags netlink.Flags) bool {
 	return f.asks != nil && f.asks(typ) && flags&netlink.NLM_F_ECHO == 0
 }
 
@@ -292,11 +315,14 @@ func ChangesNothing(family netlink.Family, typ netlink.MessageType, flags netlin
 // (netlink_rcv_skb in net/netlink/af_netlink.c). So only requests that are trivial, or
 // that read and take the same locks, may be coalesced.
 func Coalescable(family netlink.Family, typ netlink.MessageType, flags netlink.Flags) bool {
-	f := traitsOf(family)
+	return traitsOf(family).coalescable(typ, flags)
+}
+
+func (f *traits) coalescable(typ netlink.MessageType, flags netlink.Flags) bool {
 	if !f.sequential || flags&netlink.NLM_F_ECHO != 0 {
 		return false
 	}
-	return typ == netlink.NLMSG_NOOP || family == netlink.NETLINK_ROUTE && isRouteGet(typ)
+	return typ == netlink.NLMSG_NOOP || f.shares != nil && f.shares(typ)
 }
 
 // HasNoop reports whether family acknowledges NLMSG_NOOP.

@@ -245,6 +245,25 @@ func TestCoalescable(t *testing.T) {
 	}
 }
 
+func TestDescribe(t *testing.T) {
+	for _, family := range everyFamily {
+		table := New(family, 1, 0, 1, func() bool { return false })
+		for _, typ := range types {
+			for _, flags := range []netlink.Flags{0, netlink.NLM_F_ECHO} {
+				var c Call
+				table.Describe(&c, typ, flags)
+				want := Call{
+					Type: typ, Kind: KindOf(family, typ), Echo: flags != 0,
+					Repeat: ChangesNothing(family, typ, flags), Coalescable: Coalescable(family, typ, flags),
+				}
+				if c.Type != want.Type || c.Kind != want.Kind || c.Echo != want.Echo || c.Repeat != want.Repeat || c.Coalescable != want.Coalescable {
+					t.Fatalf("%v, type %#x, flags %v: %+v", family, uint16(typ), flags, &c)
+				}
+			}
+		}
+	}
+}
+
 func TestHasNoop(t *testing.T) {
 	without := []netlink.Family{
 		netlink.NETLINK_FIB_LOOKUP, netlink.NETLINK_CONNECTOR, netlink.NETLINK_ISCSI, netlink.NETLINK_SCSITRANSPORT,

@@ -27,6 +27,9 @@ const keepRuns = 64
 
 // Reset makes r empty.
 func (r *Replies) Reset() {
+	if len(r.runs) == 0 {
+		return
+	}
 	clear(r.runs)
 	r.runs, r.count = r.runs[:0], 0
 	if cap(r.runs) > keepRuns {
@@ -51,11 +54,10 @@ const minParallel = 8 << 10
 // List returns the messages in the order in which they came, nil if there are
 // none. They belong to the caller.
 func (r *Replies) List() []wire.Message {
-	processors := 1
-	if r.count >= minParallel {
-		processors = runtime.GOMAXPROCS(0) // takes a lock of the scheduler
+	if r.count < minParallel {
+		return r.list(1)
 	}
-	return r.list(processors)
+	return r.list(runtime.GOMAXPROCS(0)) // takes a lock of the scheduler
 }
 
 // list is List with the number of processors as a parameter.

@@ -12,6 +12,7 @@ import (
 // Table is the set of requests in flight on one socket.
 type Table struct {
 	family  netlink.Family
+	traits  *traits
 	port    uint32
 	dropped func() bool
 
@@ -50,6 +51,7 @@ const minSlots = 64
 func New(family netlink.Family, port, seq uint32, credit int64, dropped func() bool) *Table {
 	return &Table{
 		family:  family,
+		traits:  traitsOf(family),
 		port:    port,
 		dropped: dropped,
 		credit:  credit,
@@ -123,7 +125,12 @@ func (t *Table) freeLocked(credit int64) {
 // the credit itself. The error is [ErrNoCredit] or, after Fail, Fail's error.
 func (t *Table) Open(c *Call) error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	err := t.openLocked(c)
+	t.mu.Unlock()
+	return err
+}
+
+func (t *Table) openLocked(c *Call) error {
 	if t.err != nil {
 		t.unreserveLocked(c)
 		return t.err
