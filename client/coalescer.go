@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/nlmux/netlink"
-	"github.com/nlmux/netlink/demux"
 )
 
 // coalescer coalesces requests. Up to maxSenders goroutines send at once; each sends
@@ -18,24 +17,21 @@ import (
 // A goroutine that runs never waits for one that was woken and does not run yet: it sends
 // itself.
 type coalescer struct {
+	// load is the number of goroutines that send, and oneWaiting times the number of
+	// queued requests. So a lone request needs no lock.
+	load atomic.Int64
+
 	// busy is the number of further sends for which requests are expected to be queued.
 	busy atomic.Int32
 
-	packets sync.Pool // *packet
-
 	mu sync.Mutex // guards following
 
-	senders int      // goroutines that send
 	waiting waitList // not registered yet
 	ended   bool     // every goroutine may send
 }
 
-// packet is a datagram of several requests: the calls and their numbers.
-type packet struct {
-	frame []byte
-	calls []*demux.Call
-	seqs  []uint32
-}
+// oneWaiting is more than any number of goroutines that send.
+const oneWaiting = 1 << 32
 
 // coalescers are those of one port. Requests of the same type share one: they take the
 // same locks in the kernel, so coalescing adds no wait for a lock.
@@ -85,25 +81,46 @@ const (
 	taken  // taken out of it by another goroutine, which sends it
 )
 
+// start reports whether the caller may send now: few goroutines send, and no request is
+// queued. If not, the caller calls acquire.
+func (c *coalescer) start(maxSenders int) bool {
+	for n := c.load.Load(); n < int64(maxSenders); n = c.load.Load() {
+		if c.load.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
+}
+
 // acquire reports whether x may send now. If not, x is queued, or another goroutine has
 // taken it. One that was woken and comes too late is first in the queue again.
 func (c *coalescer) acquire(x *exchange, maxSenders int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case x.state == inWaitList || x.state == taken:
+	switch x.state {
+	case inWaitList, taken:
 		return false
-	case c.senders < maxSenders || c.ended:
-		c.senders++
-		x.state = notWaiting
-		return true
-	case x.state == chosen:
+	case chosen:
 		c.waiting.pushFirst(x)
 	default:
 		c.waiting.push(x)
 	}
+	// Queue x before looking at the number of senders: the last of them to end looks at
+	// the queue afterwards.
 	x.state = inWaitList
-	return false
+	if n := c.load.Add(oneWaiting) % oneWaiting; n >= int64(maxSenders) && !c.ended {
+		return false
+	}
+	c.removeLocked(x, notWaiting)
+	c.load.Add(1)
+	return true
+}
+
+// removeLocked takes x out of the queue.
+func (c *coalescer) removeLocked(x *exchange, state waitState) {
+	c.waiting.remove(x)
+	c.load.Add(-oneWaiting)
+	x.state = state
 }
 
 // cancel takes x back. It reports false if another goroutine sends x.
@@ -112,7 +129,7 @@ func (c *coalescer) cancel(x *exchange) bool {
 	defer c.mu.Unlock()
 	switch x.state {
 	case inWaitList:
-		c.waiting.remove(x)
+		c.removeLocked(x, notWaiting)
 	case chosen:
 		c.wakeLocked() // another one instead
 	case taken:
@@ -124,9 +141,14 @@ func (c *coalescer) cancel(x *exchange) bool {
 
 // release ends a send and wakes the goroutine that has waited longest.
 func (c *coalescer) release() {
+	if c.load.Add(-1) >= oneWaiting {
+		c.wake()
+	}
+}
+
+func (c *coalescer) wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.senders--
 	c.wakeLocked()
 }
 
@@ -137,8 +159,7 @@ func (c *coalescer) wakeLocked() bool {
 	if x == nil {
 		return false
 	}
-	c.waiting.remove(x)
-	x.state = chosen
+	c.removeLocked(x, chosen)
 	x.call.Wake()
 	return true
 }
@@ -153,47 +174,29 @@ func (c *coalescer) end() {
 	}
 }
 
-// coalesce sends x through its coalescer and waits for its result. NotSent(err) reports
-// whether it was not sent.
-func (m *mux) coalesce(ctx context.Context, x *exchange) error {
-	c := m.coalescers.of(x.call.Type)
+// awaitTurn waits until x may send. sent reports that another goroutine has sent x instead.
+// NotSent(err) reports whether x was not sent.
+func (m *mux) awaitTurn(ctx context.Context, c *coalescer, x *exchange) (sent bool, err error) {
 	for !c.acquire(x, m.maxSenders) {
 		err := await(ctx, x.call)
 		switch {
 		case x.call.Ready():
-			return nil
+			return true, nil
 		case err != nil && c.cancel(x):
-			return opError("request", err, true)
+			return false, opError("request", err, true)
 		case err != nil:
-			return m.giveUp(ctx, x.call)
+			return true, m.giveUp(ctx, x.call)
 		}
 	}
-	if err := m.sendQueued(ctx, c, x); err != nil {
-		return err
-	}
-	return m.wait(ctx, x.call)
+	return false, nil
 }
 
-// sendQueued sends the queued requests with x as the last of them, so that all are
-// answered when x is. With an error x was not sent.
-func (m *mux) sendQueued(ctx context.Context, c *coalescer, x *exchange) error {
-	// Deferred, since a handler of package nltest may end the goroutine.
-	defer c.release()
-	if err := m.open(ctx, x.call); err != nil {
-		return opError("request", err, true)
-	}
-	d := m.pack(c, x)
-	if d == nil {
-		return m.sendAlone(x)
-	}
-	m.sendPacket(d)
-	c.packets.Put(d)
-	return nil
-}
+// mayPack reports whether a request is queued or soon will be.
+func (c *coalescer) mayPack() bool { return c.busy.Load() > 0 || c.load.Load() >= oneWaiting }
 
-// pack returns a datagram of the queued requests and x. It returns nil if the queue is
-// empty, or if there is no room for more answers.
-func (m *mux) pack(c *coalescer, x *exchange) *packet {
+// pack adds x and queued requests before it to x.along, as far as there is room for more
+// answers. So all are answered when x is. It reports false if it has added none.
+func (m *mux) pack(c *coalescer, x *exchange) bool {
 	if c.busy.Load() > 0 {
 		// The goroutines whose requests were just answered are about to send again.
 		c.busy.Add(-1)
@@ -201,55 +204,18 @@ func (m *mux) pack(c *coalescer, x *exchange) *packet {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting.first == nil {
-		return nil
-	}
-	d, _ := c.packets.Get().(*packet)
-	if d == nil {
-		d = new(packet)
-	}
-	d.frame, d.calls, d.seqs = d.frame[:0], d.calls[:0], d.seqs[:0]
-	for w := c.waiting.first; w != nil && len(d.calls) < maxCoalesced-1; w = c.waiting.first {
-		if len(d.frame)+len(w.frame)+len(x.frame) > m.maxFrame || !m.tryOpen(w.call) {
+	a := &x.along
+	for w := c.waiting.first; w != nil && len(a.calls) < maxCoalesced-1; w = c.waiting.first {
+		if len(a.frame)+len(w.frame)+len(x.frame) > m.maxFrame || !m.tryOpen(w.call) {
 			break
 		}
-		c.waiting.remove(w)
-		w.state = taken
-		d.add(w)
+		c.removeLocked(w, taken)
+		a.add(w)
 	}
-	if len(d.calls) == 0 {
-		c.packets.Put(d)
-		return nil
+	if len(a.calls) == 0 {
+		return false
 	}
-	d.add(x)
+	a.frame = append(a.frame, x.frame...)
 	c.busy.Store(busySends)
-	return d
-}
-
-// add puts a copy of an opened request into the datagram, since its caller may abandon it
-// at any moment.
-func (d *packet) add(x *exchange) {
-	at := len(d.frame)
-	d.frame = append(d.frame, x.frame...)
-	setSeq(d.frame[at:], x.call.Seq)
-	d.calls = append(d.calls, x.call)
-	d.seqs = append(d.seqs, x.call.Seq)
-}
-
-// sendPacket sends a datagram of several requests and reads the answers. If it cannot
-// be sent, all the requests in it fail.
-func (m *mux) sendPacket(d *packet) {
-	defer clear(d.calls)
-	if err := m.transmit(d.frame); err != nil {
-		err = opError("request", err, true)
-		for i, c := range d.calls {
-			m.table.Reject(c, d.seqs[i], err)
-		}
-		return
-	}
-	// The last request is answered last. By then, requests without a result have no
-	// answer.
-	if m.readAnswer(d.calls[len(d.calls)-1]) {
-		m.conclude(d.calls, d.seqs)
-	}
+	return true
 }

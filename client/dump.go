@@ -114,7 +114,6 @@ func (c *Conn) collectOnce(ctx context.Context, req dumpRequest) ([]wire.Message
 	if err != nil {
 		return nil, opError("request", err, true)
 	}
-	// Deferred, since a handler of package nltest may end the goroutine.
 	defer c.dumps.collected(s)
 	if err := s.start(ctx, req); err != nil {
 		return nil, opError("request", err, true)

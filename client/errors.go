@@ -85,8 +85,12 @@ var (
 	errGroupZero  = fmt.Errorf("group 0 is not a multicast group: %w", syscall.EINVAL)
 )
 
-// opError returns an OpError for op; notSent is the result of [NotSent].
+// opError returns an OpError for op; notSent is the result of [NotSent]. An OpError as err
+// keeps its own.
 func opError(op string, err error, notSent bool) error {
+	if e, ok := err.(*OpError); ok {
+		err, notSent = e.Err, e.notSent
+	}
 	return &OpError{Op: op, Err: err, notSent: notSent}
 }
 

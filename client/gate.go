@@ -25,7 +25,14 @@ func (g *gate) open() {
 	}
 }
 
-// wait waits until the gate is open.
+// pass waits until the gate is open.
+func (g *gate) pass(ctx context.Context) error {
+	if g.opened.Load() == nil {
+		return nil
+	}
+	return g.wait(ctx)
+}
+
 func (g *gate) wait(ctx context.Context) error {
 	for opened := g.opened.Load(); opened != nil; opened = g.opened.Load() {
 		select {

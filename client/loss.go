@@ -50,14 +50,13 @@ func (r *receiver) overrunLocked(congested bool) {
 	*o = overrun{draining: true, congested: congested, backlog: r.sock.Backlog()}
 }
 
-// drainedLocked subtracts d, which was just read, from the backlog. If events come faster
+// drainedLocked subtracts d, which was just read during an overrun, from the backlog. If events come faster
 // than they are read, no read finds the queue empty. But messages after the backlog were
 // queued after the loss and, if the buffer was full, after the queue was empty.
 func (r *receiver) drainedLocked(d *sock.Datagram) {
-	if o := &r.overrun; o.draining {
-		if o.backlog -= d.N + sock.Charge; o.backlog <= 0 {
-			r.emptyLocked()
-		}
+	o := &r.overrun
+	if o.backlog -= d.N + sock.Charge; o.backlog <= 0 {
+		r.emptyLocked()
 	}
 }
 

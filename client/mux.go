@@ -81,7 +81,9 @@ func (m *mux) readAnswer(call *demux.Call) (dry bool) {
 		if call.Ready() {
 			return true
 		}
-		if dry, ok := m.recv.try(call); ok {
+		if m.recv.mu.TryLock() {
+			_, dry = m.recv.drainLocked(call, m.recv.most)
+			m.recv.mu.Unlock()
 			return dry
 		}
 		if !m.yield.do() {

@@ -59,24 +59,13 @@ func newReceiver(family netlink.Family, s sock.Socket, buffer int, table *demux.
 	return r
 }
 
-// try reads for call if no other goroutine reads. ok reports whether it read; dry then
-// reports whether it read all that was queued or the result of call.
-func (r *receiver) try(call *demux.Call) (dry, ok bool) {
-	if !r.mu.TryLock() {
-		return false, false
-	}
-	defer r.mu.Unlock()
-	_, dry = r.drainLocked(call, r.most)
-	return dry, true
-}
-
 // readFor waits for the lock, reads for call, and reports whether it read all that was
 // queued or the result of call. The wait is short: a read of this socket never waits
 // for the kernel's locks, because the socket runs no dump.
 func (r *receiver) readFor(call *demux.Call) (dry bool) {
 	r.lock()
-	defer r.mu.Unlock()
 	_, dry = r.drainLocked(call, r.most)
+	r.mu.Unlock()
 	return dry
 }
 
@@ -119,45 +108,52 @@ const maxFailed = 100
 // because reads fail.
 func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool) {
 	b := buffers.Get().(*recvBuffers)
-	defer buffers.Put(b)
 	dry = true
-	failed := 0
-	for count < limit && failed < maxFailed && (r.overrun.draining || call == nil || !call.Ready()) {
+	for failed := 0; count < limit && (r.overrun.draining || call == nil || !call.Ready()); {
 		ds := b.first(r.batchLocked(count))
 		n, err := r.sock.Recv(ds)
-		for i := range n {
-			r.deliverLocked(&ds[i])
-		}
-		count += n
-		if err == nil {
-			failed = 0
-			if call == nil && r.waiting.Load() > 0 {
-				r.mu.Unlock()
-				r.mu.Lock()
+		if err != nil {
+			failed++
+			if r.failedLocked(err, ds[0].Congested, failed) {
+				dry = err != net.ErrClosed
+				break
 			}
 			continue
 		}
-		if err == syscall.EAGAIN {
-			r.emptyLocked()
-			break
+		for i := range n {
+			r.deliverLocked(&ds[i])
 		}
-		if err == net.ErrClosed {
-			// The reader may have exited, so the gate is opened here.
-			r.gate.open()
-			dry = false
-			break
+		count, failed = count+n, 0
+		if call == nil && r.waiting.Load() > 0 {
+			r.mu.Unlock()
+			r.mu.Lock()
 		}
-		failed++
-		r.overrunLocked(ds[0].Congested)
 	}
-	if failed == maxFailed {
-		// Reads are not permitted. Requests must not wait for them.
-		r.emptyLocked()
-	}
+	buffers.Put(b)
 	if count > 0 {
 		r.found = count
 	}
 	return count, dry
+}
+
+// failedLocked handles a read that failed, the nth in a row. It reports whether there is
+// nothing more to read.
+func (r *receiver) failedLocked(err error, congested bool, nth int) (end bool) {
+	switch err {
+	case syscall.EAGAIN:
+		r.emptyLocked()
+		return true
+	case net.ErrClosed:
+		// The reader may have exited, so the gate is opened here.
+		r.gate.open()
+		return true
+	}
+	r.overrunLocked(congested)
+	if nth == maxFailed {
+		// Reads are not permitted. Requests must not wait for them.
+		r.emptyLocked()
+	}
+	return nth == maxFailed
 }
 
 // batchLocked returns the number of datagrams to request from the next Recv, given
@@ -175,6 +171,8 @@ func (r *receiver) deliverLocked(d *sock.Datagram) {
 		r.table.MarkLost()
 		r.dispatcher.gap()
 	}
-	r.drainedLocked(d)
+	if r.overrun.draining {
+		r.drainedLocked(d)
+	}
 	r.d = nil
 }

@@ -129,19 +129,25 @@ func (c *Conn) repeat(ctx context.Context, req dumpRequest) ([]wire.Message, err
 // NETLINK_SCSITRANSPORT do not acknowledge it: there Noop fails with
 // [errors.ErrUnsupported] and sends nothing.
 func (c *Conn) Noop(ctx context.Context) error {
-	defer runtime.KeepAlive(c)
-	err := live(ctx)
-	if err == nil && !demux.HasNoop(c.family) {
-		err = fmt.Errorf("%v does not acknowledge: %w", c.family, errors.ErrUnsupported)
-	}
-	if err != nil {
+	if err := c.checkNoop(ctx); err != nil {
 		return opError("noop", err, true)
 	}
-	_, err = c.requests.exchange(ctx, netlink.NLMSG_NOOP, nil, 0, nil)
+	_, err := c.requests.exchange(ctx, netlink.NLMSG_NOOP, nil, 0, nil)
+	runtime.KeepAlive(c)
 	if op, ok := err.(*OpError); ok {
-		return opError("noop", op.Err, op.notSent)
+		return opError("noop", op, false)
 	}
 	return err
+}
+
+func (c *Conn) checkNoop(ctx context.Context) error {
+	if err := live(ctx); err != nil {
+		return err
+	}
+	if !demux.HasNoop(c.family) {
+		return fmt.Errorf("%v does not acknowledge: %w", c.family, errors.ErrUnsupported)
+	}
+	return nil
 }
 
 // Send sends a message of type typ with the given payload and does not wait for an
@@ -183,7 +189,9 @@ func (m *mux) sendOnly(ctx context.Context, typ netlink.MessageType, payload []b
 	if err := m.slots.acquire(ctx, m.done); err != nil {
 		return err
 	}
-	if err := m.transmit(x.frame); err != nil {
+	err := m.sock.Send(x.frame)
+	m.slots.release()
+	if err != nil {
 		return err
 	}
 	if m.unasked.Add(1) >= m.lookAfter {
@@ -219,9 +227,35 @@ type exchange struct {
 	call  *demux.Call
 	frame []byte
 
+	along along
+
 	// Guarded by the mutex of the coalescer.
 	state waitState
 	node  waitNode
+}
+
+// along is requests of other goroutines that go into the datagram of an exchange: the calls
+// and their numbers, and the datagram so far. There are none in the usual case.
+type along struct {
+	frame []byte
+	calls []*demux.Call
+	seqs  []uint32
+}
+
+// add adds a copy of the frame of an opened request, since its caller may abandon it at any
+// moment.
+func (a *along) add(x *exchange) {
+	at := len(a.frame)
+	a.frame = append(a.frame, x.frame...)
+	setSeq(a.frame[at:], x.call.Seq)
+	a.calls = append(a.calls, x.call)
+	a.seqs = append(a.seqs, x.call.Seq)
+}
+
+// reset makes a empty.
+func (a *along) reset() {
+	clear(a.calls)
+	a.frame, a.calls, a.seqs = a.frame[:0], a.calls[:0], a.seqs[:0]
 }
 
 func newExchange() *exchange { return &exchange{call: demux.NewCall()} }
@@ -231,8 +265,8 @@ func newExchange() *exchange { return &exchange{call: demux.NewCall()} }
 func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []byte, flags netlink.Flags, ack *wire.Ack) ([]wire.Message, error) {
 	x := m.calls.Get().(*exchange)
 	c := x.call
-	c.Type, c.Kind, c.Echo, c.AckInto = typ, demux.KindOf(m.family, typ), flags&netlink.NLM_F_ECHO != 0, ack
-	c.Repeat = demux.ChangesNothing(m.family, typ, flags)
+	m.table.Describe(c, typ, flags)
+	c.AckInto = ack
 	if m.family == netlink.NETLINK_GENERIC && len(payload) > 0 {
 		c.Command = payload[0]
 	}
@@ -242,45 +276,59 @@ func (m *mux) exchange(ctx context.Context, typ netlink.MessageType, payload []b
 			return nil, opError("request", err, true)
 		}
 	}
-	var err error
-	if demux.Coalescable(m.family, typ, flags) {
-		err = m.coalesce(ctx, x)
-	} else {
-		err = m.ask(ctx, x)
-	}
-	if err != nil {
+	if err := m.ask(ctx, x); err != nil {
 		return nil, err
 	}
 	msgs, err := c.Result()
-	if err == nil {
-		m.window.learn(typ, c.Charge())
-		m.reuse(x)
-		return msgs, nil
+	if err != nil {
+		return nil, m.failed(x, err)
 	}
+	m.window.learn(typ, c.Charge())
+	m.reuse(x)
+	return msgs, nil
+}
+
+// failed returns the error of an exchange whose result is err.
+func (m *mux) failed(x *exchange, err error) error {
 	if err == ErrReplyLost {
-		m.window.learnLoss(typ)
+		m.window.learnLoss(x.call.Type)
 	}
 	var refusal *wire.KernelError
 	if errors.As(err, &refusal) {
 		m.reuse(x)
-		return nil, err
+		return err
 	}
-	var op *OpError
-	if errors.As(err, &op) {
-		return nil, err
-	}
-	return nil, opError("request", err, false)
+	return opError("request", err, false)
 }
 
 // ask sends x and waits for its result. NotSent(err) reports whether it was not sent.
 func (m *mux) ask(ctx context.Context, x *exchange) error {
-	if err := m.open(ctx, x.call); err != nil {
+	call := x.call
+	var co *coalescer
+	if call.Coalescable {
+		co = m.coalescers.of(call.Type)
+		if !co.start(m.maxSenders) {
+			if sent, err := m.awaitTurn(ctx, co, x); sent || err != nil {
+				return err
+			}
+		}
+	}
+	err := m.open(ctx, call)
+	if err == nil {
+		setSeq(x.frame, call.Seq)
+		frame := x.frame
+		if co != nil && co.mayPack() && m.pack(co, x) {
+			frame = x.along.frame
+		}
+		err = m.send(call, frame, &x.along)
+	}
+	if co != nil {
+		co.release()
+	}
+	if err != nil {
 		return opError("request", err, true)
 	}
-	if err := m.sendAlone(x); err != nil {
-		return err
-	}
-	return m.wait(ctx, x.call)
+	return m.wait(ctx, call)
 }
 
 // encode lays out the request. Its number is set when it is sent.
@@ -301,13 +349,14 @@ func (m *mux) encode(x *exchange, payload []byte, flags netlink.Flags) {
 func setSeq(frame []byte, seq uint32) { binary.NativeEndian.PutUint32(frame[8:], seq) }
 
 // open waits for a send slot and for room for the answer to a call, and registers the
-// call. With an error nothing is held. Otherwise the caller sends it with transmit.
+// call. With an error nothing is held. Otherwise the caller sends it
+// with send, which frees the slot.
 func (m *mux) open(ctx context.Context, call *demux.Call) error {
 	m.window.measure(call)
 	for {
 		err := m.slots.acquire(ctx, m.done)
 		if err == nil {
-			if err = m.recv.gate.wait(ctx); err == nil {
+			if err = m.recv.gate.pass(ctx); err == nil {
 				// Before the send, or the answer could come first.
 				if err = m.table.Open(call); err == nil {
 					return nil
@@ -352,51 +401,51 @@ func await(ctx context.Context, call *demux.Call) error {
 	}
 }
 
-// transmit sends a frame in the caller's slot, and frees the slot, even if a handler of
-// package nltest ends the goroutine.
-func (m *mux) transmit(frame []byte) error {
-	defer m.slots.release()
-	return m.sock.Send(frame)
-}
-
 // tryOpen registers a call that need not be sent now. It does not wait.
 func (m *mux) tryOpen(call *demux.Call) bool {
 	m.window.measure(call)
 	return m.table.Open(call) == nil
 }
 
-// sendAlone sends x, which was opened, and reads its answer. With an error x was not
-// sent and nothing is held.
-func (m *mux) sendAlone(x *exchange) error {
-	setSeq(x.frame, x.call.Seq)
-	if err := m.send(x.call, x.frame); err != nil {
-		return opError("request", err, true)
-	}
-	return nil
-}
-
-// send sends the frame of a call that was opened, and reads its answer. With an error
-// it was not sent and nothing is held.
-func (m *mux) send(call *demux.Call, frame []byte) error {
-	if err := m.transmit(frame); err != nil {
+// send sends a frame with the request of call, which was opened, at its end, and reads the
+// answer. The requests along come before it. With an error nothing was sent, and none of
+// the calls is open any more.
+func (m *mux) send(call *demux.Call, frame []byte, with *along) error {
+	err := m.sock.Send(frame)
+	m.slots.release()
+	if err != nil {
+		m.reject(with, err)
 		m.table.Withdraw(call)
 		return err
 	}
 	m.table.MarkSent(call)
-	if call.Kind == demux.Silent {
+	if call.Kind == demux.Silent || !m.readAnswer(call) {
 		return nil
 	}
-	seq := call.Seq
-	if m.readAnswer(call) && !call.Ready() {
-		m.conclude([]*demux.Call{call}, []uint32{seq})
+	// The last request is answered last. By now, requests without a result have no answer.
+	if len(with.calls) > 0 {
+		m.conclude(with.calls, with.seqs)
+	}
+	if !call.Ready() {
+		m.conclude([]*demux.Call{call}, []uint32{call.Seq})
 	}
 	return nil
+}
+
+// reject ends requests that could not be sent.
+func (m *mux) reject(with *along, err error) {
+	for i, c := range with.calls {
+		m.table.Reject(c, with.seqs[i], opError("request", err, true))
+	}
 }
 
 // wait waits for the result of a call that was sent. The goroutine that sent it has
 // read its answer, so the result is there, or soon net.ErrClosed. It is not if another
 // goroutine sends it, or if a thread of the kernel answers. The result beats ctx.
 func (m *mux) wait(ctx context.Context, call *demux.Call) error {
+	if call.Ready() {
+		return nil
+	}
 	switch call.Kind {
 	case demux.Silent:
 		m.table.Withdraw(call)
@@ -426,13 +475,16 @@ func (m *mux) giveUp(ctx context.Context, call *demux.Call) error {
 	return nil
 }
 
-// keepFrame is the largest frame kept for the next request, in bytes.
+// keepFrame is the most memory for frames that is kept for the next request, in bytes.
 const keepFrame = 4 << 10
 
 // reuse keeps x for the next request. The kernel is done with it.
 func (m *mux) reuse(x *exchange) {
-	if cap(x.frame) > keepFrame {
-		x.frame = nil
+	if cap(x.frame)+cap(x.along.frame) > keepFrame {
+		x.frame, x.along.frame = nil, nil
+	}
+	if len(x.along.calls) > 0 {
+		x.along.reset()
 	}
 	x.call.Reset()
 	x.state = notWaiting

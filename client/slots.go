@@ -28,6 +28,11 @@ func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
 	if s.claims.Add(1) <= maxSlots {
 		return nil
 	}
+	return s.wait(ctx, closed)
+}
+
+// wait waits for the slot of a claim, or gives up the claim.
+func (s *slots) wait(ctx context.Context, closed <-chan struct{}) error {
 	var err error
 	select {
 	case <-s.freed:

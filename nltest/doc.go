@@ -8,9 +8,8 @@
 // # The handler
 //
 // The handler gets each request that is not a control message and returns the messages
-// of its answer, in order. It runs inside the send, in the goroutine that makes the
-// request, as the kernel does; concurrent requests call it concurrently, so it locks
-// its state. The handler may keep the request. What it returns is copied: a Seq or
+// of its answer, in order. It runs inside the send, as the kernel does, in a goroutine of
+// its own; concurrent requests call it concurrently, so it locks its state. The handler may keep the request. What it returns is copied: a Seq or
 // PortID of 0 becomes the request's, and Length is computed. The end of the answer is
 // added as the family's kernel sends it, unless the handler returns one:
 //
@@ -20,8 +19,7 @@
 //   - data and [Done] with an errno: a dump that breaks off
 //
 // The handler must not use the Conn of the request: the request holds what the next one
-// may wait for. If the handler ends the goroutine, as t.Fatal does, the request stays
-// in flight until the Conn is closed.
+// may wait for. If the handler ends its goroutine, as t.Fatal does, the request fails.
 //
 // # Batches
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -340,4 +341,20 @@ func TestExtAckThatCannotBeSent(t *testing.T) {
 		}
 	}()
 	nltest.Error(syscall.EPERM, wire.ExtAck{Message: strings.Repeat("x", math.MaxUint16)})
+}
+
+// A handler that ends its goroutine, as t.Fatal does, fails the request.
+func TestHandlerThatDoesNotReturn(t *testing.T) {
+	c := nltest.Dial(netlink.NETLINK_ROUTE, func(wire.Message) []wire.Message {
+		runtime.Goexit()
+		return nil
+	})
+	defer c.Close()
+	_, err := c.Request(bg, rtmNewLink, make([]byte, 16), 0)
+	if err == nil || !strings.Contains(err.Error(), "the handler ended its goroutine") {
+		t.Errorf("%v, want an error that names the handler", err)
+	}
+	if err := c.Noop(bg); err != nil {
+		t.Error(err)
+	}
 }

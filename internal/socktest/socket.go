@@ -53,7 +53,11 @@ var _ sock.Socket = (*Socket)(nil)
 // PortID returns the port.
 func (s *Socket) PortID() uint32 { return s.port }
 
-// Send hands the frame to the kernel's function and returns its error.
+// errEnded is the error of a send whose function has ended its goroutine.
+var errEnded = errors.New("the handler ended its goroutine, as t.Fatal does")
+
+// Send hands the frame to the kernel's function, in a goroutine of its own, and returns
+// its error.
 func (s *Socket) Send(b []byte) error {
 	s.mu.Lock()
 	closed := s.isClosed
@@ -61,7 +65,13 @@ func (s *Socket) Send(b []byte) error {
 	if closed {
 		return net.ErrClosed
 	}
-	return s.kernel.request(s, bytes.Clone(b))
+	result := make(chan error, 1)
+	go func() {
+		err := errEnded
+		defer func() { result <- err }()
+		err = s.kernel.request(s, bytes.Clone(b))
+	}()
+	return <-result
 }
 
 // Recv takes datagrams off the queue.
