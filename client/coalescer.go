@@ -84,12 +84,8 @@ const (
 // start reports whether the caller may send now: few goroutines send, and no request is
 // queued. If not, the caller calls acquire.
 func (c *coalescer) start(maxSenders int) bool {
-	for n := c.load.Load(); n < int64(maxSenders); n = c.load.Load() {
-		if c.load.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-	return false
+	n := c.load.Load()
+	return n < int64(maxSenders) && c.load.CompareAndSwap(n, n+1)
 }
 
 // acquire reports whether x may send now. If not, x is queued, or another goroutine has

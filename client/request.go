@@ -325,8 +325,11 @@ func (m *mux) ask(ctx context.Context, x *exchange) error {
 	if co != nil {
 		co.release()
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return opError("request", err, true)
+	case call.Ready():
+		return nil
 	}
 	return m.wait(ctx, call)
 }
@@ -439,13 +442,10 @@ func (m *mux) reject(with *along, err error) {
 	}
 }
 
-// wait waits for the result of a call that was sent. The goroutine that sent it has
+// wait waits for the result of a call that was sent and is not ready. The goroutine that sent it has
 // read its answer, so the result is there, or soon net.ErrClosed. It is not if another
 // goroutine sends it, or if a thread of the kernel answers. The result beats ctx.
 func (m *mux) wait(ctx context.Context, call *demux.Call) error {
-	if call.Ready() {
-		return nil
-	}
 	switch call.Kind {
 	case demux.Silent:
 		m.table.Withdraw(call)

@@ -54,16 +54,16 @@ const minParallel = 8 << 10
 // List returns the messages in the order in which they came, nil if there are
 // none. They belong to the caller.
 func (r *Replies) List() []wire.Message {
-	if r.count < minParallel {
-		return r.list(1)
-	}
-	return r.list(runtime.GOMAXPROCS(0)) // takes a lock of the scheduler
-}
-
-// list is List with the number of processors as a parameter.
-func (r *Replies) list(processors int) []wire.Message {
 	if r.count == 0 {
 		return nil
+	}
+	return r.list(0)
+}
+
+// list is List of an answer that is not empty, by that number of processors; 0: all.
+func (r *Replies) list(processors int) []wire.Message {
+	if processors == 0 && r.count >= minParallel {
+		processors = runtime.GOMAXPROCS(0) // takes a lock of the scheduler
 	}
 	msgs := make([]wire.Message, r.count)
 	if n := min(r.count/minParallel, processors); n > 1 {

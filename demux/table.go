@@ -108,6 +108,12 @@ func (t *Table) unreserveLocked(c *Call) {
 // freeLocked adds to the free credit and gives it to those that wait, in order.
 func (t *Table) freeLocked(credit int64) {
 	t.credit += credit
+	if t.creditQueue.Len() > 0 {
+		t.grantLocked()
+	}
+}
+
+func (t *Table) grantLocked() {
 	for first := t.creditQueue.Front(); first != nil; first = t.creditQueue.Front() {
 		c := first.Value.(*Call)
 		if t.credit < c.Credit {
@@ -123,31 +129,31 @@ func (t *Table) freeLocked(credit int64) {
 // Open registers c and gives it a sequence number that is neither 0 nor in use, not even
 // by an abandoned call; to a Batch it gives several in a row. Without Reserve, it takes
 // the credit itself. The error is [ErrNoCredit] or, after Fail, Fail's error.
-func (t *Table) Open(c *Call) error {
+func (t *Table) Open(c *Call) (err error) {
 	t.mu.Lock()
-	err := t.openLocked(c)
+	switch {
+	case t.err != nil:
+		err = t.err
+		t.unreserveLocked(c)
+	case !c.reserved && !t.takeLocked(c):
+		err = ErrNoCredit
+	default:
+		t.openLocked(c)
+	}
 	t.mu.Unlock()
 	return err
 }
 
-func (t *Table) openLocked(c *Call) error {
-	if t.err != nil {
-		t.unreserveLocked(c)
-		return t.err
-	}
-	if !c.reserved && !t.takeLocked(c) {
-		return ErrNoCredit
-	}
-	c.reserved = false
+// openLocked registers c, whose credit is taken.
+func (t *Table) openLocked(c *Call) {
 	if c.Kind == Batch {
 		t.openBatchLocked(c)
 	} else {
 		t.openOneLocked(c)
 	}
 	t.opened++
-	c.waiting, c.registered = true, true
+	c.reserved, c.waiting, c.registered = false, true, true
 	c.lost, c.overlapped = t.dropping, t.dropping
-	return nil
 }
 
 func (t *Table) openOneLocked(c *Call) {
