@@ -125,7 +125,7 @@ func (m *mux) stayParked(quiet int) {
 	for ; ; timer.Reset(parkTime) {
 		// The first look is for messages that a goroutine left to the reader because it
 		// did not see that the reader parks.
-		m.recv.look(m.recv.most)
+		m.recv.lookIfIdle()
 		if (quiet >= quietLooks || !m.mayPark()) && m.notify() {
 			break
 		}

@@ -92,6 +92,15 @@ func (r *receiver) look(limit int) int {
 	return n
 }
 
+// lookIfIdle reads until the queue is empty, unless another goroutine reads: that one may
+// not be scheduled, and would pass the lock to this one, for which the next ones would wait.
+func (r *receiver) lookIfIdle() {
+	if r.mu.TryLock() {
+		r.drainLocked(nil, r.most)
+		r.mu.Unlock()
+	}
+}
+
 // maxFailed is the maximum number of consecutive failed reads. Then the queue is left
 // until more arrives. An overrun fails one read, since the kernel reports none until
 // the queue has been empty (netlink_overrun).
