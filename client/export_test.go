@@ -1,8 +1,8 @@
 package client
 
 const (
-	BusyWakes = busyWakes // wakes in a row that make the reader park
-	LookMost  = lookMost  // datagrams that count as a wake
+	BusyRequests = busyRequests // requests in a row after which the reader parks
+	LookMost     = lookMost     // datagrams that count as a wake
 )
 
 // MaxSendersFor returns the maximum number of goroutines that send on a coalescer at

@@ -85,18 +85,16 @@ func TestReaderParksDuringOneLongRead(t *testing.T) {
 		k.CanSilence = true
 		c, reader := k.dialStepped()
 		synctest.Wait()
-		for range client.BusyWakes { // as many wakes as are counted at a time
-			reader.Queue(socktest.Datagram{Data: event("wakes the reader"), PortID: 4711})
-			synctest.Wait()
-		}
+		reader.Queue(socktest.Datagram{Data: event("wakes the reader"), PortID: 4711})
+		synctest.Wait()
 		var calls []*task[[]wire.Message]
 		var reqs []request
-		for range client.BusyWakes + 1 {
+		for range client.BusyRequests + 1 {
 			calls = append(calls, k.request(bg, c, newAddr, "", 0))
 			reqs = append(reqs, k.want(newAddr))
 		}
 		reader.stop()
-		reader.Queue(slices.Repeat([]socktest.Datagram{{Data: reqs[0].data("more")}}, client.BusyWakes*client.LookMost)...)
+		reader.Queue(slices.Repeat([]socktest.Datagram{{Data: reqs[0].data("more")}}, 2*client.LookMost)...)
 		synctest.Wait()
 		for _, req := range reqs {
 			req.from.Queue(socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)})
