@@ -151,7 +151,7 @@ func (m *mux) batch(ctx context.Context, b *batch) ([]wire.Message, error) {
 		err = m.open(ctx, call)
 	}
 	if err == nil {
-		err = m.send(call, b.frame(call.Seq, m.sock.PortID()), new(along))
+		err = m.send(call, b.frame(call.Seq, m.sock.PortID()), nil)
 	}
 	if err != nil {
 		return nil, opError("batch", err, true)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/demux"
 )
 
 // coalescer coalesces requests. Up to maxSenders goroutines send at once; each sends
@@ -28,6 +29,31 @@ type coalescer struct {
 
 	waiting waitList // not registered yet
 	ended   bool     // every goroutine may send
+}
+
+// packet is requests of other goroutines that are sent together with one's own: the calls
+// and their numbers. The frame has one's own request at its end.
+type packet struct {
+	frame []byte
+	calls []*demux.Call
+	seqs  []uint32
+}
+
+// add adds a copy of the frame of an opened request, since its caller may abandon it at any
+// moment.
+func (p *packet) add(x *exchange) {
+	at := len(p.frame)
+	p.frame = append(p.frame, x.frame...)
+	setSeq(p.frame[at:], x.call.Seq)
+	p.calls = append(p.calls, x.call)
+	p.seqs = append(p.seqs, x.call.Seq)
+}
+
+// reject ends the calls of p, which could not be sent.
+func (m *mux) reject(p *packet, err error) {
+	for i, c := range p.calls {
+		m.table.Reject(c, p.seqs[i], opError("request", err, true))
+	}
 }
 
 // oneWaiting is more than any number of goroutines that send.
@@ -190,9 +216,9 @@ func (m *mux) awaitTurn(ctx context.Context, c *coalescer, x *exchange) (sent bo
 // mayPack reports whether a request is queued or soon will be.
 func (c *coalescer) mayPack() bool { return c.busy.Load() > 0 || c.load.Load() >= oneWaiting }
 
-// pack adds x and queued requests before it to x.along, as far as there is room for more
-// answers. So all are answered when x is. It reports false if it has added none.
-func (m *mux) pack(c *coalescer, x *exchange) bool {
+// pack returns a packet of queued requests, as far as there is room for more answers, with
+// x at the end: so all are answered when x is. It returns nil if there is none.
+func (m *mux) pack(c *coalescer, x *exchange) *packet {
 	if c.busy.Load() > 0 {
 		// The goroutines whose requests were just answered are about to send again.
 		c.busy.Add(-1)
@@ -200,18 +226,24 @@ func (m *mux) pack(c *coalescer, x *exchange) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a := &x.along
-	for w := c.waiting.first; w != nil && len(a.calls) < maxCoalesced-1; w = c.waiting.first {
-		if len(a.frame)+len(w.frame)+len(x.frame) > m.maxFrame || !m.tryOpen(w.call) {
+	if c.waiting.first == nil {
+		return nil
+	}
+	p := m.packets.Get().(*packet)
+	clear(p.calls)
+	p.frame, p.calls, p.seqs = p.frame[:0], p.calls[:0], p.seqs[:0]
+	for w := c.waiting.first; w != nil && len(p.calls) < maxCoalesced-1; w = c.waiting.first {
+		if len(p.frame)+len(w.frame)+len(x.frame) > m.maxFrame || !m.tryOpen(w.call) {
 			break
 		}
 		c.removeLocked(w, taken)
-		a.add(w)
+		p.add(w)
 	}
-	if len(a.calls) == 0 {
-		return false
+	if len(p.calls) == 0 {
+		m.packets.Put(p)
+		return nil
 	}
-	a.frame = append(a.frame, x.frame...)
+	p.frame = append(p.frame, x.frame...)
 	c.busy.Store(busySends)
-	return true
+	return p
 }

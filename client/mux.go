@@ -34,6 +34,7 @@ type mux struct {
 
 	// For requests that share a datagram, see coalescer.
 	coalescers coalescers
+	packets    sync.Pool // *packet
 	yield      yielder
 	maxSenders int // maximum number of goroutines that send on a coalescer at once
 	maxFrame   int // maximum size in bytes of a datagram that requests share
@@ -59,6 +60,7 @@ func newMux(family netlink.Family, s sock.Socket, inFlight int, q *queue) *mux {
 		lookAfter: uint32(max(1, min(maxSlots, receive/(4*refusalSize)))),
 	}
 	m.calls.New = func() any { return newExchange() }
+	m.packets.New = func() any { return new(packet) }
 	m.table = demux.New(family, s.PortID(), rand.Uint32(), w.size, s.Dropped)
 	m.recv = newReceiver(family, s, receive, m.table, q)
 	m.startParked()

@@ -227,35 +227,9 @@ type exchange struct {
 	call  *demux.Call
 	frame []byte
 
-	along along
-
 	// Guarded by the mutex of the coalescer.
 	state waitState
 	node  waitNode
-}
-
-// along is requests of other goroutines that go into the datagram of an exchange: the calls
-// and their numbers, and the datagram so far. There are none in the usual case.
-type along struct {
-	frame []byte
-	calls []*demux.Call
-	seqs  []uint32
-}
-
-// add adds a copy of the frame of an opened request, since its caller may abandon it at any
-// moment.
-func (a *along) add(x *exchange) {
-	at := len(a.frame)
-	a.frame = append(a.frame, x.frame...)
-	setSeq(a.frame[at:], x.call.Seq)
-	a.calls = append(a.calls, x.call)
-	a.seqs = append(a.seqs, x.call.Seq)
-}
-
-// reset makes a empty.
-func (a *along) reset() {
-	clear(a.calls)
-	a.frame, a.calls, a.seqs = a.frame[:0], a.calls[:0], a.seqs[:0]
 }
 
 func newExchange() *exchange { return &exchange{call: demux.NewCall()} }
@@ -316,11 +290,16 @@ func (m *mux) ask(ctx context.Context, x *exchange) error {
 	err := m.open(ctx, call)
 	if err == nil {
 		setSeq(x.frame, call.Seq)
-		frame := x.frame
-		if co != nil && co.mayPack() && m.pack(co, x) {
-			frame = x.along.frame
+		var p *packet
+		if co != nil && co.mayPack() {
+			p = m.pack(co, x)
 		}
-		err = m.send(call, frame, &x.along)
+		if p == nil {
+			err = m.send(call, x.frame, nil)
+		} else {
+			err = m.send(call, p.frame, p)
+			m.packets.Put(p)
+		}
 	}
 	if co != nil {
 		co.release()
@@ -410,14 +389,16 @@ func (m *mux) tryOpen(call *demux.Call) bool {
 	return m.table.Open(call) == nil
 }
 
-// send sends a frame with the request of call, which was opened, at its end, and reads the
-// answer. The requests along come before it. With an error nothing was sent, and none of
-// the calls is open any more.
-func (m *mux) send(call *demux.Call, frame []byte, with *along) error {
+// send sends a frame with the request of call, which was opened, and reads the answer. The
+// frame may be that of a packet, whose requests come first. With an error nothing was sent,
+// and none of the calls is open any more.
+func (m *mux) send(call *demux.Call, frame []byte, p *packet) error {
 	err := m.sock.Send(frame)
 	m.slots.release()
 	if err != nil {
-		m.reject(with, err)
+		if p != nil {
+			m.reject(p, err)
+		}
 		m.table.Withdraw(call)
 		return err
 	}
@@ -426,20 +407,13 @@ func (m *mux) send(call *demux.Call, frame []byte, with *along) error {
 		return nil
 	}
 	// The last request is answered last. By now, requests without a result have no answer.
-	if len(with.calls) > 0 {
-		m.conclude(with.calls, with.seqs)
+	if p != nil {
+		m.conclude(p.calls, p.seqs)
 	}
 	if !call.Ready() {
 		m.conclude([]*demux.Call{call}, []uint32{call.Seq})
 	}
 	return nil
-}
-
-// reject ends requests that could not be sent.
-func (m *mux) reject(with *along, err error) {
-	for i, c := range with.calls {
-		m.table.Reject(c, with.seqs[i], opError("request", err, true))
-	}
 }
 
 // wait waits for the result of a call that was sent and is not ready. The goroutine that sent it has
@@ -475,16 +449,13 @@ func (m *mux) giveUp(ctx context.Context, call *demux.Call) error {
 	return nil
 }
 
-// keepFrame is the most memory for frames that is kept for the next request, in bytes.
+// keepFrame is the largest frame kept for the next request, in bytes.
 const keepFrame = 4 << 10
 
 // reuse keeps x for the next request. The kernel is done with it.
 func (m *mux) reuse(x *exchange) {
-	if cap(x.frame)+cap(x.along.frame) > keepFrame {
-		x.frame, x.along.frame = nil, nil
-	}
-	if len(x.along.calls) > 0 {
-		x.along.reset()
+	if cap(x.frame) > keepFrame {
+		x.frame = nil
 	}
 	x.call.Reset()
 	x.state = notWaiting

@@ -201,8 +201,12 @@ func (t *Table) Withdraw(c *Call) {
 	c.waiting = false
 }
 
-// MarkSent records that the send of c has returned.
-func (t *Table) MarkSent(c *Call) { c.sent.Store(true) }
+// MarkSent records that the send of c has returned. Only the loss of an echo depends on it.
+func (t *Table) MarkSent(c *Call) {
+	if c.Echo {
+		c.sent.Store(true)
+	}
+}
 
 // Reject ends the call that was opened with the number seq, if it has not ended
 // yet, with err: a goroutine other than its waiter tried to send it, and the
