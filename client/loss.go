@@ -50,9 +50,10 @@ func (r *receiver) overrunLocked(congested bool) {
 	*o = overrun{draining: true, congested: congested, backlog: r.sock.Backlog()}
 }
 
-// drainedLocked subtracts d, which was just read during an overrun, from the backlog. If events come faster
-// than they are read, no read finds the queue empty. But messages after the backlog were
-// queued after the loss and, if the buffer was full, after the queue was empty.
+// drainedLocked subtracts d, which was just read while draining, from the backlog. If
+// events come faster than they are read, no read finds the queue empty. But messages after
+// the backlog were queued after the loss and, if the buffer was full, after the queue was
+// empty.
 func (r *receiver) drainedLocked(d *sock.Datagram) {
 	o := &r.overrun
 	if o.backlog -= d.N + sock.Charge; o.backlog <= 0 {

@@ -16,10 +16,9 @@ var _ syscall.Conn = (*Conn)(nil)
 //
 // The caller must not change what the Conn relies on, nor send with the descriptor: a dump
 // would run while the Conn reads, in a system call of which the Go scheduler does not
-// know. A socket filter
-// (SO_ATTACH_FILTER) also sees the answers to requests ([WithEventFilter] filters
-// events only), NETLINK_NO_ENOBUFS hides losses, and the receive buffer must keep the
-// size of [WithReceiveBuffer].
+// know. A socket filter (SO_ATTACH_FILTER) also sees the answers to requests
+// ([WithEventFilter] filters events only), NETLINK_NO_ENOBUFS hides losses, and the receive
+// buffer must keep the size of [WithReceiveBuffer].
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	s, ok := c.requests.sock.(interface {
 		Control(f func(fd uintptr)) error

@@ -11,7 +11,8 @@ import (
 // While requests follow each other closely, the goroutines that send read the answers.
 // Waking the reader for each would cost more than the request. So the reader parks: it
 // turns the notification of its socket off and checks the socket periodically until
-// quietLooks checks in a row find few requests (measured: a NOOP of a lone goroutine takes a quarter less time).
+// quietLooks checks in a row find few requests (measured: a NOOP of a lone goroutine takes a
+// quarter less time).
 //
 // A new reader is parked. Its goroutine starts when the first look is due or unpark is
 // called. A Conn that makes one request and is closed needs none (measured: Dial,

@@ -331,8 +331,8 @@ func (m *mux) encode(x *exchange, payload []byte, flags netlink.Flags) {
 func setSeq(frame []byte, seq uint32) { binary.NativeEndian.PutUint32(frame[8:], seq) }
 
 // open waits for a send slot and for room for the answer to a call, and registers the
-// call. With an error nothing is held. Otherwise the caller sends it
-// with send, which frees the slot.
+// call. With an error nothing is held. Otherwise the caller sends it with send, which frees
+// the slot.
 func (m *mux) open(ctx context.Context, call *demux.Call) error {
 	m.window.measure(call)
 	for {
@@ -416,9 +416,9 @@ func (m *mux) send(call *demux.Call, frame []byte, p *packet) error {
 	return nil
 }
 
-// wait waits for the result of a call that was sent and is not ready. The goroutine that sent it has
-// read its answer, so the result is there, or soon net.ErrClosed. It is not if another
-// goroutine sends it, or if a thread of the kernel answers. The result beats ctx.
+// wait waits for the result of a call that was sent and is not ready: its kind is Silent, a
+// thread of the kernel answers it, or the result will be net.ErrClosed. The result beats
+// ctx.
 func (m *mux) wait(ctx context.Context, call *demux.Call) error {
 	switch call.Kind {
 	case demux.Silent:

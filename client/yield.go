@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// yielder yields to other goroutines while that is fast. Without it, requests take
-// 1.6 times as long if others are about to add to the next datagram. In a process with other work for every
-// processor, a goroutine that yields runs again only after a time slice of 10 ms. So a token
-// bucket limits the time of slow yields. It allows a short burst, because the system
-// sometimes stops a thread for some milliseconds even in an idle process.
+// yielder yields to other goroutines while that is fast. Without it, requests take 1.6
+// times as long if others are about to add to the next datagram. In a process with other
+// work for every processor, a goroutine that yields runs again only after a time slice of 10
+// ms. So a token bucket limits the time of slow yields. It allows a short burst, because the
+// system sometimes stops a thread for some milliseconds even in an idle process.
 type yielder struct {
 	full atomic.Int64 // time at which the bucket is full again, as of time.Since(start)
 
