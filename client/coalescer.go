@@ -133,8 +133,10 @@ func (c *coalescer) acquire(x *exchange, maxSenders int) bool {
 	if n := c.load.Add(oneWaiting) % oneWaiting; n >= int64(maxSenders) && !c.ended {
 		return false
 	}
-	c.removeLocked(x, notWaiting)
-	c.load.Add(1)
+	// In one step, or start could see neither x in the queue nor the new sender.
+	c.waiting.remove(x)
+	x.state = notWaiting
+	c.load.Add(1 - oneWaiting)
 	return true
 }
 
@@ -230,7 +232,6 @@ func (m *mux) pack(c *coalescer, x *exchange) *packet {
 		return nil
 	}
 	p := m.packets.Get().(*packet)
-	clear(p.calls)
 	p.frame, p.calls, p.seqs = p.frame[:0], p.calls[:0], p.seqs[:0]
 	for w := c.waiting.first; w != nil && len(p.calls) < maxCoalesced-1; w = c.waiting.first {
 		if len(p.frame)+len(w.frame)+len(x.frame) > m.maxFrame || !m.tryOpen(w.call) {

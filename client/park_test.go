@@ -32,6 +32,19 @@ func TestReaderDoesNotParkForFewRequests(t *testing.T) {
 	})
 }
 
+// Nor does it for a request after it has unparked, however many there were before.
+func TestReaderThatUnparkedDoesNotParkForOneRequest(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.parked()
+		for range 5 {
+			k.busy(c)
+		}
+		k.wantUnparked(quietTime)
+		wantTexts(t, k.get(bg, c))
+		k.wantNotParked("there was one request")
+	})
+}
+
 // The reader does not park for unsolicited messages: no goroutine that sends reads them.
 func TestReaderDoesNotParkForUnsolicitedMessages(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {

@@ -44,7 +44,7 @@ const (
 	// queue may not be empty for a long time.
 	lookMost = 64
 
-	// parkTime is the time between two looks, and so the maximum time that an
+	// parkTime is the time between two looks, and so usually the maximum time that an
 	// unsolicited message waits while the reader is parked.
 	parkTime = time.Millisecond
 
@@ -146,6 +146,8 @@ func (m *mux) stayParked(quiet int) {
 			quiet = quietLooks
 		}
 	}
+	// The count starts anew, or the next wake would find the pace of the past.
+	r.since, r.opened = time.Now(), m.table.Opened()
 	r.parked.Store(false)
 }
 

@@ -92,8 +92,9 @@ func (r *receiver) look(limit int) int {
 	return n
 }
 
-// lookIfIdle reads until the queue is empty, unless another goroutine reads: that one may
-// not be scheduled, and would pass the lock to this one, for which the next ones would wait.
+// lookIfIdle reads until the queue is empty, unless another goroutine reads. A goroutine that
+// holds the lock may not be scheduled. If the reader waited, it would get the lock next, and
+// senders would wait for it.
 func (r *receiver) lookIfIdle() {
 	if r.mu.TryLock() {
 		r.drainLocked(nil, r.most)

@@ -298,6 +298,7 @@ func (m *mux) ask(ctx context.Context, x *exchange) error {
 			err = m.send(call, x.frame, nil)
 		} else {
 			err = m.send(call, p.frame, p)
+			clear(p.calls)
 			m.packets.Put(p)
 		}
 	}

@@ -85,7 +85,7 @@ func play(t *testing.T, script func(t *testing.T, k *kernel)) {
 	})
 }
 
-// asks runs inside Send, in the goroutine of the caller. A datagram holds one request,
+// asks runs inside Send, in a goroutine of its own. A datagram holds one request,
 // several coalesced ones, or a batch.
 func (k *kernel) asks(s *socktest.Socket, frame []byte) error {
 	var reqs []request

@@ -27,7 +27,7 @@ type Call struct {
 	// Set by Open.
 	Seq uint32 // nlmsg_seq to send; of a Batch, the first of its numbers
 
-	// sent is true once the send has returned. Outside the mutex, so that the
+	// sent is true once the send has returned, of a call with Echo. Outside the mutex, so that the
 	// common request takes the lock twice and not three times.
 	sent atomic.Bool
 

@@ -18,7 +18,7 @@
 //   - [Error]: the request is refused, optionally with an explanation
 //   - data and [Done] with an errno: a dump that breaks off
 //
-// The handler must not use the Conn of the request: the request holds what the next one
+// A panic in the handler ends the program. The handler must not use the Conn of the request: the request holds what the next one
 // may wait for. If the handler ends its goroutine, as t.Fatal does, the request fails.
 //
 // # Batches

@@ -83,7 +83,7 @@ func ExampleKernel_Push() {
 
 // A kernel with state, and two connections to it.
 func ExampleNew() {
-	var mu sync.Mutex // the handler runs in the goroutine of each request
+	var mu sync.Mutex // requests call the handler concurrently
 	var links []wire.Message
 	k := nltest.New(netlink.NETLINK_ROUTE, func(req wire.Message) []wire.Message {
 		mu.Lock()

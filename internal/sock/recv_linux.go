@@ -2,6 +2,7 @@ package sock
 
 import (
 	"net"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -106,6 +107,7 @@ func (r *receiver) recvfrom(fd uintptr, d *Datagram) (n int, errno syscall.Errno
 		return 0, errno
 	}
 	d.N, d.Truncated = min(int(size), len(d.Buf)), int(size) > len(d.Buf) // MSG_TRUNC: the size before the cut
+	runtime.KeepAlive(d)                                                  // call is no direct call of package syscall, which would do that
 	d.PortID, d.Group, d.NSID = name.Pid, 0, -1
 	if r.namelen < unix.SizeofSockaddrNetlink {
 		d.discard()
