@@ -31,8 +31,8 @@ type coalescer struct {
 	ended   bool     // every goroutine may send
 }
 
-// packet is requests of other goroutines that are sent together with one's own: the calls
-// and their numbers. The frame has one's own request at its end.
+// packet has queued requests, which a goroutine sends together with its own: their calls and
+// numbers. The frame has the sender's own request at its end.
 type packet struct {
 	frame []byte
 	calls []*demux.Call
@@ -133,17 +133,15 @@ func (c *coalescer) acquire(x *exchange, maxSenders int) bool {
 	if n := c.load.Add(oneWaiting) % oneWaiting; n >= int64(maxSenders) && !c.ended {
 		return false
 	}
-	// In one step, or start could see neither x in the queue nor the new sender.
-	c.waiting.remove(x)
-	x.state = notWaiting
-	c.load.Add(1 - oneWaiting)
+	c.removeLocked(x, notWaiting, 1)
 	return true
 }
 
-// removeLocked takes x out of the queue.
-func (c *coalescer) removeLocked(x *exchange, state waitState) {
+// removeLocked takes x out of the queue, and adds senders in the same step, or start could
+// see neither x in the queue nor the new sender.
+func (c *coalescer) removeLocked(x *exchange, state waitState, senders int64) {
 	c.waiting.remove(x)
-	c.load.Add(-oneWaiting)
+	c.load.Add(senders - oneWaiting)
 	x.state = state
 }
 
@@ -153,7 +151,7 @@ func (c *coalescer) cancel(x *exchange) bool {
 	defer c.mu.Unlock()
 	switch x.state {
 	case inWaitList:
-		c.removeLocked(x, notWaiting)
+		c.removeLocked(x, notWaiting, 0)
 	case chosen:
 		c.wakeLocked() // another one instead
 	case taken:
@@ -183,7 +181,7 @@ func (c *coalescer) wakeLocked() bool {
 	if x == nil {
 		return false
 	}
-	c.removeLocked(x, chosen)
+	c.removeLocked(x, chosen, 0)
 	x.call.Wake()
 	return true
 }
@@ -237,7 +235,7 @@ func (m *mux) pack(c *coalescer, x *exchange) *packet {
 		if len(p.frame)+len(w.frame)+len(x.frame) > m.maxFrame || !m.tryOpen(w.call) {
 			break
 		}
-		c.removeLocked(w, taken)
+		c.removeLocked(w, taken, 0)
 		p.add(w)
 	}
 	if len(p.calls) == 0 {

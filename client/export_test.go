@@ -2,7 +2,7 @@ package client
 
 const (
 	BusyRequests = busyRequests // requests in a row after which the reader parks
-	LookMost     = lookMost     // datagrams that count as a wake
+	LookMost     = lookMost     // datagrams that the reader reads before it checks whether to park
 )
 
 // MaxSendersFor returns the maximum number of goroutines that send on a coalescer at

@@ -40,8 +40,8 @@ const (
 	busyRequests = 32
 	busyPace     = 250 * time.Microsecond
 
-	// lookMost is the number of datagrams that count as another wake: under load the
-	// queue may not be empty for a long time.
+	// lookMost is the number of datagrams after which the reader checks whether to park: under
+	// load the queue may not be empty for a long time.
 	lookMost = 64
 
 	// parkTime is the time between two looks, and so usually the maximum time that an

@@ -60,7 +60,8 @@ func (r *Replies) List() []wire.Message {
 	return r.list(0)
 }
 
-// list is List of an answer that is not empty, by that number of processors; 0: all.
+// list is List of an answer that is not empty. processors is the maximum number that decode,
+// 0 for GOMAXPROCS.
 func (r *Replies) list(processors int) []wire.Message {
 	if processors == 0 && r.count >= minParallel {
 		processors = runtime.GOMAXPROCS(0) // takes a lock of the scheduler

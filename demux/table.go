@@ -105,7 +105,7 @@ func (t *Table) unreserveLocked(c *Call) {
 	t.freeLocked(credit) // the calls after c may need less
 }
 
-// freeLocked adds to the free credit and gives it to those that wait, in order.
+// freeLocked adds to the free credit.
 func (t *Table) freeLocked(credit int64) {
 	t.credit += credit
 	if t.creditQueue.Len() > 0 {
@@ -113,6 +113,7 @@ func (t *Table) freeLocked(credit int64) {
 	}
 }
 
+// grantLocked gives the free credit to the calls that wait, in order.
 func (t *Table) grantLocked() {
 	for first := t.creditQueue.Front(); first != nil; first = t.creditQueue.Front() {
 		c := first.Value.(*Call)

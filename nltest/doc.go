@@ -9,8 +9,8 @@
 //
 // The handler gets each request that is not a control message and returns the messages
 // of its answer, in order. It runs inside the send, as the kernel does, in a goroutine of
-// its own; concurrent requests call it concurrently, so it locks its state. The handler may keep the request. What it returns is copied: a Seq or
-// PortID of 0 becomes the request's, and Length is computed. The end of the answer is
+// its own; concurrent requests call it concurrently, so it locks its state. The handler may
+// keep the request. What it returns is copied: a Seq or PortID of 0 becomes the request's, and Length is computed. The end of the answer is
 // added as the family's kernel sends it, unless the handler returns one:
 //
 //   - nil: the request is acknowledged
@@ -18,8 +18,9 @@
 //   - [Error]: the request is refused, optionally with an explanation
 //   - data and [Done] with an errno: a dump that breaks off
 //
-// A panic in the handler ends the program. The handler must not use the Conn of the request: the request holds what the next one
-// may wait for. If the handler ends its goroutine, as t.Fatal does, the request fails.
+// The handler must not use the Conn of the request: the request holds what the next one may
+// wait for. If the handler ends its goroutine, as t.Fatal does, the request fails. A panic in
+// it ends the program.
 //
 // # Batches
 //

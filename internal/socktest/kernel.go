@@ -9,8 +9,8 @@ import (
 // Kernel is the kernel's side of the sockets that it opens. Its exported fields are
 // set before the first Open.
 type Kernel struct {
-	// Request handles one frame that was sent on s, inside Send, in the sender's
-	// goroutine. Its error is Send's. Nil: requests are dropped.
+	// Request handles one frame that was sent on s, inside Send, in a
+	// goroutine of its own. Its error is Send's. Nil: requests are dropped.
 	Request func(s *Socket, frame []byte) error
 
 	Limit      int    // maximum number of datagrams on a queue, 0: no limit
