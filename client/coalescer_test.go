@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -446,15 +447,23 @@ func TestCancelledRequestWakesTheNext(t *testing.T) {
 }
 
 // A goroutine that runs does not wait for one that was woken and does not run yet. That
-// one is queued again, first, and every request has its answer.
+// one is queued again, first, and every request has its answer. No more goroutines send at
+// once than may.
 func TestManyGoroutinesOnOneCoalescer(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		c := k.dial()
 		client.SetMaxSenders(c, 1)
-		k.during(func(req request) error {
+		var sends, most atomic.Int32
+		s := k.hooked(0)
+		s.onSend = func(b []byte) error {
+			if n := sends.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			defer sends.Add(-1)
 			runtime.Gosched() // others are queued meanwhile
-			return echoes(req)
-		})
+			return s.Socket.Send(b)
+		}
+		k.during(echoes)
 		var all []*task[struct{}]
 		for i := range 16 {
 			all = append(all, runAsync(t, func() (struct{}, error) {
@@ -473,6 +482,9 @@ func TestManyGoroutinesOnOneCoalescer(t *testing.T) {
 			if a.err != nil {
 				t.Error(a.err)
 			}
+		}
+		if n := most.Load(); n != 1 {
+			t.Errorf("%d goroutines sent at once, want 1", n)
 		}
 		wantStats(t, c, client.Stats{})
 	})

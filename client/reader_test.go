@@ -170,6 +170,10 @@ func TestReaderUnparksForADeferredAnswer(t *testing.T) {
 		req.ack()
 		synctest.Wait()
 		k.wantUnparked(0)
+		other := k.request(bg, c, 1001, "", 0)
+		k.want(1001).ack()
+		wantTexts(t, other)
+		k.wantNotParked("one other request was made")
 		req.send(req.answer(auditGet, 0, []byte("later")))
 		wantTexts(t, call, "later")
 	})
@@ -200,6 +204,26 @@ func TestReaderUnparksForAMembership(t *testing.T) {
 		if !k.socket(0).Silent() {
 			t.Fatal("the reader is not parked, although nothing is expected")
 		}
+	})
+}
+
+// The parked reader does not wait for a goroutine that reads and is not scheduled.
+func TestParkedReaderDoesNotWaitForTheReadLock(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.CanSilence = true
+		c, reads := k.dialStepped()
+		k.during(func(req request) error { req.ack(); return nil })
+		k.busy(c)
+		if !k.socket(0).Silent() {
+			t.Fatal("the reader is not parked")
+		}
+		reads.stop()
+		call := k.get(bg, c)
+		call.wantWaiting("it is in a read, with the lock")
+		// If the reader waited for the lock, the bubble's time would stand still.
+		time.Sleep(5 * time.Millisecond)
+		reads.goOn()
+		wantTexts(t, call)
 	})
 }
 

@@ -3,6 +3,7 @@ package sock
 import (
 	"encoding/binary"
 	"net"
+	"reflect"
 	"syscall"
 	"testing"
 
@@ -87,5 +88,18 @@ func TestRecvOfAClosedSocketReturnsNothing(t *testing.T) {
 	}
 	if n, err := s.Recv(ds); n != 0 || err != net.ErrClosed {
 		t.Errorf("%d datagrams, %v; want none, net.ErrClosed", n, err)
+	}
+}
+
+// A read of a socket for dumps waits for the kernel's locks, and the scheduler has to know.
+func TestOnlyReadsOfDumpsAreKnownToTheScheduler(t *testing.T) {
+	s := openSocket(t, Config{})
+	like := openLike(t, s)
+	pointer := func(f any) uintptr { return reflect.ValueOf(f).Pointer() }
+	if pointer(s.(*socket).recv.call) != pointer(syscall.RawSyscall6) {
+		t.Error("Open: the scheduler knows of reads, which costs a busy process time")
+	}
+	if pointer(like.recv.call) != pointer(syscall.Syscall6) {
+		t.Error("OpenLike: the scheduler does not know of reads")
 	}
 }
