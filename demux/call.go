@@ -35,10 +35,10 @@ type Call struct {
 	reserved      bool
 	inCreditQueue *list.Element // nil if it is not there
 
-	// ready is true when the result is there. wake holds at most one token: look again. A
-	// token may be stale, because a waiter that finds the result there does not take it. A
-	// lone goroutine never takes it, so its later calls send none.
-	ready atomic.Bool
+	// state is isReady when the result is there. wake holds at most one token: look again.
+	// The result sends one if a goroutine awaits it. A token may be stale, because a waiter
+	// that finds the result there does not take it.
+	state atomic.Uint32 // isOpen, isAwaited or isReady
 	wake  chan struct{}
 
 	// Guarded by Table.mu until ready, the waiter's afterwards.
@@ -70,19 +70,32 @@ func (c *Call) Reset() {
 	c.wake, c.replies = wake, replies
 }
 
+// Values of Call.state.
+const (
+	isOpen = iota
+	isAwaited
+	isReady
+)
+
 // Ready reports whether the result is there.
-func (c *Call) Ready() bool { return c.ready.Load() }
+func (c *Call) Ready() bool { return c.state.Load() == isReady }
 
 // Wait waits for the result.
 func (c *Call) Wait() {
 	for !c.Ready() {
-		<-c.wake
+		<-c.Woken()
 	}
 }
 
 // Woken returns a channel for a goroutine that waits for more than the result. It receives
-// a token when the result is there or Wake is called, and sometimes without a reason.
-func (c *Call) Woken() <-chan struct{} { return c.wake }
+// a token when the result is there or Wake is called, and sometimes without a reason. The
+// caller receives from it once and calls Woken again.
+func (c *Call) Woken() <-chan struct{} {
+	if !c.state.CompareAndSwap(isOpen, isAwaited) && c.Ready() {
+		signal(c.wake) // the result was there before and sent none
+	}
+	return c.wake
+}
 
 // Wake wakes the goroutine that waits on Woken.
 func (c *Call) Wake() { signal(c.wake) }
@@ -90,8 +103,9 @@ func (c *Call) Wake() { signal(c.wake) }
 // setReady hands c over to its waiter.
 func (c *Call) setReady() {
 	wake := c.wake
-	c.ready.Store(true)
-	signal(wake) // c may be in use for another request by now
+	if c.state.Swap(isReady) == isAwaited {
+		signal(wake) // c may be in use for another request by now
+	}
 }
 
 // signal sends a token, unless there is one.
