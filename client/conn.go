@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/nlmux/netlink"
+	"github.com/nlmux/netlink/demux"
 	"github.com/nlmux/netlink/internal/capture"
 )
 
@@ -62,7 +63,7 @@ func dial(family netlink.Family, opts []Option) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.sock.Family = family
+	cfg.sock.Family, cfg.sock.Peers = family, demux.HasPeers(family)
 	requests, err := cfg.open(cfg.sock)
 	if err != nil {
 		return nil, err

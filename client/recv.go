@@ -32,6 +32,7 @@ type receiver struct {
 	mu sync.Mutex // guards following
 
 	found   int                // datagrams that the last read with any found
+	kept    *recvBuffers       // see putLocked
 	d       *sock.Datagram     // the datagram in delivery
 	event   func(wire.Message) // delivers a message of d as an event
 	overrun overrun
@@ -117,7 +118,10 @@ const maxFailed = 100
 // limit of r.most, everything that was queued at the start has been read, or is lost
 // because reads fail.
 func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool) {
-	b := buffers.Get().(*recvBuffers)
+	b := r.kept
+	if b == nil {
+		b = buffers.Get().(*recvBuffers)
+	}
 	dry = true
 	for failed := 0; count < limit && (r.overrun.draining || call == nil || !call.Ready()); {
 		ds := b.first(r.batchLocked(count))
@@ -139,11 +143,33 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 			r.mu.Lock()
 		}
 	}
-	buffers.Put(b)
+	r.kept = b
+	if call == nil || count == 0 {
+		r.putLocked()
+	}
 	if count > 0 {
 		r.found = count
 	}
 	return count, dry
+}
+
+// putLocked gives the memory of the last read back. A goroutine that sends keeps what it read
+// into: the reader, which is about to look as well, gives it back. (Measured: a NOOP of a
+// lone goroutine takes 1 percent longer if each gives it back.)
+func (r *receiver) putLocked() {
+	if r.kept != nil {
+		buffers.Put(r.kept)
+		r.kept = nil
+	}
+}
+
+// end gives the memory back, since the socket is closed. It does not wait for a goroutine
+// that still delivers: the collector frees what that one keeps.
+func (r *receiver) end() {
+	if r.mu.TryLock() {
+		r.putLocked()
+		r.mu.Unlock()
+	}
 }
 
 // failedLocked handles a read that failed, the nth in a row. It reports whether there is

@@ -328,6 +328,9 @@ func (f *traits) coalescable(typ netlink.MessageType, flags netlink.Flags) bool 
 // HasNoop reports whether family acknowledges NLMSG_NOOP.
 func HasNoop(family netlink.Family) bool { return !traitsOf(family).noNoop }
 
+// HasPeers reports whether processes send messages of family to each other.
+func HasPeers(family netlink.Family) bool { return traitsOf(family).peers }
+
 // CheckRequest returns an error that wraps EINVAL if family would ignore a request
 // of type typ with a payload of size bytes.
 func CheckRequest(family netlink.Family, typ netlink.MessageType, size int) error {

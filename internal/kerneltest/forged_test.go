@@ -3,7 +3,6 @@
 package kerneltest
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"runtime"
@@ -31,10 +30,10 @@ func awaitForeign(t *testing.T, c *client.Conn, n uint64) {
 	}
 }
 
-// TestForgedAnswersAreDropped: another socket of this process sends to our port
+// TestForgedAnswersAreRefused: another socket of this process sends to our port
 // (netlink_sendmsg permits that with CAP_NET_ADMIN), with our port and the number of a
-// request that waits in the kernel. The request gets the kernel's answer.
-func TestForgedAnswersAreDropped(t *testing.T) {
+// request that waits in the kernel. The kernel refuses it, and answers the request.
+func TestForgedAnswersAreRefused(t *testing.T) {
 	ns := nstest.New(t)
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
 	// The number of an answered request shows which come next.
@@ -51,21 +50,45 @@ func TestForgedAnswersAreDropped(t *testing.T) {
 	}()
 	AwaitPending(t, c, 1)
 	forger := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
-	const n = 20
-	for i := range uint32(n) {
+	for i := range uint32(20) {
 		seq := answered[0].Header.Seq + i
-		forger.Send(t, c.PortID(), ForgedAck(c.PortID(), seq), wire.Message{
+		forger.Refused(t, c.PortID(), ForgedAck(c.PortID(), seq))
+		forger.Refused(t, c.PortID(), wire.Message{
 			Header:  wire.Header{Type: unix.RTM_NEWLINK, Seq: seq, PortID: c.PortID()},
 			Payload: Pack(unix.IfInfomsg{Index: 666}),
 		})
 	}
-	awaitForeign(t, c, n)
 	release()
 	if a := <-result; a.err != nil || len(a.msgs) != 1 || LinkIndex(a.msgs[0]) != LoIndex {
 		t.Errorf("%v, %v; want lo", a.msgs, a.err)
 	}
-	if s := c.Stats(); s.Foreign != n || s.Events != 0 || s.Pending != 0 || s.Late != 0 {
-		t.Errorf("%+v; want %d foreign, no events, nothing pending or late", s, n)
+	NoLosses(t, c)
+}
+
+// TestOnlyTheKernelSendsToAPort: every socket of a Conn refuses the messages of processes,
+// whatever it is used for.
+func TestOnlyTheKernelSendsToAPort(t *testing.T) {
+	ns := nstest.New(t)
+	forger := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
+	hello := wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK}, Payload: make([]byte, unix.SizeofIfInfomsg)}
+	for _, opts := range [][]client.Option{
+		nil,
+		{client.WithPortID(4711)},
+		{client.WithListenAllNSID()},
+		{client.WithEventSocket()},
+	} {
+		c := Dial(t, ns, netlink.NETLINK_ROUTE, opts...)
+		forger.Refused(t, c.PortID(), hello)
+		Join(t, c, unix.RTNLGRP_LINK)
+		forger.Refused(t, c.PortID(), hello)
+		c.Close()
+	}
+	c := Dial(t, ns, netlink.NETLINK_ROUTE)
+	for m, err := range c.Dump(Patient(t), unix.RTM_GETLINK, LinkRequest(t, 0)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		forger.Refused(t, m.Header.PortID, hello)
 	}
 }
 
@@ -76,16 +99,11 @@ func TestForgedEventsAreDropped(t *testing.T) {
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
 	Join(t, c, unix.RTNLGRP_IPV4_IFADDR)
 	forger := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
-	forged := wire.AppendMessage(nil, wire.Message{
+	forger.SendToGroup(t, unix.RTNLGRP_IPV4_IFADDR, wire.Message{
 		Header:  wire.Header{Type: unix.RTM_NEWADDR},
 		Payload: LoAddress(t, "10.6.6.6/32"),
 	})
-	const group = 1 << (unix.RTNLGRP_IPV4_IFADDR - 1)
-	if err := unix.Sendto(forger.FD, forged, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: group}); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
-		t.Fatal(err) // the kernel's own socket refuses the copy that goes to port 0
-	}
-	forger.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWADDR}, Payload: LoAddress(t, "10.6.6.6/32")})
-	awaitForeign(t, c, 2)
+	awaitForeign(t, c, 1)
 	Request(t, c, unix.RTM_NEWADDR, LoAddress(t, "10.9.9.9/32"), netlink.NLM_F_CREATE)
 	e := NextEvent(t, c)
 	var h unix.IfAddrmsg
@@ -229,27 +247,4 @@ func TestSamePortInAnotherNamespace(t *testing.T) {
 		}
 	}
 	NoLosses(t, c)
-}
-
-// TestNewConnReadsWhatProcessesSend: a process can write to a Conn that was never used. It
-// is not kept waiting for room, and the first request finds the receive buffer empty.
-func TestNewConnReadsWhatProcessesSend(t *testing.T) {
-	ns := nstest.New(t)
-	c, err := client.Dial(netlink.NETLINK_ROUTE, client.WithNetNS(ns.FD()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	forger := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
-	const n = 2000 // several times what the receive buffer holds
-	for range n {
-		forger.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK, PortID: c.PortID()}})
-	}
-	awaitForeign(t, c, n)
-	if err := c.Noop(Patient(t)); err != nil {
-		t.Error(err)
-	}
-	if s := c.Stats(); s.Foreign != n || s.Events != 0 || s.Overruns != 0 {
-		t.Errorf("%+v; want %d foreign and nothing else", s, n)
-	}
 }

@@ -70,6 +70,25 @@ func (r *Raw) Send(t testing.TB, to uint32, msgs ...wire.Message) {
 	}
 }
 
+// Refused requires that the kernel refuses to send a message to a port.
+func (r *Raw) Refused(t testing.TB, to uint32, m wire.Message) {
+	t.Helper()
+	err := unix.Sendto(r.FD, wire.AppendMessage(nil, m), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: to})
+	if err != unix.ECONNREFUSED {
+		t.Errorf("a message to port %d: %v, want ECONNREFUSED", to, err)
+	}
+}
+
+// SendToGroup sends a message to a group from 1 to 32. The kernel gets it too, and ignores
+// it, since it is no request.
+func (r *Raw) SendToGroup(t testing.TB, group int, m wire.Message) {
+	t.Helper()
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (group - 1)}
+	if err := unix.Sendto(r.FD, wire.AppendMessage(nil, m), 0, to); err != nil {
+		t.Error(err)
+	}
+}
+
 // AwaitAck reads until the kernel has acknowledged the message with number seq. A
 // refusal fails the test.
 func (r *Raw) AwaitAck(t testing.TB, seq uint32) {

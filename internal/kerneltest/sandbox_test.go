@@ -20,6 +20,7 @@ import (
 	"github.com/nlmux/netlink"
 	"github.com/nlmux/netlink/client"
 	"github.com/nlmux/netlink/internal/nstest"
+	"github.com/nlmux/netlink/wire"
 )
 
 // sandboxEnv marks the process of TestSandboxWithRecvmsg that is in the sandbox, by the
@@ -60,7 +61,7 @@ func TestSandboxWithRecvmsg(t *testing.T) {
 // refuse makes the system call nr fail with errno from now on, in all threads.
 func refuse(nr uint32, errno syscall.Errno) error {
 	const socketcall = 102 // of 386, by which x/sys/unix makes these calls there
-	calls := map[uint32]uint32{unix.SYS_SOCKET: 1, unix.SYS_BIND: 2}
+	calls := map[uint32]uint32{unix.SYS_SOCKET: 1, unix.SYS_BIND: 2, unix.SYS_CONNECT: 3}
 	filter := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // seccomp_data.nr
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: nr},
@@ -145,6 +146,48 @@ func TestSandboxWithoutBind(t *testing.T) {
 	}
 	if _, err := client.Dial(netlink.NETLINK_ROUTE, client.WithPortID(4711)); !errors.Is(err, unix.EACCES) {
 		t.Errorf("a port of our choice: %v, want EACCES", err)
+	}
+}
+
+// TestSandboxWithoutConnect: where connect is refused the kernel lets processes send to the
+// port. The Conn drops that.
+func TestSandboxWithoutConnect(t *testing.T) {
+	if !isChild(t) {
+		runChild(t, nstest.New(t))
+		return
+	}
+	if err := refuse(unix.SYS_CONNECT, unix.EACCES); err != nil {
+		t.Fatal(err)
+	}
+	forger := openRawHere(t, netlink.NETLINK_ROUTE)
+
+	// One that was never used reads it too: the sender is not kept waiting for room, and the
+	// first request finds the receive buffer empty.
+	c, err := client.Dial(netlink.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const n = 2000 // several times what the receive buffer holds
+	for range n {
+		forger.Send(t, c.PortID(), wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK, PortID: c.PortID()}})
+	}
+	awaitForeign(t, c, n)
+	seq := Request(t, c, unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0)[0].Header.Seq
+
+	// What looks like an answer is none.
+	forge := atTheSameTime(t, func(seq uint32) { forger.Send(t, c.PortID(), ForgedAck(c.PortID(), seq)) })
+	for range n {
+		forge(seq + 1)
+		msgs := Request(t, c, unix.RTM_GETLINK, LinkRequest(t, LoIndex), 0)
+		if len(msgs) != 1 || LinkIndex(msgs[0]) != LoIndex {
+			t.Fatalf("%v, want lo", msgs)
+		}
+		seq = msgs[0].Header.Seq
+	}
+	awaitForeign(t, c, 2*n)
+	if s := c.Stats(); s.Foreign != 2*n || s.Events != 0 || s.Overruns != 0 || s.Late != 0 {
+		t.Errorf("%+v; want %d foreign and nothing else", s, 2*n)
 	}
 }
 

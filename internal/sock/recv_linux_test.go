@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"reflect"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -96,10 +97,41 @@ func TestOnlyReadsOfDumpsAreKnownToTheScheduler(t *testing.T) {
 	s := openSocket(t, Config{})
 	like := openLike(t, s)
 	pointer := func(f any) uintptr { return reflect.ValueOf(f).Pointer() }
-	if pointer(s.(*socket).recv.call) != pointer(syscall.RawSyscall6) {
-		t.Error("Open: the scheduler knows of reads, which costs a busy process time")
+	if raw := pointer(s.(*socket).recv.call) == pointer(syscall.RawSyscall6); raw != (runtime.GOMAXPROCS(0) > 1) {
+		t.Errorf("Open, %d processors: the scheduler knows of reads: %v", runtime.GOMAXPROCS(0), !raw)
 	}
 	if pointer(like.recv.call) != pointer(syscall.Syscall6) {
 		t.Error("OpenLike: the scheduler does not know of reads")
 	}
+}
+
+// Once connected and empty, only the kernel sends to a socket until it may join a group.
+func TestReadsAskForTheSenderWhileAProcessMayBeIt(t *testing.T) {
+	named := func(t *testing.T, s Socket, when string, want bool) {
+		t.Helper()
+		if got := s.(*socket).recv.named(); got != want {
+			t.Errorf("%s: reads ask for the sender: %v, want %v", when, got, want)
+		}
+	}
+	empty := func(t *testing.T, s Socket) {
+		t.Helper()
+		if _, err := s.Recv(datagrams(1)); err != syscall.EAGAIN {
+			t.Fatalf("%v, want EAGAIN", err)
+		}
+	}
+	s := openSocket(t, Config{})
+	named(t, s, "new", true)
+	empty(t, s)
+	named(t, s, "emptied", false)
+	noops(t, s, 1, 9)
+	want(t, s, datagrams(1), 1, 1)
+	want(t, s, datagrams(MaxRecv), 2, MaxRecv)
+	if err := s.ReportGroups(); err != nil {
+		t.Fatal(err)
+	}
+	named(t, s, "before a group is joined", true)
+
+	s = openSocket(t, Config{Peers: true})
+	empty(t, s)
+	named(t, s, "in a family of processes", true)
 }

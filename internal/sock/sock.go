@@ -104,6 +104,7 @@ type Config struct {
 	SendBuffer     int // bytes, 0: net.core.wmem_default
 	StrictChecking bool
 	ListenAllNSID  bool
+	Peers          bool                // processes may send to the port, not only the kernel
 	Filter         []FilterInstruction // nil: none
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -60,9 +61,19 @@ func newSocket(fd int, cfg Config) (*socket, error) {
 	s := &socket{port: port, cfg: cfg}
 	s.file.open(fd)
 	s.recv.call = syscall.RawSyscall6
+	if runtime.GOMAXPROCS(0) == 1 {
+		s.recv.call = syscall.Syscall6
+	}
+	s.recv.connected = !cfg.Peers && connect(fd)
 	// Only recvmsg returns the namespace of a datagram.
 	s.recv.extended = cfg.ListenAllNSID
 	return s, nil
+}
+
+// connect makes the kernel refuse what processes send to the port
+// (netlink_getsockbyportid). It reports false if that is not permitted.
+func connect(fd int) bool {
+	return unix.Connect(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}) == nil
 }
 
 func configure(fd int, cfg Config) error {
@@ -154,8 +165,7 @@ func (s *socket) PortID() uint32 { return s.port }
 // call is repeated.
 const maxInterrupted = 100
 
-// Send sends without an address: an unconnected netlink socket sends to port 0, the kernel
-// (netlink_sendmsg).
+// Send sends without an address: to port 0, the kernel, connected or not (netlink_sendmsg).
 func (s *socket) Send(b []byte) error {
 	if !s.file.acquire() {
 		return net.ErrClosed

@@ -128,25 +128,23 @@ func (w *worker) walk() {
 }
 
 // forge makes the forger send messages that look like answers: to the requests in
-// flight of the Conn, and to a stream.
+// flight of the Conn, through a group, and to the ports of the Conn and of a stream, which
+// the kernel refuses.
 func (w *worker) forge() {
-	if w.forger == nil {
-		return
-	}
 	port, seq := w.conn.PortID(), w.seen.Load()
 	for range 1 + w.rand.IntN(4) {
-		if forge(w.forger, w.rand.IntN(4), port, seq+w.rand.Uint32N(64), w.links) {
-			w.forged.conn.Add(1)
-		}
+		m := forged(w.rand.IntN(4), port, seq+w.rand.Uint32N(64), w.links)
+		w.forger.SendToGroup(w.t, unix.RTNLGRP_LINK, m)
+		w.forged.Add(1)
 	}
-	if s := w.stream.Load(); s != nil && w.rand.IntN(4) == 0 && forge(w.forger, w.rand.IntN(4), s[0], s[1]+w.rand.Uint32N(2), w.links) {
-		w.forged.stream.Add(1)
+	w.forger.Refused(w.t, port, forged(w.rand.IntN(4), port, seq, w.links))
+	if s := w.stream.Load(); s != nil && w.rand.IntN(4) == 0 {
+		w.forger.Refused(w.t, s[0], forged(w.rand.IntN(4), s[0], s[1]+w.rand.Uint32N(2), w.links))
 	}
 }
 
-// forge sends a message to port that looks like the kernel's, and reports whether there
-// was room for it.
-func forge(r *kerneltest.Raw, kind int, port, seq uint32, links []int) bool {
+// forged returns a message that looks like the kernel's to port.
+func forged(kind int, port, seq uint32, links []int) wire.Message {
 	m := wire.Message{Header: wire.Header{Seq: seq, PortID: port}}
 	switch kind {
 	case 0:
@@ -160,6 +158,5 @@ func forge(r *kerneltest.Raw, kind int, port, seq uint32, links []int) bool {
 	case 3:
 		m.Header.Type, m.Payload = unix.RTM_NEWLINK, kerneltest.Pack(unix.IfInfomsg{Index: int32(links[0])})
 	}
-	b := wire.AppendMessage(nil, m)
-	return unix.Sendto(r.FD, b, unix.MSG_DONTWAIT, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port}) == nil
+	return m
 }
