@@ -118,10 +118,7 @@ const maxFailed = 100
 // limit of r.most, everything that was queued at the start has been read, or is lost
 // because reads fail.
 func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool) {
-	b := r.kept
-	if b == nil {
-		b = buffers.Get().(*recvBuffers)
-	}
+	b := r.takeLocked()
 	dry = true
 	for failed := 0; count < limit && (r.overrun.draining || call == nil || !call.Ready()); {
 		ds := b.first(r.batchLocked(count))
@@ -143,6 +140,7 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 			r.mu.Lock()
 		}
 	}
+	r.putLocked() // another goroutine may have read while this one let it
 	r.kept = b
 	if call == nil || count == 0 {
 		r.putLocked()
@@ -151,6 +149,16 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 		r.found = count
 	}
 	return count, dry
+}
+
+// takeLocked returns memory for reads. It is the caller's until it is kept or given back.
+func (r *receiver) takeLocked() *recvBuffers {
+	b := r.kept
+	if b == nil {
+		return buffers.Get().(*recvBuffers)
+	}
+	r.kept = nil
+	return b
 }
 
 // putLocked gives the memory of the last read back. A goroutine that sends keeps what it read
