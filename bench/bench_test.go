@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 
 func BenchmarkNoop(b *testing.B)         { benchmark(b, workNoop) }
 func BenchmarkBusy(b *testing.B)         { benchmark(b, workBusy) }
+func BenchmarkBusyProcs1(b *testing.B)   { benchmark(b, workBusy1) }
 func BenchmarkProcs1(b *testing.B)       { benchmark(b, procsWork(1)) }
 func BenchmarkProcs4(b *testing.B)       { benchmark(b, procsWork(4)) }
 func BenchmarkProcs8(b *testing.B)       { benchmark(b, procsWork(8)) }

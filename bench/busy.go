@@ -15,8 +15,13 @@ func processorWorks(s Sizes) []*Work {
 	few := slices.DeleteFunc(slices.Clone(s.Goroutines), func(n int) bool { return n > 512 })
 	works := []*Work{{
 		Name: workBusy, Note: "noop, while other goroutines keep every processor busy", Unit: "request",
-		Goroutines: few, Setup: keepBusy,
+		Goroutines: few, Setup: func() (undo func() error, err error) { return keepBusy(runtime.GOMAXPROCS(0)) },
 		Op: noop,
+	}, {
+		Name: workBusy1, Note: "busy with GOMAXPROCS=1", Unit: "request",
+		Goroutines: few, Setup: func() (undo func() error, err error) { return keepBusy(1) }, Procs: 1,
+		Clients: []string{nameNlmux, nameMdShared, nameMdBuffer, nameRawMutex},
+		Op:      noop,
 	}}
 	many := slices.DeleteFunc(slices.Clone(few), func(n int) bool { return n < 64 })
 	for _, procs := range procCounts {
@@ -42,12 +47,12 @@ func setProcs(n int) (undo func()) {
 	return func() { runtime.GOMAXPROCS(before) }
 }
 
-// keepBusy runs a computing goroutine on each processor until undo, as in a process
-// with other work.
-func keepBusy() (undo func() error, err error) {
+// keepBusy runs computing goroutines, one for each of n processors, until undo, as in a
+// process with other work.
+func keepBusy(n int) (undo func() error, err error) {
 	var over atomic.Bool
 	var g sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range n {
 		g.Go(func() {
 			for n := 0; !over.Load(); n++ {
 			}

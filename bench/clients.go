@@ -129,7 +129,7 @@ func goEntries() []*Entry {
 		},
 		{
 			Name: nameRawMutex, Note: "Go system calls on one blocking socket under a mutex",
-			Shared: true, Dial: dialRawMutex, Works: []string{workNoop, workBusy},
+			Shared: true, Dial: dialRawMutex, Works: []string{workNoop, workBusy, workBusy1},
 		},
 		{
 			Name: nameRawNoAck, Note: "raw without NLM_F_ACK, so one datagram less",

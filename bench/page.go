@@ -73,7 +73,7 @@ func pageTables() []pageTable {
 			columns: slices.Concat(columnsOf("error", workError, 1, 64, 4096), columnsOf("addr (two requests)", workAddr, 1, 64, 4096)),
 		}, {
 			name: "busy", clients: all, unit: 1e3,
-			columns: columnsOf("busy", workBusy, 1, 8, 64, 512),
+			columns: slices.Concat(columnsOf("busy", workBusy, 1, 8, 64, 512), columnsOf("GOMAXPROCS=1", workBusy1, 1, 8, 64, 512)),
 		}, {
 			name: "procs", clients: all, unit: 1e3, floors: true,
 			columns: procs,

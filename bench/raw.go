@@ -68,8 +68,7 @@ func dialRawNoAck() (Client, error) {
 	return r, nil
 }
 
-// send sends one request and returns its sequence number. An unconnected
-// netlink socket sends to port 0, the kernel.
+// send sends one request, to port 0, the kernel.
 func (r *raw) send(typ, flags uint16, payload []byte) error {
 	r.seq++
 	r.frame = wire.AppendMessage(r.frame[:0], wire.Message{

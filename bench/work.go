@@ -54,7 +54,8 @@ type Work struct {
 // Names of works that entries and goals refer to.
 const (
 	workNoop         = "noop"
-	workBusy         = "busy" // in a busy process
+	workBusy         = "busy"        // in a busy process
+	workBusy1        = "busy-procs1" // with GOMAXPROCS=1
 	workGetLink      = "getlink"
 	workError        = "error"
 	workAddr         = "addr"

@@ -82,7 +82,6 @@ func (m *mux) run() {
 	})
 	m.table.Fail(net.ErrClosed)
 	m.recv.gate.open()
-	m.recv.end()
 	for i := range m.coalescers {
 		m.coalescers[i].end()
 	}

@@ -16,8 +16,11 @@ type Stats struct {
 	EventsDropped uint64 // events that found the queue of a consumer full, one for each such queue
 	// Overruns counts losses of replies, events or both: reported by the kernel, or
 	// in a datagram that could not be read.
-	Overruns  uint64
-	Foreign   uint64 // datagrams that were dropped because a process sent them
+	Overruns uint64
+	// Foreign counts datagrams that were dropped because a process sent them, to a group.
+	// The kernel refuses what a process sends to a Conn alone (netlink_getsockbyportid in
+	// net/netlink/af_netlink.c), unless the system does not permit to connect the socket.
+	Foreign   uint64
 	Malformed uint64 // datagrams that could not be parsed to their end
 	Truncated uint64 // datagrams that did not fit the Conn's buffer of 256 KiB
 	// ReceiveBuffer is the size of the receive buffer of the socket for requests, in

@@ -112,8 +112,9 @@ func (t *Table) deliverOther(b []byte, o Origin, event func(wire.Message)) (done
 		t.count.truncated.Add(1)
 	}
 	if o.PortID != 0 {
-		// A process with CAP_NET_ADMIN may send to our port and forge the header, but
-		// not the address, which the kernel sets (netlink_sendmsg).
+		// A process with CAP_NET_ADMIN may send to a group, and to a socket that is not
+		// connected, and forge the header, but not the address, which the kernel sets
+		// (netlink_sendmsg).
 		if !t.traits.peers && (o.Group == 0 || o.Group != t.traits.peerGroup) {
 			t.count.foreign.Add(1)
 			return true, false

@@ -3,9 +3,12 @@
 package kerneltest
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,25 +74,66 @@ func TestOnlyTheKernelSendsToAPort(t *testing.T) {
 	ns := nstest.New(t)
 	forger := OpenRaw(t, ns, netlink.NETLINK_ROUTE)
 	hello := wire.Message{Header: wire.Header{Type: unix.RTM_NEWLINK}, Payload: make([]byte, unix.SizeofIfInfomsg)}
-	for _, opts := range [][]client.Option{
-		nil,
-		{client.WithPortID(4711)},
-		{client.WithListenAllNSID()},
-		{client.WithEventSocket()},
+	refused := func(what string, sockets int) {
+		t.Helper()
+		ports := routePorts(t, ns)
+		if len(ports) != 1+sockets {
+			t.Errorf("%s: ports %d, want %d and that of the forger", what, ports, sockets)
+		}
+		for _, port := range ports {
+			if port != forger.Port {
+				forger.Refused(t, port, hello)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		opts    []client.Option
+		sockets int
+	}{
+		{"defaults", nil, 1},
+		{"own port", []client.Option{client.WithPortID(4711)}, 1},
+		{"all namespaces", []client.Option{client.WithListenAllNSID()}, 1},
+		{"event socket", []client.Option{client.WithEventSocket()}, 2},
+		{"dump socket", []client.Option{client.WithDumpSocket()}, 2},
 	} {
-		c := Dial(t, ns, netlink.NETLINK_ROUTE, opts...)
-		forger.Refused(t, c.PortID(), hello)
+		c := Dial(t, ns, netlink.NETLINK_ROUTE, tt.opts...)
+		refused(tt.name, tt.sockets)
 		Join(t, c, unix.RTNLGRP_LINK)
-		forger.Refused(t, c.PortID(), hello)
-		c.Close()
+		refused(tt.name+", with a membership", tt.sockets)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 	c := Dial(t, ns, netlink.NETLINK_ROUTE)
-	for m, err := range c.Dump(Patient(t), unix.RTM_GETLINK, LinkRequest(t, 0)) {
+	for _, err := range c.Dump(Patient(t), unix.RTM_GETLINK, LinkRequest(t, 0)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		forger.Refused(t, m.Header.PortID, hello)
+		refused("during a dump", 2)
 	}
+}
+
+// routePorts returns the ports of the sockets of NETLINK_ROUTE in ns, but for the kernel's.
+func routePorts(t *testing.T, ns *nstest.NS) (ports []uint32) {
+	t.Helper()
+	var text []byte
+	err := ns.Do(func() (err error) {
+		text, err = os.ReadFile("/proc/thread-self/net/netlink")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var sk string
+		var family netlink.Family
+		var port uint32
+		if _, err := fmt.Sscan(line, &sk, &family, &port); err == nil && family == netlink.NETLINK_ROUTE && port != 0 {
+			ports = append(ports, port)
+		}
+	}
+	return ports
 }
 
 // TestForgedEventsAreDropped: another process may also send to a group, but only the

@@ -15,9 +15,13 @@ type receiver struct {
 	extended bool
 	drops    drops
 
-	// connected: the kernel refuses what processes send to the port. From then on, when
-	// the queue was empty once, only the kernel sends to it, and a read need not ask for
-	// the sender. (Measured: a NOOP by plain system calls takes 4 percent longer if it does.)
+	// connected: the kernel refuses what processes send to the port. Once the queue was
+	// empty after that, a read need not ask for the sender. (Measured: a NOOP by plain system
+	// calls takes 4 percent longer if it does.)
+	//
+	// A process with CAP_NET_ADMIN whose send found the socket between bind and connect, and
+	// was stopped inside the kernel until the queue had been empty, would be taken for the
+	// kernel. It cannot know the number of a request.
 	connected, emptied bool
 
 	// call makes the system call of a read. It is syscall.RawSyscall6 for a socket whose
