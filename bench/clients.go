@@ -79,6 +79,7 @@ const (
 	nameVishShared   = "vish-shared"
 	nameVishDefault  = "vish-default"
 	nameRaw          = "raw"
+	nameRawConnected = "raw-connected"
 	nameRawMsg       = "raw-recvmsg"
 	nameRawMutex     = "raw-mutex"
 	nameRawNoAck     = "raw-noack"
@@ -122,6 +123,10 @@ func goEntries() []*Entry {
 		{
 			Name: nameRaw, Note: "Go system calls on one blocking socket, one goroutine",
 			Solo: true, Dial: dialRaw, Listen: listenRaw,
+		},
+		{
+			Name: nameRawConnected, Note: "raw on a socket that is connected, as nlmux's, without the sender",
+			Solo: true, Dial: dialRawConnected, Works: []string{workNoop, workGetLink, workError, workAddr},
 		},
 		{
 			Name: nameRawMsg, Note: "raw with recvmsg and the group of each datagram, as a client with events needs",

@@ -52,13 +52,14 @@ var pageNames = map[string]string{
 	nameVishDefault:  "vishvananda, a socket each time",
 	nameRawMutex:     "plain Go, one socket under a mutex",
 	nameRaw:          "plain Go, one goroutine",
+	nameRawConnected: "plain Go, connected, one goroutine",
 	nameRawMsg:       "plain Go with recvmsg, one goroutine",
 	nameC:            "C, one thread",
 }
 
 func pageTables() []pageTable {
 	peers := []string{nameNlmux, nameMdShared, nameMdPool, nameMdBuffer, nameMdBufferPool, nameVishShared, nameVishDefault}
-	all := slices.Concat(peers, []string{nameRawMutex, nameRaw, nameRawMsg, nameC})
+	all := slices.Concat(peers, []string{nameRawMutex, nameRaw, nameRawConnected, nameRawMsg, nameC})
 	var procs []pageColumn
 	for _, n := range procCounts {
 		procs = append(procs, columnsOf(fmt.Sprintf("GOMAXPROCS=%d", n), procsWork(n), 64, 512)...)
@@ -168,7 +169,7 @@ func (r *Results) pageTable(t pageTable) string {
 // cell returns the median of a client in a column.
 func (r *Results) cell(t pageTable, c pageColumn, client string) string {
 	v := r.values(c.work, client, c.goroutines, c.of)
-	floor := client == nameRaw || client == nameRawMsg || client == nameC
+	floor := client == nameRaw || client == nameRawConnected || client == nameRawMsg || client == nameC
 	if len(v) == 0 || floor && !t.floors && c.goroutines > 1 {
 		return ""
 	}

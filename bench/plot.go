@@ -31,6 +31,7 @@ var lines = map[string]line{
 	nameVishShared:   {"#00885f", 2, ""},
 	nameVishDefault:  {"#b35d9a", 2, ""},
 	nameRaw:          {"#333333", 1.5, "7 4"},
+	nameRawConnected: {"#333333", 1.5, "4 4"},
 	nameRawMsg:       {"#333333", 1.5, "9 3 2 3"},
 	nameRawMutex:     {"#777777", 2, ""},
 	nameRawNoAck:     {"#333333", 1.5, "2 3"},

@@ -38,13 +38,8 @@ func openRaw() (*raw, error) {
 		return nil, err
 	}
 	r := &raw{fd: fd, buf: make([]byte, rawBuffer)}
-	r.read = func() (n int, sender uint32, err error) {
-		n, err = r.recvfrom(nil, nil)
-		return n, 0, err
-	}
-	// It binds as well. What processes send to the port is refused, so that a read need not
-	// ask for the sender.
-	if err := unix.Connect(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	r.read = r.recvfromAny
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -58,6 +53,24 @@ func openRaw() (*raw, error) {
 }
 
 func dialRaw() (Client, error) { return openRaw() }
+
+// dialRawConnected returns a raw client that is connected to the kernel, as nlmux is. The
+// kernel refuses what processes send to it, so a read need not ask for the sender.
+func dialRawConnected() (Client, error) {
+	r, err := openRaw()
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Connect(r.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		r.Close()
+		return nil, err
+	}
+	r.read = func() (n int, sender uint32, err error) {
+		n, err = r.recvfrom(nil, nil)
+		return n, 0, err
+	}
+	return r, nil
+}
 
 func dialRawNoAck() (Client, error) {
 	r, err := openRaw()
@@ -98,7 +111,15 @@ func (r *raw) recv() ([]byte, error) {
 	}
 }
 
-// recvfrom reads a datagram. unix.Recvfrom would allocate the sender's address.
+// recvfromAny reads a datagram and returns its sender.
+func (r *raw) recvfromAny() (n int, sender uint32, err error) {
+	var from unix.RawSockaddrNetlink
+	size := uint32(unsafe.Sizeof(from))
+	n, err = r.recvfrom(&from, &size)
+	return n, from.Pid, err
+}
+
+// recvfrom is unix.Recvfrom, which allocates the sender's address.
 func (r *raw) recvfrom(from *unix.RawSockaddrNetlink, size *uint32) (n int, err error) {
 	got, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(r.fd),
 		uintptr(unsafe.Pointer(&r.buf[0])), uintptr(len(r.buf)), unix.MSG_TRUNC,
@@ -107,14 +128,6 @@ func (r *raw) recvfrom(from *unix.RawSockaddrNetlink, size *uint32) (n int, err 
 		return 0, errno
 	}
 	return int(got), nil
-}
-
-// recvFromAny is recvfrom for a socket that has joined a group, to which processes may send.
-func (r *raw) recvFromAny() (n int, sender uint32, err error) {
-	var from unix.RawSockaddrNetlink
-	size := uint32(unsafe.Sizeof(from))
-	n, err = r.recvfrom(&from, &size)
-	return n, from.Pid, err
 }
 
 // answer reads the answer to the last request: on gets each entry, and the
@@ -206,7 +219,6 @@ func listenRaw(group uint32) ([]Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.read = r.recvFromAny
 	err = unix.SetsockoptInt(r.fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(group))
 	if err == nil {
 		err = unix.SetsockoptTimeval(r.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20_000})

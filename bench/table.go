@@ -84,6 +84,7 @@ func (r *Results) printRatios(t io.Writer, w *Work) {
 		rate   bool // a ratio of rates, otherwise of times
 	}{
 		{nameRaw, false},
+		{nameRawConnected, false},
 		{nameRawMsg, false},
 		{nameRawMutex, true},
 		{nameMdShared, true},

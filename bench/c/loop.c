@@ -43,6 +43,7 @@ static void send_request(uint16_t type, uint16_t flags, const struct payload *p)
 		struct nlmsghdr h;
 		char payload[sizeof(p->bytes)];
 	} req;
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 
 	memset(&req.h, 0, sizeof(req.h));
 	req.h.nlmsg_type = type;
@@ -51,8 +52,8 @@ static void send_request(uint16_t type, uint16_t flags, const struct payload *p)
 	req.h.nlmsg_len = NLMSG_LENGTH(p ? p->len : 0);
 	if (p)
 		memcpy(req.payload, p->bytes, p->len);
-	if (send(fd, &req, req.h.nlmsg_len, 0) < 0)
-		fail("send");
+	if (sendto(fd, &req, req.h.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		fail("sendto");
 }
 
 // answer reads to the end of the answer. It returns the kernel's errno and
@@ -60,17 +61,21 @@ static void send_request(uint16_t type, uint16_t flags, const struct payload *p)
 static int answer(long *entries, void (*keep)(const void *, size_t))
 {
 	for (;;) {
-		ssize_t n = recv(fd, buf, sizeof(buf), MSG_TRUNC);
+		struct sockaddr_nl from;
+		socklen_t size = sizeof(from);
+		ssize_t n = recvfrom(fd, buf, sizeof(buf), MSG_TRUNC, (struct sockaddr *)&from, &size);
 		struct nlmsghdr *h;
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			fail("recv");
+			fail("recvfrom");
 		if (n > (ssize_t)sizeof(buf)) {
 			errno = EMSGSIZE;
-			fail("recv");
+			fail("recvfrom");
 		}
+		if (from.nl_pid != 0)
+			continue;
 		for (h = (struct nlmsghdr *)buf; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
 			if (h->nlmsg_seq != seq || h->nlmsg_pid != port)
 				continue;
@@ -202,9 +207,8 @@ static void open_socket(void)
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (fd < 0)
 		fail("socket");
-	// It binds as well, and only the kernel sends to a connected socket.
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		fail("connect");
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		fail("bind");
 	if (getsockname(fd, (struct sockaddr *)&sa, &size) < 0)
 		fail("getsockname");
 	port = sa.nl_pid;
