@@ -88,8 +88,7 @@ func (c *Call) Wait() {
 }
 
 // Woken returns a channel for a goroutine that waits for more than the result. It receives
-// a token when the result is there or Wake is called, and sometimes without a reason. The
-// caller receives from it once and calls Woken again.
+// a token when the result is there or Wake is called, and sometimes without a reason.
 func (c *Call) Woken() <-chan struct{} {
 	if !c.state.CompareAndSwap(isOpen, isAwaited) && c.Ready() {
 		signal(c.wake) // the result was there before and sent none

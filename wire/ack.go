@@ -152,14 +152,9 @@ type Ack struct {
 // NB: a nil *KernelError in an error variable is not a nil error; test the
 // pointer.
 func ParseAck(m Message) (*KernelError, error) {
-	// Short enough to be inlined: most messages are the acknowledgement of a success.
 	if m.Header.Type == netlink.NLMSG_ERROR && len(m.Payload) >= 4 && binary.NativeEndian.Uint32(m.Payload) == 0 {
-		return nil, nil
+		return nil, nil // most messages
 	}
-	return parseAck(m)
-}
-
-func parseAck(m Message) (*KernelError, error) {
 	code, rest, err := splitAck(m)
 	if err != nil || code >= 0 {
 		return nil, err
