@@ -244,13 +244,32 @@ func TestMirrorAgreesWithTheKernel(t *testing.T) {
 	}
 }
 
+// twoSettledLinks makes two pairs of links on which nothing changes by itself any more: they
+// have a carrier, and no addresses that become permanent later.
+func twoSettledLinks(t testing.TB, ns *nstest.NS) {
+	t.Helper()
+	for _, pair := range [][2]string{{"a0", "a1"}, {"b0", "b1"}} {
+		ns.Run(t, "ip", "link", "add", pair[0], "type", "veth", "peer", "name", pair[1])
+		for _, name := range pair {
+			ns.Run(t, "ip", "link", "set", name, "addrgenmode", "none", "up")
+		}
+	}
+	eventually(t, func() string {
+		text := ns.Run(t, "ip", "link", "show", "type", "veth")
+		if strings.Count(text, " state UP ") == 4 {
+			return ""
+		}
+		return text
+	})
+}
+
 // TestRouteTables: a Mirror of some routing tables has their routes only, and others make
 // no revision. A table may not exist yet.
 func TestRouteTables(t *testing.T) {
 	for _, ids := range [][]uint32{{100}, {100, 300}} {
 		t.Run(fmt.Sprint(ids), func(t *testing.T) {
 			ns := nstest.New(t)
-			ip(t, ns, twoLinks)
+			twoSettledLinks(t, ns)
 			ip(t, ns, "-6 route add fd09::/64 dev a0 table 300")
 			w := inNamespace(t, ns, TableRoutes, WithRouteTables(ids...))
 			w.agree()
