@@ -15,11 +15,11 @@ func processorWorks(s Sizes) []*Work {
 	few := slices.DeleteFunc(slices.Clone(s.Goroutines), func(n int) bool { return n > 512 })
 	works := []*Work{{
 		Name: workBusy, Note: "noop, while other goroutines keep every processor busy", Unit: "request",
-		Goroutines: few, Setup: func() (undo func() error, err error) { return keepBusy(runtime.GOMAXPROCS(0)) },
+		Goroutines: few, Setup: keepBusy(runtime.GOMAXPROCS(0)),
 		Op: noop,
 	}, {
 		Name: workBusy1, Note: "busy with GOMAXPROCS=1", Unit: "request",
-		Goroutines: few, Setup: func() (undo func() error, err error) { return keepBusy(1) }, Procs: 1,
+		Goroutines: few, Setup: keepBusy(1), Procs: 1,
 		Clients: []string{nameNlmux, nameMdShared, nameMdBuffer, nameRawMutex},
 		Op:      noop,
 	}}
@@ -47,22 +47,24 @@ func setProcs(n int) (undo func()) {
 	return func() { runtime.GOMAXPROCS(before) }
 }
 
-// keepBusy runs computing goroutines, one for each of n processors, until undo, as in a
-// process with other work.
-func keepBusy(n int) (undo func() error, err error) {
-	var over atomic.Bool
-	var g sync.WaitGroup
-	for range n {
-		g.Go(func() {
-			for n := 0; !over.Load(); n++ {
-			}
-		})
+// keepBusy returns a Setup that runs computing goroutines, one for each of n processors, as
+// in a process with other work.
+func keepBusy(n int) func() (undo func() error, err error) {
+	return func() (undo func() error, err error) {
+		var over atomic.Bool
+		var g sync.WaitGroup
+		for range n {
+			g.Go(func() {
+				for n := 0; !over.Load(); n++ {
+				}
+			})
+		}
+		return func() error {
+			over.Store(true)
+			g.Wait()
+			return nil
+		}, nil
 	}
-	return func() error {
-		over.Store(true)
-		g.Wait()
-		return nil
-	}, nil
 }
 
 // mutexed is a client that makes one call at a time.

@@ -110,7 +110,7 @@ func againstRival(work, rival, than, what string, of func(*Sample) float64, limi
 	}
 }
 
-var goals = slices.Concat(requestGoals, procsGoals(), dumpGoals, eventGoals, typedGoals)
+var goals = slices.Concat(requestGoals, busyGoals(), procsGoals(), dumpGoals, eventGoals, typedGoals)
 
 // sharedFloor is the goal of a request of many goroutines: its time to that of a request
 // of one goroutine on one plain socket.
@@ -129,14 +129,6 @@ var requestGoals = []goal{
 	rateTo(workNoop, 512, nameMdPool, 2.5),
 	rateTo(workNoop, 64, nameMdBuffer, 5.5),
 	rateTo(workNoop, 512, nameMdBuffer, 5.5),
-	rateTo(workBusy, 1, nameRawMutex, 0.9),
-	rateTo(workBusy, 8, nameRawMutex, 0.9),
-	rateTo(workBusy, 64, nameRawMutex, 0.9),
-	rateTo(workBusy, 512, nameRawMutex, 0.9),
-	rateTo(workBusy1, 1, nameRawMutex, 0.9),
-	rateTo(workBusy1, 8, nameRawMutex, 0.9),
-	rateTo(workBusy1, 64, nameRawMutex, 0.9),
-	rateTo(workBusy1, 512, nameRawMutex, 0.9),
 	timeTo(workGetLink, 1, nameRaw, 1.3),
 	allocations(workGetLink, 2),
 	timeTo(workGetLink, 64, nameRaw, 0.9),
@@ -146,6 +138,16 @@ var requestGoals = []goal{
 	scaling(workNoop, maxGoroutines, 64, 1.3),
 	scaling(workGetLink, maxGoroutines, 64, 1.3),
 	timeTo(workDial, 1, nameMdShared, 1),
+}
+
+// busyGoals require about the rate of one plain socket in a busy process.
+func busyGoals() (all []goal) {
+	for _, work := range []string{workBusy, workBusy1} {
+		for _, n := range []int{1, 8, 64, 512} {
+			all = append(all, rateTo(work, n, nameRawMutex, 0.9))
+		}
+	}
+	return all
 }
 
 // procsGoals require that the number of threads that run Go code hardly matters.

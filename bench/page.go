@@ -57,9 +57,12 @@ var pageNames = map[string]string{
 	nameC:            "C, one thread",
 }
 
+// floors are the clients of one goroutine, in the order of their rows.
+var floors = []string{nameRaw, nameRawConnected, nameRawMsg, nameC}
+
 func pageTables() []pageTable {
 	peers := []string{nameNlmux, nameMdShared, nameMdPool, nameMdBuffer, nameMdBufferPool, nameVishShared, nameVishDefault}
-	all := slices.Concat(peers, []string{nameRawMutex, nameRaw, nameRawConnected, nameRawMsg, nameC})
+	all := slices.Concat(peers, []string{nameRawMutex}, floors)
 	var procs []pageColumn
 	for _, n := range procCounts {
 		procs = append(procs, columnsOf(fmt.Sprintf("GOMAXPROCS=%d", n), procsWork(n), 64, 512)...)
@@ -169,8 +172,7 @@ func (r *Results) pageTable(t pageTable) string {
 // cell returns the median of a client in a column.
 func (r *Results) cell(t pageTable, c pageColumn, client string) string {
 	v := r.values(c.work, client, c.goroutines, c.of)
-	floor := client == nameRaw || client == nameRawConnected || client == nameRawMsg || client == nameC
-	if len(v) == 0 || floor && !t.floors && c.goroutines > 1 {
+	if len(v) == 0 || slices.Contains(floors, client) && !t.floors && c.goroutines > 1 {
 		return ""
 	}
 	own, its := median(r.values(c.work, nameNlmux, c.goroutines, c.of)), median(v)

@@ -61,20 +61,24 @@ func openRawIn(t testing.TB, do func(func() error) error, family netlink.Family)
 // goroutine may call it.
 func (r *Raw) Send(t testing.TB, to uint32, msgs ...wire.Message) {
 	t.Helper()
+	if err := r.sendTo(unix.SockaddrNetlink{Pid: to}, msgs...); err != nil {
+		t.Error(err)
+	}
+}
+
+func (r *Raw) sendTo(to unix.SockaddrNetlink, msgs ...wire.Message) error {
 	var b []byte
 	for _, m := range msgs {
 		b = wire.AppendMessage(b, m)
 	}
-	if err := unix.Sendto(r.FD, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: to}); err != nil {
-		t.Error(err)
-	}
+	to.Family = unix.AF_NETLINK
+	return unix.Sendto(r.FD, b, 0, &to)
 }
 
 // Refused requires that the kernel refuses to send a message to a port.
 func (r *Raw) Refused(t testing.TB, to uint32, m wire.Message) {
 	t.Helper()
-	err := unix.Sendto(r.FD, wire.AppendMessage(nil, m), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: to})
-	if err != unix.ECONNREFUSED {
+	if err := r.sendTo(unix.SockaddrNetlink{Pid: to}, m); err != unix.ECONNREFUSED {
 		t.Errorf("a message to port %d: %v, want ECONNREFUSED", to, err)
 	}
 }
@@ -83,8 +87,7 @@ func (r *Raw) Refused(t testing.TB, to uint32, m wire.Message) {
 // it, since it is no request.
 func (r *Raw) SendToGroup(t testing.TB, group int, m wire.Message) {
 	t.Helper()
-	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (group - 1)}
-	if err := unix.Sendto(r.FD, wire.AppendMessage(nil, m), 0, to); err != nil {
+	if err := r.sendTo(unix.SockaddrNetlink{Groups: 1 << (group - 1)}, m); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"runtime"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,7 +84,6 @@ func (s *socket) OpenLike() (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	like.recv.call = syscall.Syscall6 // a read runs a dump, which waits for locks
 	return like, nil
 }
 

@@ -24,11 +24,12 @@ type receiver struct {
 	// kernel. It cannot know the number of a request.
 	connected, emptied bool
 
-	// call makes the system call of a read. It is syscall.RawSyscall6 for a socket whose
-	// reads do not wait: the scheduler need not know of them. (Measured: in a process with
-	// other work for every processor, a NOOP takes 5 percent longer if it does.) With one
-	// processor it should know: sysmon looks more often after it has taken a processor from
-	// a thread in a system call, and so the time slices of the other work get shorter.
+	// call makes the system call of a read: syscall.Syscall6, since a read of a dump waits for
+	// locks and the scheduler has to know. It need not know of the reads of Open's socket,
+	// which do not wait: there it is syscall.RawSyscall6. (Measured: in a process with other
+	// work for every processor, a NOOP takes 5 percent longer if it knows.) With one
+	// processor it should: sysmon looks more often after it has taken a processor from a
+	// thread in a system call, and so the time slices of the other work get shorter.
 	// (Measured: without that, NOOPs have 3 percent less of the processor.) The memory that
 	// the arguments point to is used after the call, which keeps it alive.
 	call func(trap, fd, a, b, c, d, e uintptr) (r1, r2 uintptr, errno syscall.Errno)

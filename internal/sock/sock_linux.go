@@ -36,6 +36,9 @@ func Open(cfg Config) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if runtime.GOMAXPROCS(0) > 1 {
+		s.recv.call = syscall.RawSyscall6
+	}
 	s.notifier, err = newNotifier()
 	if err == nil && cfg.HasNetNS {
 		s.netns, err = keepNamespace(cfg.NetNS)
@@ -60,10 +63,7 @@ func newSocket(fd int, cfg Config) (*socket, error) {
 	}
 	s := &socket{port: port, cfg: cfg}
 	s.file.open(fd)
-	s.recv.call = syscall.RawSyscall6
-	if runtime.GOMAXPROCS(0) == 1 {
-		s.recv.call = syscall.Syscall6
-	}
+	s.recv.call = syscall.Syscall6
 	s.recv.connected = !cfg.Peers && connect(fd)
 	// Only recvmsg returns the namespace of a datagram.
 	s.recv.extended = cfg.ListenAllNSID
