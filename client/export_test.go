@@ -3,6 +3,12 @@ package client
 const (
 	BusyRequests = busyRequests // requests in a row after which the reader parks
 	LookMost     = lookMost     // datagrams that the reader reads before it checks whether to park
+
+	// Of a storm of events, see reader.
+
+	StormEvents = stormEvents
+	StormPace   = stormPace
+	StormPause  = stormPause
 )
 
 // MaxSendersFor returns the maximum number of goroutines that send on a coalescer at

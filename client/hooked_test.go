@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"testing/synctest"
+	"time"
 
 	"github.com/nlmux/netlink/internal/sock"
 	"github.com/nlmux/netlink/internal/socktest"
@@ -19,6 +20,7 @@ type hooked struct {
 	onRecv      func(ds []sock.Datagram) (int, error)
 	onWatch     func(ready func()) error
 	onSetNotify func(on bool) error
+	onPause     func(d time.Duration) error
 	onJoin      func(group uint32) error
 	onLeave     func(group uint32) error
 	onGroups    func() error
@@ -72,6 +74,13 @@ func (h *hooked) SetNotify(on bool) error {
 		return h.onSetNotify(on)
 	}
 	return h.Socket.SetNotify(on)
+}
+
+func (h *hooked) Pause(d time.Duration) error {
+	if h.onPause != nil {
+		return h.onPause(d)
+	}
+	return h.Socket.Pause(d)
 }
 
 func (h *hooked) ReportGroups() error {

@@ -14,6 +14,10 @@ import (
 // quietLooks checks in a row find few requests (measured: a NOOP of a lone goroutine takes a
 // quarter less time).
 //
+// In a storm of events the reader parks as well, and pauses between two looks. To wake it for
+// each event or two costs more than to read them, most of all the process whose requests
+// cause the events (measured: a storm of routes delivers 15 percent more events).
+//
 // A new reader is parked. Its goroutine starts when the first look is due or unpark is
 // called. A Conn that makes one request and is closed needs none (measured: Dial,
 // RTM_GETLINK and Close take a third less time).
@@ -30,6 +34,7 @@ type reader struct {
 	since   time.Time // start of the count
 	opened  uint64    // requests opened before since
 	unicast uint32    // unicast events received before since
+	events  uint64    // events received before since
 }
 
 const (
@@ -54,6 +59,16 @@ const (
 	// (Measured: with one look, NOOPs take 5 percent longer there, because the kernel
 	// notifies of each answer.)
 	quietLooks = 50
+
+	// A storm begins with stormEvents that took less than stormPace each. It ends when
+	// fewer come in a pause.
+	stormEvents = 64
+	stormPace   = 10 * time.Microsecond
+
+	// stormPause is the time from an empty queue to the next look in a storm. The default
+	// receive buffer has room for 250 routes, and the kernel takes more than 500 microseconds
+	// to change as many. (Measured: twice this time delivers no more events.)
+	stormPause = 50 * time.Microsecond
 )
 
 // startParked starts run when the first look is due.
@@ -88,11 +103,11 @@ func (m *mux) run() {
 	close(m.done)
 }
 
-// busy reports whether requests follow each other so closely that the reader should park.
+// busy reports whether messages follow each other so closely that the reader should park.
 func (m *mux) busy() bool {
 	r := &m.reader
 	if r.groups.Load() != 0 {
-		return false
+		return m.storm()
 	}
 	opened := m.table.Opened()
 	n := opened - r.opened
@@ -105,6 +120,34 @@ func (m *mux) busy() bool {
 	return busy
 }
 
+// storm reports whether a storm of events has begun. It does not matter in a receive buffer
+// that a pause could fill.
+func (m *mux) storm() bool {
+	r := &m.reader
+	events := m.recv.dispatcher.events.Load()
+	n := events - r.events
+	if n < stormEvents || m.recv.most < 4*stormEvents {
+		return false
+	}
+	now := time.Now()
+	storm := now.Sub(r.since)/stormPace < time.Duration(n)
+	r.since, r.events = now, events
+	return storm
+}
+
+// readStorm reads until the queue is empty and pauses, in turn, until the storm is over. A
+// pause needs a resource that the system may lack.
+func (m *mux) readStorm() {
+	for m.reader.groups.Load() != 0 && m.sock.Pause(stormPause) == nil {
+		before := m.recv.dispatcher.events.Load()
+		for m.recv.lookIfIdle() >= m.recv.most {
+		}
+		if m.recv.dispatcher.events.Load()-before < uint64(stormPause/stormPace) {
+			return
+		}
+	}
+}
+
 // mayPark reports whether a goroutine other than the reader reads every expected message.
 // Unicast events, such as the packets of nfqueue, come without a membership: after the
 // first, more are expected.
@@ -112,13 +155,14 @@ func (m *mux) mayPark() bool {
 	return m.reader.groups.Load() == 0 && m.recv.unicast.Load() == m.reader.unicast
 }
 
-// park turns the notification off until requests come less often or unpark is
+// park turns the notification off until messages come less often or unpark is
 // called. It reports false, at once, if the notification cannot be turned off.
 func (m *mux) park() bool {
 	if m.sock.SetNotify(false) != nil {
 		return false
 	}
 	m.reader.parked.Store(true)
+	m.readStorm()
 	m.stayParked(0)
 	return true
 }
@@ -147,7 +191,7 @@ func (m *mux) stayParked(quiet int) {
 		}
 	}
 	// The count starts anew, or the next wake would find the pace of the past.
-	r.since, r.opened = time.Now(), m.table.Opened()
+	r.since, r.opened, r.events = time.Now(), m.table.Opened(), m.recv.dispatcher.events.Load()
 	r.parked.Store(false)
 }
 

@@ -92,14 +92,15 @@ func (r *receiver) look(limit int) int {
 	return n
 }
 
-// lookIfIdle reads until the queue is empty, unless another goroutine reads. A goroutine that
-// holds the lock may not be scheduled. If the reader waited, it would get the lock next, and
-// senders would wait for it.
-func (r *receiver) lookIfIdle() {
+// lookIfIdle reads until the queue is empty, or about r.most datagrams, unless another
+// goroutine reads, and returns their number. A goroutine that holds the lock may not be
+// scheduled. If the reader waited, it would get the lock next, and senders would wait for it.
+func (r *receiver) lookIfIdle() (n int) {
 	if r.mu.TryLock() {
-		r.drainLocked(nil, r.most)
+		n, _ = r.drainLocked(nil, r.most)
 		r.mu.Unlock()
 	}
+	return n
 }
 
 // maxFailed is the maximum number of consecutive failed reads. Then the queue is left

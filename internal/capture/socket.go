@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/nlmux/netlink/internal/sock"
 )
@@ -118,6 +119,7 @@ func (s *socket) OpenLike() (sock.Socket, error) {
 func (s *socket) PortID() uint32               { return s.inner.PortID() }
 func (s *socket) Watch(ready func()) error     { return s.inner.Watch(ready) }
 func (s *socket) SetNotify(on bool) error      { return s.inner.SetNotify(on) }
+func (s *socket) Pause(d time.Duration) error  { return s.inner.Pause(d) }
 func (s *socket) ReportGroups() error          { return s.inner.ReportGroups() }
 func (s *socket) Join(group uint32) error      { return s.inner.Join(group) }
 func (s *socket) Leave(group uint32) error     { return s.inner.Leave(group) }

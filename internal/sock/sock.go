@@ -5,7 +5,11 @@
 // kernel.
 package sock
 
-import "github.com/nlmux/netlink"
+import (
+	"time"
+
+	"github.com/nlmux/netlink"
+)
 
 // Socket is a netlink socket that is bound to a port. Any goroutine may call Send,
 // Join, Leave and Close at any time. One at a time may call Recv.
@@ -37,6 +41,11 @@ type Socket interface {
 	// has changed: it is net.ErrClosed, or the system lacks a resource. Only the
 	// goroutine that is in Watch calls it.
 	SetNotify(on bool) error
+
+	// Pause waits for a time that may be shorter than a millisecond, which package time
+	// does not do exactly. With an error it has not waited: the system lacks a resource.
+	// Only the goroutine that is in Watch calls it. Close does not end it.
+	Pause(d time.Duration) error
 
 	// ReportGroups makes Recv set the Group of datagrams from now on. It is called before
 	// the first Join and the first request for an echo, while no other goroutine is in

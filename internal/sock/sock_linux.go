@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,7 +22,8 @@ type socket struct {
 	cfg      Config      // for OpenLike
 	netns    *descriptor // for OpenLike: the configured network namespace, nil without
 
-	recv receiver // owned by the goroutine that is in Recv
+	recv  receiver // owned by the goroutine that is in Recv
+	timer timer    // owned by the goroutine that is in Watch
 }
 
 // Open makes a socket, bound before it can join a group: the kernel leaves
@@ -184,11 +186,16 @@ func (s *socket) Send(b []byte) error {
 	return nil
 }
 
-func (s *socket) Watch(ready func()) error { return s.notifier.watch(ready) }
+func (s *socket) Watch(ready func()) error {
+	defer s.timer.close()
+	return s.notifier.watch(ready)
+}
 
 func (s *socket) SetNotify(enable bool) error {
 	return s.file.use(func(fd int) error { return s.notifier.set(fd, enable) })
 }
+
+func (s *socket) Pause(d time.Duration) error { return s.timer.wait(d) }
 
 func (s *socket) Join(group uint32) error {
 	return s.membership(unix.NETLINK_ADD_MEMBERSHIP, group)

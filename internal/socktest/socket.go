@@ -11,6 +11,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/nlmux/netlink/internal/sock"
 )
@@ -146,6 +147,12 @@ func (s *Socket) SetNotify(on bool) error {
 	if on && (len(s.queue) > 0 || s.err != nil) {
 		s.notifyLocked()
 	}
+	return nil
+}
+
+// Pause waits.
+func (s *Socket) Pause(d time.Duration) error {
+	time.Sleep(d)
 	return nil
 }
 

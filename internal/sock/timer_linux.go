@@ -1,0 +1,39 @@
+package sock
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// timer waits for less than a millisecond: in an idle process the runtime rounds the wait
+// for its own timers up to that (netpoll in runtime/netpoll_epoll.go). The file is opened
+// by the first wait. The zero value is a timer that has none.
+type timer struct {
+	file *os.File
+	fd   int // of file
+}
+
+func (t *timer) wait(d time.Duration) error {
+	if t.file == nil {
+		fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+		if err != nil {
+			return wrap("timerfd_create", err)
+		}
+		t.fd, t.file = fd, os.NewFile(uintptr(fd), "netlink-timer")
+	}
+	at := unix.ItimerSpec{Value: unix.NsecToTimespec(d.Nanoseconds())}
+	if err := unix.TimerfdSettime(t.fd, 0, &at, nil); err != nil {
+		return wrap("timerfd_settime", err)
+	}
+	var expired [8]byte // how often
+	_, err := t.file.Read(expired[:])
+	return err
+}
+
+func (t *timer) close() {
+	if t.file != nil {
+		t.file.Close()
+	}
+}
