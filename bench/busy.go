@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 )
 
+// busyTimes is the Times of a busy process, whose goroutines have time slices of 10 to 20 ms.
+const busyTimes = 5
+
 // processorWorks returns noop in processes with more and with less to run than there are
 // processors.
 func processorWorks(s Sizes) []*Work {
@@ -15,11 +18,11 @@ func processorWorks(s Sizes) []*Work {
 	few := slices.DeleteFunc(slices.Clone(s.Goroutines), func(n int) bool { return n > 512 })
 	works := []*Work{{
 		Name: workBusy, Note: "noop, while other goroutines keep every processor busy", Unit: "request",
-		Goroutines: few, Setup: keepBusy(runtime.GOMAXPROCS(0)),
+		Goroutines: few, Setup: keepBusy(runtime.GOMAXPROCS(0)), Times: busyTimes,
 		Op: noop,
 	}, {
 		Name: workBusy1, Note: "busy with GOMAXPROCS=1", Unit: "request",
-		Goroutines: few, Setup: keepBusy(1), Procs: 1,
+		Goroutines: few, Setup: keepBusy(1), Times: busyTimes, Procs: 1,
 		Clients: []string{nameNlmux, nameMdShared, nameMdBuffer, nameRawMutex},
 		Op:      noop,
 	}}

@@ -60,13 +60,14 @@ func (r *Results) measureWork(round int, w *Work, entries []*Entry) (err error) 
 			}
 		}()
 	}
+	budget := r.Budget * time.Duration(max(1, w.Times))
 	if w.Rows != nil {
-		samples, err := w.Rows(r.Budget)
+		samples, err := w.Rows(budget)
 		r.add(round, w, samples)
 		return err
 	}
 	if w.Rivals != nil {
-		samples, err := race(w.Rivals, r.Budget)
+		samples, err := race(w.Rivals, budget)
 		r.add(round, w, samples)
 		return err
 	}
@@ -82,7 +83,7 @@ func (r *Results) measureWork(round int, w *Work, entries []*Entry) (err error) 
 			if e.Solo {
 				goroutines, beside = 1, n
 			}
-			s, err := e.measure(w, goroutines, r.Budget)
+			s, err := e.measure(w, goroutines, budget)
 			if err != nil {
 				return fmt.Errorf("%s, %d goroutines: %w", e.Name, goroutines, err)
 			}

@@ -30,6 +30,9 @@ type Work struct {
 	// Procs is GOMAXPROCS while a client is open, 0 for that of the machine.
 	Procs int
 
+	// Times is how many times as long as others a cell takes, 0 for once.
+	Times int
+
 	// Setup prepares the kernel and returns a function that undoes that. It fails with
 	// errLacking if the kernel lacks something.
 	Setup func() (undo func() error, err error)
