@@ -39,7 +39,7 @@ var storms = []struct {
 	name  string
 	pause time.Duration
 	ask   func(*client.Conn) error
-	times time.Duration // how many times as long as others it takes
+	times int // the storm lasts for this many times as long as others
 }{
 	{fullStorm, 0, askNoop, 1},
 	// A few percent of the calls wait for the storm, for hundreds of times as long as the
@@ -105,7 +105,7 @@ func latencies(d time.Duration) ([]Sample, error) {
 		func() ([]Sample, error) { return unstormed(rowDump, d, dumpSlowly) },
 	}
 	for _, s := range storms {
-		parts = append(parts, func() ([]Sample, error) { return stormed(s.name, d*s.times, s.pause, s.ask) })
+		parts = append(parts, func() ([]Sample, error) { return stormed(s.name, d*time.Duration(s.times), s.pause, s.ask) })
 	}
 	var all []Sample
 	for _, i := range rand.Perm(len(parts)) {

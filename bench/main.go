@@ -32,7 +32,7 @@ func main() {
 
 func run() error {
 	rounds := flag.Int("rounds", 7, "how often everything is measured")
-	budget := flag.Duration("time", 150*time.Millisecond, "how long one client is measured at one count of goroutines")
+	budget := flag.Duration("time", 150*time.Millisecond, "how long one client is measured at one count of goroutines; some works take several times as long")
 	only := flag.String("work", "", "names of the works to do, separated by commas (default all)")
 	clients := flag.String("client", "", "names of the clients to measure, separated by commas (default all)")
 	quick := flag.Bool("quick", false, "one short round of few goroutines and small dumps, to see that all of it runs")

@@ -10,7 +10,7 @@ import (
 
 // printTables prints the medians of every work, a row for each client.
 func (r *Results) printTables(out io.Writer, all []*Work, entries []*Entry) {
-	fmt.Fprintf(out, "\nMedians of %d rounds of %v; ratios are medians of each round's ratio.\n", r.Rounds, r.Budget)
+	fmt.Fprintf(out, "\nMedians of %d rounds of %v, or a multiple of it; ratios are medians of each round's ratio.\n", r.Rounds, r.Budget)
 	for _, e := range entries {
 		fmt.Fprintf(out, "  %-16s %s\n", e.Name, e.Note)
 	}

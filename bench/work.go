@@ -30,7 +30,7 @@ type Work struct {
 	// Procs is GOMAXPROCS while a client is open, 0 for that of the machine.
 	Procs int
 
-	// Times is how many times as long as others a cell takes, 0 for once.
+	// Times is the time of a cell, as a multiple of that of other works; 0 is 1.
 	Times int
 
 	// Setup prepares the kernel and returns a function that undoes that. It fails with

@@ -104,12 +104,13 @@ func (m *mux) conclude(calls []*demux.Call, seqs []uint32) {
 
 // close ends the reader and every call, and waits until they have ended.
 func (m *mux) close() error {
-	err := m.sock.Close()
 	if m.reader.start.Stop() {
+		err := m.sock.Close()
 		m.run() // here: a goroutine that ends at once takes a sixth of Dial to Close
-	} else {
-		m.unpark()
+		return err
 	}
+	m.wakeReader() // or Close would wait for its next look
+	err := m.sock.Close()
 	<-m.done
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nlmux/netlink/client"
+	"github.com/nlmux/netlink/internal/socktest"
 )
 
 // events multicasts n events to linkGroup, and returns their texts.
@@ -97,7 +98,7 @@ func TestReaderThatCannotPauseReadsOn(t *testing.T) {
 	})
 }
 
-// Whoever waits for a message does not wait for the end of a pause.
+// A goroutine that waits for a message does not wait for the end of a pause.
 func TestOthersDoNotWaitForAPause(t *testing.T) {
 	for name, other := range map[string]func(t *testing.T, k *kernel, c *client.Conn){
 		"a request": func(t *testing.T, k *kernel, c *client.Conn) {
@@ -113,19 +114,17 @@ func TestOthersDoNotWaitForAPause(t *testing.T) {
 				t.Fatal(err)
 			}
 			texts := k.events(3)
+			start := time.Now()
 			if err := s.Sync(bg); err != nil {
 				t.Fatal(err)
+			}
+			if d := time.Since(start); d != 0 {
+				t.Errorf("Sync took %v", d)
 			}
 			wantFrom(t, s.Events, append(texts, "marker")...)
 			wantEvents(t, c, texts...)
 		},
 		"Close": func(t *testing.T, k *kernel, c *client.Conn) {
-			events := c.Receive()
-			time.AfterFunc(client.StormPause, func() {
-				if _, open := <-events; open {
-					t.Error("the channel of events is open")
-				}
-			})
 			start := time.Now()
 			if err := c.Close(); err != nil {
 				t.Fatal(err)
@@ -133,12 +132,76 @@ func TestOthersDoNotWaitForAPause(t *testing.T) {
 			if d := time.Since(start); d > client.StormPause {
 				t.Errorf("Close took %v, longer than the reader's pause", d)
 			}
+			select {
+			case _, open := <-c.Receive():
+				if open {
+					t.Error("an event came")
+				}
+			default:
+				t.Error("the channel of events is open")
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(t *testing.T, k *kernel) { other(t, k, k.dialInStorm()) })
 		})
 	}
+}
+
+// The reader pauses only when the queue is empty.
+func TestReaderReadsAllBeforeAPause(t *testing.T) {
+	for name, overrun := range map[string]bool{"whole": false, "with a loss": true} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				k.CanSilence = true
+				c := k.dial()
+				k.join(c, linkGroup)
+				texts := k.events(3 * client.LookMost)
+				if overrun {
+					k.socket(0).Overrun(syscall.ENOBUFS)
+					texts = append(texts, "gap 0")
+				}
+				wantEvents(t, c, texts...)
+				if !k.socket(0).Silent() {
+					t.Error("the reader does not pause")
+				}
+			})
+		})
+	}
+}
+
+// It does not matter to a storm which goroutine reads its events.
+func TestStormGoesOnWhenOthersRead(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialInStorm()
+		for range 5 {
+			texts := k.events(10)
+			call := k.get(bg, c)
+			k.want(getLink).ack()
+			wantTexts(t, call)
+			wantEvents(t, c, texts...)
+			time.Sleep(client.StormPause)
+			synctest.Wait()
+			if !k.socket(0).Silent() {
+				t.Fatal("the storm is over for the reader")
+			}
+		}
+	})
+}
+
+// Messages to the socket alone, such as the packets of nfqueue, are read at once: the
+// process that sends them may wait for an answer.
+func TestReaderDoesNotPauseForUnicastMessages(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.CanSilence = true
+		c := k.dial()
+		k.join(c, linkGroup)
+		for range 5 * client.StormEvents {
+			k.socket(0).Queue(socktest.Datagram{Data: event("packet")})
+			wantEvents(t, c, "packet")
+			k.wantNotParked("no multicast message came")
+		}
+	})
 }
 
 // What the kernel drops during a pause is reported, in its place.
@@ -160,13 +223,39 @@ func TestReaderEndsItsPausesWhenTheGroupIsLeft(t *testing.T) {
 		if err := c.DropMembership(linkGroup); err != nil {
 			t.Fatal(err)
 		}
-		pauses := 0
+		// Events that another namespace, say, sent before.
+		var late []socktest.Datagram
+		for range client.StormEvents {
+			late = append(late, socktest.Datagram{Data: event("late"), Group: linkGroup})
+		}
+		k.socket(0).Queue(late...)
+		k.wantUnparked(client.StormPause)
+	})
+}
+
+// A join during a pause is no reason to unpark the next time that the reader parks.
+func TestJoinInAStormDoesNotUnparkLater(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		c := k.dialInStorm()
+		k.during(func(req request) error { req.ack(); return nil })
+		k.join(c, addrGroup)
+		k.wantUnparked(client.StormPause)
+		for _, group := range []uint32{linkGroup, addrGroup} {
+			if err := c.DropMembership(group); err != nil {
+				t.Fatal(err)
+			}
+		}
+		parked := 0
 		s := k.hooked(0)
-		synctest.Wait()
-		s.onPause = func(d time.Duration) error { pauses++; return s.Socket.Pause(d) }
-		k.wantUnparked(client.StormPause + quietTime)
-		if pauses > 0 {
-			t.Errorf("%d pauses without a group", pauses)
+		s.onSetNotify = func(on bool) error {
+			if !on {
+				parked++
+			}
+			return s.Socket.SetNotify(on)
+		}
+		k.busy(c)
+		if parked != 1 {
+			t.Errorf("the reader parked %d times, want 1", parked)
 		}
 	})
 }

@@ -26,8 +26,9 @@ type receiver struct {
 	waiting atomic.Int32
 	// reportsGroups: the socket reports the group of a message.
 	reportsGroups atomic.Bool
-	// unicast counts the events that were sent to this socket alone.
-	unicast atomic.Uint32
+	// unicast counts the events that were sent to this socket alone, multicast those of
+	// groups.
+	unicast, multicast atomic.Uint32
 
 	mu sync.Mutex // guards following
 
@@ -53,6 +54,8 @@ func newReceiver(family netlink.Family, s sock.Socket, buffer int, table *demux.
 	r.event = func(m wire.Message) {
 		if r.d.Group == 0 {
 			r.unicast.Add(1)
+		} else {
+			r.multicast.Add(1)
 		}
 		r.dispatcher.deliver(Event{Message: m, Group: r.d.Group, NSID: r.d.NSID, Sender: r.d.PortID})
 	}
@@ -92,15 +95,15 @@ func (r *receiver) look(limit int) int {
 	return n
 }
 
-// lookIfIdle reads until the queue is empty, or about r.most datagrams, unless another
-// goroutine reads, and returns their number. A goroutine that holds the lock may not be
-// scheduled. If the reader waited, it would get the lock next, and senders would wait for it.
-func (r *receiver) lookIfIdle() (n int) {
-	if r.mu.TryLock() {
-		n, _ = r.drainLocked(nil, r.most)
-		r.mu.Unlock()
+// lookIfIdle is look, unless another goroutine reads. A goroutine that holds the lock may not
+// be scheduled. If the reader waited, it would get the lock next, and senders would wait for
+// it. It reports false for open if the socket is closed.
+func (r *receiver) lookIfIdle(limit int) (n int, open bool) {
+	if !r.mu.TryLock() {
+		return 0, true
 	}
-	return n
+	defer r.mu.Unlock()
+	return r.drainLocked(nil, limit)
 }
 
 // maxFailed is the maximum number of consecutive failed reads. Then the queue is left

@@ -42,9 +42,9 @@ type Socket interface {
 	// goroutine that is in Watch calls it.
 	SetNotify(on bool) error
 
-	// Pause waits for a time that may be shorter than a millisecond, which package time
-	// does not do exactly. With an error it has not waited: the system lacks a resource.
-	// Only the goroutine that is in Watch calls it. Close does not end it.
+	// Pause waits for d > 0, which may be less than a millisecond: package time does not do
+	// that exactly. With an error it has not waited: the system lacks a resource. Only the
+	// goroutine that is in Watch calls it. Close does not end it.
 	Pause(d time.Duration) error
 
 	// ReportGroups makes Recv set the Group of datagrams from now on. It is called before
@@ -73,8 +73,8 @@ type Socket interface {
 	// requests: the new socket has no Watch.
 	OpenLike() (Socket, error)
 
-	// Close wakes Watch and frees the socket. A second call returns
-	// net.ErrClosed.
+	// Close ends Watch, waits until ready has returned, and frees the socket. A second
+	// call returns net.ErrClosed.
 	Close() error
 }
 

@@ -8,8 +8,9 @@ import (
 )
 
 // timer waits for less than a millisecond: in an idle process the runtime rounds the wait
-// for its own timers up to that (netpoll in runtime/netpoll_epoll.go). The file is opened
-// by the first wait. The zero value is a timer that has none.
+// for its own timers up to that (netpoll in runtime/netpoll_epoll.go). The goroutine waits in
+// the netpoller: in a system call such as nanosleep it would keep its processor. The first
+// wait opens the file. The zero value is a timer that has none.
 type timer struct {
 	file *os.File
 	fd   int // of file
@@ -21,14 +22,19 @@ func (t *timer) wait(d time.Duration) error {
 		if err != nil {
 			return wrap("timerfd_create", err)
 		}
-		t.fd, t.file = fd, os.NewFile(uintptr(fd), "netlink-timer")
+		file := os.NewFile(uintptr(fd), "netlink-timer")
+		if err := watched(file); err != nil {
+			file.Close()
+			return err
+		}
+		t.fd, t.file = fd, file
 	}
 	at := unix.ItimerSpec{Value: unix.NsecToTimespec(d.Nanoseconds())}
 	if err := unix.TimerfdSettime(t.fd, 0, &at, nil); err != nil {
 		return wrap("timerfd_settime", err)
 	}
-	var expired [8]byte // how often
-	_, err := t.file.Read(expired[:])
+	var expirations [8]byte // their number
+	_, err := t.file.Read(expirations[:])
 	return err
 }
 

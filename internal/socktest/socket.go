@@ -45,7 +45,8 @@ type Socket struct {
 	groups       bool  // ReportGroups was called
 	joined       map[uint32]bool
 	silent       bool
-	setNotifyErr error // of the next SetNotify, once
+	setNotifyErr error         // of the next SetNotify, once
+	watched      chan struct{} // closed when Watch has returned, nil if it was not called
 	isClosed     bool
 }
 
@@ -119,6 +120,13 @@ func (q *Datagram) copyTo(d *sock.Datagram) {
 
 // Watch calls ready each time that something was queued.
 func (s *Socket) Watch(ready func()) error {
+	watched := make(chan struct{})
+	defer close(watched)
+	s.mu.Lock()
+	if !s.isClosed {
+		s.watched = watched
+	}
+	s.mu.Unlock()
 	for !s.Closed() {
 		ready()
 		select {
@@ -240,15 +248,19 @@ func (s *Socket) IsDumpSocket() bool { return s.forDumps }
 // Buffers returns the kernel's sizes.
 func (s *Socket) Buffers() (receive, send int) { return s.kernel.buffer(), s.kernel.buffer() }
 
-// Close ends Watch.
+// Close ends Watch and waits for its end, as the real one does (os.File.Close).
 func (s *Socket) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.isClosed {
+	closed, watched := s.isClosed, s.watched
+	s.isClosed = true
+	s.mu.Unlock()
+	if closed {
 		return net.ErrClosed
 	}
-	s.isClosed = true
 	close(s.closed)
+	if watched != nil {
+		<-watched
+	}
 	return nil
 }
 
