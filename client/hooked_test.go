@@ -21,6 +21,7 @@ type hooked struct {
 	onWatch     func(ready func()) error
 	onSetNotify func(on bool) error
 	onPause     func(d time.Duration) error
+	onBacklog   func() int
 	onJoin      func(group uint32) error
 	onLeave     func(group uint32) error
 	onGroups    func() error
@@ -81,6 +82,13 @@ func (h *hooked) Pause(d time.Duration) error {
 		return h.onPause(d)
 	}
 	return h.Socket.Pause(d)
+}
+
+func (h *hooked) Backlog() int {
+	if h.onBacklog != nil {
+		return h.onBacklog()
+	}
+	return h.Socket.Backlog()
 }
 
 func (h *hooked) ReportGroups() error {

@@ -143,6 +143,10 @@ func (r *receiver) drainLocked(call *demux.Call, limit int) (count int, dry bool
 			r.mu.Lock()
 		}
 	}
+	if r.overrun.draining && count >= limit && r.sock.Backlog() == 0 {
+		// The last datagram was read. The notification wakes no reader for an empty queue.
+		r.emptyLocked()
+	}
 	buffers.Put(b)
 	if count > 0 {
 		r.found = count

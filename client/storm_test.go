@@ -55,6 +55,49 @@ func TestSenderDoesNotWaitForTheEndOfAStorm(t *testing.T) {
 	}
 }
 
+// A goroutine that sends may read its last datagram while it drains an overrun, and empty the
+// queue with it. The netpoller looks later, finds the queue empty and wakes nobody.
+func TestSenderThatEmptiesTheQueueEndsTheOverrun(t *testing.T) {
+	play(t, func(t *testing.T, k *kernel) {
+		k.Buffer = 9 * sock.Charge // a sender reads 10 datagrams
+		var asleep atomic.Bool
+		k.hook = func(h *hooked) {
+			h.onWatch = func(ready func()) error {
+				return h.Socket.Watch(func() {
+					if !asleep.Load() {
+						ready()
+					}
+				})
+			}
+		}
+		c := k.dial()
+		k.join(c, linkGroup)
+		s := k.hooked(0)
+		// The kernel charges more than the lower bound that is subtracted for a datagram.
+		s.onBacklog = func() int { return 2 * s.Socket.Backlog() }
+		reads := 0
+		s.onRecv = func(ds []sock.Datagram) (int, error) {
+			n, err := s.Socket.Recv(ds[:1])
+			if reads++; reads == 3 {
+				s.Overrun(syscall.ENOBUFS)
+			}
+			return n, err
+		}
+		var texts []string
+		k.during(func(request) error {
+			asleep.Store(true)
+			reads = 0
+			texts = k.events(10)
+			return nil
+		})
+		wantLost(t, k.change(bg, c))
+		wantEvents(t, c, append(texts, "gap 0")...)
+		s.onRecv = nil
+		k.during(func(req request) error { req.ack(); return nil })
+		wantTexts(t, k.get(bg, c)) // it is not stopped by the gate
+	})
+}
+
 // A security module may forbid reads. No goroutine retries for ever, and the request
 // ends without its answer.
 func TestReadsThatAlwaysFail(t *testing.T) {

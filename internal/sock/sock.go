@@ -32,8 +32,9 @@ type Socket interface {
 	Recv(ds []Datagram) (int, error)
 
 	// Watch calls ready at once and then, with the notification on, each time that a
-	// datagram may have arrived since the last call. It returns net.ErrClosed when the
-	// socket has been closed, after the last call of ready has returned.
+	// datagram may have arrived since the last call and is still queued. It returns
+	// net.ErrClosed when the socket has been closed, after the last call of ready has
+	// returned.
 	Watch(ready func()) error
 
 	// SetNotify turns on or off the notification of Watch; it is off on a new socket.
