@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -102,13 +103,21 @@ func (p *pool) borrow() (*dumpSocket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !p.lend(s) {
+		return nil, errors.Join(net.ErrClosed, s.sock.Close())
+	}
+	return s, nil
+}
+
+// lend notes that s runs a dump. It reports false if the pool is closed.
+func (p *pool) lend(s *dumpSocket) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.isClosed() {
-		return nil, errors.Join(net.ErrClosed, s.sock.Close())
+		return false
 	}
 	p.lent[s] = struct{}{}
-	return s, nil
+	return true
 }
 
 // open opens a socket.
@@ -153,23 +162,27 @@ func (p *pool) take() (*dumpSocket, error) {
 func (p *pool) giveBack(s *dumpSocket) {
 	s.replies.Reset()
 	s.req = dumpRequest{}
+	if !p.keeps(s) {
+		s.sock.Close()
+	}
+}
+
+// keeps takes s back after a dump. It reports false if the socket is the caller's, to be
+// closed.
+func (p *pool) keeps(s *dumpSocket) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.lent, s)
 	p.count = p.count.Add(s.loss)
 	enough := len(p.lent)+len(p.idle) >= p.keep && (!s.clean || len(p.idle) == maxIdle)
 	if enough || p.isClosed() {
-		s.sock.Close()
-		return
+		return false
 	}
-	p.idleLocked(s)
-}
-
-func (p *pool) idleLocked(s *dumpSocket) {
 	p.idle = append(p.idle, idleSocket{s, time.Now()})
 	if p.timer == nil {
 		p.armLocked(idleTime)
 	}
+	return true
 }
 
 func (p *pool) armLocked(d time.Duration) {
@@ -181,16 +194,24 @@ func (p *pool) armLocked(d time.Duration) {
 // left.
 func (p *pool) reap() {
 	defer p.reaping.Done()
+	for _, s := range p.old() {
+		s.sock.Close()
+	}
+}
+
+// old removes the sockets that were idle for idleTime, and returns them.
+func (p *pool) old() (sockets []idleSocket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.idle) > 0 && len(p.idle)+len(p.lent) > p.keep && time.Since(p.idle[0].since) >= idleTime {
-		p.idle[0].sock.Close()
+		sockets = append(sockets, p.idle[0])
 		p.idle = slices.Delete(p.idle, 0, 1)
 	}
 	p.timer = nil
 	if n := len(p.idle); n > 0 && n+len(p.lent) > p.keep {
 		p.armLocked(idleTime - time.Since(p.idle[0].since))
 	}
+	return sockets
 }
 
 // prepare opens the sockets that stay open.
@@ -213,14 +234,15 @@ func (p *pool) close() {
 	if p.timer != nil && p.timer.Stop() {
 		p.reaping.Done()
 	}
-	for s := range p.lent {
-		s.sock.Close()
-	}
+	all := slices.Collect(maps.Keys(p.lent))
 	for _, s := range p.idle {
-		s.sock.Close()
+		all = append(all, s.dumpSocket)
 	}
 	p.idle = nil
 	p.mu.Unlock()
+	for _, s := range all {
+		s.sock.Close()
+	}
 	p.reaping.Wait()
 }
 

@@ -529,3 +529,36 @@ func TestCloseWhileADumpOpensItsSocket(t *testing.T) {
 		})
 	}
 }
+
+// The kernel may make close wait, as for a batch of another process in NETLINK_NETFILTER
+// (nft_rcv_nl_event). Other dumps do not wait for that, nor does Stats.
+func TestDumpsDoNotWaitForTheCloseOfASocket(t *testing.T) {
+	for name, ends := range map[string]func(t *testing.T, c *client.Conn){
+		"broken off": func(t *testing.T, c *client.Conn) {
+			_, _ = loop(bg, c, 1)
+		},
+		"idle": func(t *testing.T, c *client.Conn) { wantLoop(t, c, "a", "b") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T, k *kernel) {
+				closing, held := make(chan struct{}), make(chan struct{})
+				k.hook = func(h *hooked) {
+					h.onClose = func() error {
+						if h.IsDumpSocket() && len(k.Sockets()) == 2 {
+							close(closing)
+							<-held
+						}
+						return h.Socket.Close()
+					}
+				}
+				c := k.dial()
+				k.answersDumps(table("a", "b"))
+				go ends(t, c)
+				<-closing // an idle one after a time
+				wantLoop(t, c, "a", "b")
+				wantStats(t, c, client.Stats{})
+				close(held)
+			})
+		})
+	}
+}
