@@ -136,7 +136,9 @@ func (c *Conn) Receive() <-chan Event {
 //
 // Close does not wait for a system call that the kernel keeps, such as the send of a
 // request that waits for a lock in the kernel, or a read that makes a datagram of a
-// dump. That socket and its port are released when the call returns. The writer of
+// dump. That socket and its port are released when the call returns. In NETLINK_NETFILTER
+// the kernel may make the close of a socket itself wait for a batch of any process
+// (nft_rcv_nl_event in net/netfilter/nf_tables_api.c), and so Close. The writer of
 // [WithCapture] delays Close when everything else has ended already; its error is
 // Close's.
 func (c *Conn) Close() error { return c.close() }
