@@ -100,9 +100,7 @@ func TestJoinedTwiceIsLeftOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.busy(c)
-		if !k.socket(0).Silent() {
-			t.Error("the reader does not park after the group was left")
-		}
+		k.wantParked("the group was left")
 	})
 }
 

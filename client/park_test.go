@@ -18,6 +18,15 @@ func (k *kernel) wantNotParked(why string) {
 	}
 }
 
+// wantParked requires that the reader is parked.
+func (k *kernel) wantParked(why string) {
+	k.t.Helper()
+	synctest.Wait()
+	if !k.socket(0).Silent() {
+		k.t.Fatalf("the reader is not parked: %s", why)
+	}
+}
+
 // The reader does not park for requests at long intervals, whatever their number.
 func TestReaderDoesNotParkForFewRequests(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
@@ -123,7 +132,7 @@ func TestReaderUnparksForAConcurrentJoin(t *testing.T) {
 func TestReaderCountsMemberships(t *testing.T) {
 	play(t, func(t *testing.T, k *kernel) {
 		k.Groups = linkGroup
-		c, s := k.dialSilencing()
+		c, _ := k.dialSilencing()
 		if err := c.AddMembership(linkGroup + 1); err == nil {
 			t.Fatal("an unknown group was joined")
 		}
@@ -131,9 +140,7 @@ func TestReaderCountsMemberships(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.busy(c)
-		if !s.Silent() {
-			t.Fatal("the reader is not parked, although nothing is expected")
-		}
+		k.wantParked("nothing is expected")
 		k.wantUnparked(quietTime)
 	})
 }

@@ -190,8 +190,7 @@ func (p *pool) armLocked(d time.Duration) {
 	p.timer = time.AfterFunc(d, p.reap)
 }
 
-// reap closes the sockets that were idle for idleTime, and runs again if others are
-// left.
+// reap closes the sockets that were idle for idleTime.
 func (p *pool) reap() {
 	defer p.reaping.Done()
 	for _, s := range p.old() {
@@ -199,7 +198,8 @@ func (p *pool) reap() {
 	}
 }
 
-// old removes the sockets that were idle for idleTime, and returns them.
+// old removes the sockets that were idle for idleTime, and returns them. reap runs again if
+// others are left.
 func (p *pool) old() (sockets []idleSocket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -109,20 +109,20 @@ func (m *mux) run() {
 // not, the count starts anew as soon as it has enough of them.
 func (m *mux) busy() bool {
 	r := &m.reader
-	n, least, pace := m.table.Opened()-r.opened, uint64(busyRequests), busyPace
-	storm := r.groups.Load() != 0
-	if storm {
+	var n, least uint64
+	var pace time.Duration
+	var may bool
+	if r.groups.Load() != 0 {
 		n, least, pace = uint64(m.recv.multicast.Load()-r.multicast), stormEvents, stormPace
+		may = m.mayPause()
+	} else {
+		n, least, pace = m.table.Opened()-r.opened, busyRequests, busyPace
+		may = m.recv.unicast.Load() == r.unicast
 	}
 	if 0 < n && n < least {
 		return false
 	}
-	busy := n > 0 && time.Since(r.since)/pace < time.Duration(n)
-	if storm {
-		busy = busy && m.mayPause()
-	} else {
-		busy = busy && m.recv.unicast.Load() == r.unicast
-	}
+	busy := may && n > 0 && time.Since(r.since)/pace < time.Duration(n)
 	if !busy {
 		m.count()
 	}

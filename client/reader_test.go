@@ -44,9 +44,7 @@ func (k *kernel) parkedIn(family netlink.Family, typ netlink.MessageType) *clien
 	c := k.dialFamily(family)
 	k.during(func(req request) error { req.ack(); return nil })
 	k.busyWith(c, typ)
-	if !k.socket(0).Silent() {
-		k.t.Fatal("the reader is not parked")
-	}
+	k.wantParked("requests follow each other")
 	return c
 }
 
@@ -70,9 +68,7 @@ func TestReaderUnparksWhenRequestsStop(t *testing.T) {
 		c := k.parked()
 		for range 3 {
 			time.Sleep(quietTime - 5*time.Millisecond)
-			if !k.socket(0).Silent() {
-				t.Fatal("the reader unparked early")
-			}
+			k.wantParked("it is too early")
 			k.busy(c)
 		}
 		k.wantUnparked(quietTime)
@@ -100,9 +96,7 @@ func TestReaderParksDuringOneLongRead(t *testing.T) {
 			req.from.Queue(socktest.Datagram{Data: req.end(netlink.NLMSG_ERROR, 0)})
 		}
 		reader.goOn()
-		if !reader.Silent() {
-			t.Error("the reader is not parked")
-		}
+		k.wantParked("requests were frequent")
 		for _, req := range reqs {
 			req.drop()
 		}
@@ -124,9 +118,7 @@ func TestReaderUnparksLaterIfItFailsNow(t *testing.T) {
 		synctest.Wait()
 		k.multicast(linkGroup, "up")
 		wantEvents(t, c)
-		if !k.socket(0).Silent() {
-			t.Fatal("the reader is not parked")
-		}
+		k.wantParked("the notification could not be turned on")
 		k.wantUnparked(2 * time.Millisecond)
 		wantEvents(t, c, "up")
 	})
@@ -152,9 +144,7 @@ func TestUnsolicitedMessagesWaitBriefly(t *testing.T) {
 			k.wantNotParked("unsolicited messages keep coming")
 		}
 		k.busy(c)
-		if !k.socket(0).Silent() {
-			t.Error("the reader is not parked, although no unsolicited message comes any more")
-		}
+		k.wantParked("no unsolicited message comes any more")
 		k.wantUnparked(quietTime)
 	})
 }
@@ -194,16 +184,12 @@ func TestReaderUnparksForAMembership(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.busy(c)
-		if k.socket(0).Silent() {
-			t.Fatal("the reader is parked despite a membership")
-		}
+		k.wantNotParked("there is a membership")
 		if err := c.DropMembership(addrGroup); err != nil {
 			t.Fatal(err)
 		}
 		k.busy(c)
-		if !k.socket(0).Silent() {
-			t.Fatal("the reader is not parked, although nothing is expected")
-		}
+		k.wantParked("nothing is expected")
 	})
 }
 
@@ -214,9 +200,7 @@ func TestParkedReaderDoesNotWaitForTheReadLock(t *testing.T) {
 		c, reads := k.dialStepped()
 		k.during(func(req request) error { req.ack(); return nil })
 		k.busy(c)
-		if !k.socket(0).Silent() {
-			t.Fatal("the reader is not parked")
-		}
+		k.wantParked("requests follow each other")
 		reads.stop()
 		call := k.get(bg, c)
 		call.wantWaiting("it is in a read, with the lock")

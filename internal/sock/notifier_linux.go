@@ -30,11 +30,11 @@ func newNotifier() (*notifier, error) {
 		unix.Close(ep)
 		return nil, wrap("fcntl F_SETFL", err)
 	}
-	file := os.NewFile(uintptr(ep), "netlink-epoll")
-	raw, err := file.SyscallConn()
-	if err == nil {
-		err = watched(file)
+	file, err := watchedFile(ep, "netlink-epoll")
+	if err != nil {
+		return nil, err
 	}
+	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -42,14 +42,16 @@ func newNotifier() (*notifier, error) {
 	return &notifier{ep, file, raw}, nil
 }
 
-// watched returns an error if the netpoller has refused the file, which os.NewFile does
-// not report: the system may be out of watches (fs.epoll.max_user_watches). Only a file
-// that the netpoller watches accepts a deadline.
-func watched(file *os.File) error {
+// watchedFile returns the file of a non-blocking descriptor, which it owns. os.NewFile does
+// not report that the netpoller has refused it: the system may be out of watches
+// (fs.epoll.max_user_watches). Only a file that the netpoller watches accepts a deadline.
+func watchedFile(fd int, name string) (*os.File, error) {
+	file := os.NewFile(uintptr(fd), name)
 	if err := file.SetReadDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("the netpoller does not watch the socket: %w", err)
+		file.Close()
+		return nil, fmt.Errorf("the netpoller does not watch the socket: %w", err)
 	}
-	return nil
+	return file, nil
 }
 
 // watch stays inside one RawConn.Read: each time that the netpoller reports the descriptor

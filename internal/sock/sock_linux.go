@@ -233,17 +233,16 @@ func (s *socket) Buffers() (receive, send int) {
 // Close ends Watch before it closes the descriptor, since the kernel may make close wait: that
 // of NETLINK_NETFILTER does for a batch of any process (nft_rcv_nl_event).
 func (s *socket) Close() error {
-	if s.file.acquire() {
-		defer s.file.release()
-	}
-	err := s.file.close()
-	if s.notifier != nil {
-		s.notifier.close()
-	}
-	if s.netns != nil {
-		s.netns.close()
-	}
-	return err
+	return s.file.use(func(int) error {
+		err := s.file.close()
+		if s.notifier != nil {
+			s.notifier.close()
+		}
+		if s.netns != nil {
+			s.netns.close()
+		}
+		return err
+	})
 }
 
 // Control runs f on the descriptor, which is not closed meanwhile.

@@ -22,9 +22,8 @@ func (t *timer) wait(d time.Duration) error {
 		if err != nil {
 			return wrap("timerfd_create", err)
 		}
-		file := os.NewFile(uintptr(fd), "netlink-timer")
-		if err := watched(file); err != nil {
-			file.Close()
+		file, err := watchedFile(fd, "netlink-timer")
+		if err != nil {
 			return err
 		}
 		t.fd, t.file = fd, file
